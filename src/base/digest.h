@@ -1,0 +1,40 @@
+/* base/digest.h: SHA-256 (FIPS 180-4), HMAC-SHA-256 (RFC 2104) and random
+ * bytes; with base/encoding.h the only place that sees OpenSSL. */
+#ifndef CS_BASE_DIGEST_H
+#define CS_BASE_DIGEST_H
+
+#include "base/buf.h"
+
+#define CS_SHA256_LEN     32u
+#define CS_SHA256_HEX_LEN 64u
+
+struct cs_sha256; /* a digest in progress */
+
+/* NULL when out of memory. */
+struct cs_sha256 *cs_sha256_new(void);
+void cs_sha256_free(struct cs_sha256 *digest);
+
+/* Starts anew; a fresh one needs no reset. */
+enum cs_code cs_sha256_reset(struct cs_sha256 *digest, struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes, struct cs_err *err)
+    CS_MUST_USE;
+
+/* Ends it; only reset or free may follow. */
+enum cs_code cs_sha256_end(struct cs_sha256 *digest, uint8_t out[CS_SHA256_LEN],
+                           struct cs_err *err) CS_MUST_USE;
+
+/* One call for bytes that are all there. */
+enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes,
+                          struct cs_err *err) CS_MUST_USE;
+
+/* out may not overlap key or bytes. */
+enum cs_code cs_hmac_sha256(uint8_t out[CS_SHA256_LEN], struct cs_view key,
+                            struct cs_view bytes, struct cs_err *err) CS_MUST_USE;
+
+/* Lower-case hex of a digest, with a NUL. */
+void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA256_LEN]);
+
+/* Random bytes good enough for keys. */
+enum cs_code cs_random_bytes(void *out, size_t len, struct cs_err *err) CS_MUST_USE;
+
+#endif

@@ -1,0 +1,32 @@
+/* base/file.h: files below a root folder, opened without following links, and
+ * written so that they are either whole and durable or not there. */
+#ifndef CS_BASE_FILE_H
+#define CS_BASE_FILE_H
+
+#include <sys/types.h>
+
+#include "base/buf.h"
+
+/* Reads a whole file of at most max bytes into out (appended). CS_ENOTFOUND,
+ * CS_ETOOBIG, CS_EIO. */
+enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max, struct cs_err *err)
+    CS_MUST_USE;
+
+/* Writes a whole file: temporary name, fsync, rename, fsync of the folder. */
+enum cs_code cs_file_write(const char *path, struct cs_view bytes, mode_t mode,
+                           struct cs_err *err) CS_MUST_USE;
+
+/* Opens a path relative to root_fd for which no component may be "..", absolute
+ * or a symbolic link. flags and mode as open(2), O_CLOEXEC is added. -1 with
+ * errno set on failure; ELOOP or EXDEV where a link or an escape was met. */
+int cs_file_open_below(int root_fd, const char *path, int flags, mode_t mode);
+
+/* Makes every folder of a relative path below root_fd, as cs_file_open_below
+ * would walk it, and makes their names durable. */
+enum cs_code cs_file_make_folders(int root_fd, const char *path, mode_t mode,
+                                  struct cs_err *err) CS_MUST_USE;
+
+/* All of the bytes, over partial writes and EINTR. 0, or errno. */
+int cs_file_write_all(int fd, struct cs_view bytes);
+
+#endif

@@ -1,0 +1,51 @@
+/* json/scan.h: strict validation of JSON text (RFC 8259, UTF-8 without BOM) in
+ * one pass, without building a tree. What a client sends is checked here first,
+ * and what must be kept byte for byte is cut out of the text here, since a tree
+ * has forgotten how a number or a string was written. */
+#ifndef CS_JSON_SCAN_H
+#define CS_JSON_SCAN_H
+
+#include "base/buf.h"
+
+struct cs_json_limits {
+    size_t max_depth; /* nested arrays and objects; 0: CS_JSON_MAX_DEPTH */
+};
+
+#define CS_JSON_MAX_DEPTH 128u
+
+/* CS_OK for one valid JSON value with nothing but white space around it.
+ * Duplicate names within one object are refused, as are lone surrogates in
+ * escapes, and numbers beyond what any reader keeps (an exponent over 4 digits).
+ * CS_EINVAL names line, column and cause; field is the JSON pointer (RFC 6901). */
+enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *limits,
+                              struct cs_err *err) CS_MUST_USE;
+
+/* Calls back for each member of the object that `text` holds, in order, with
+ * the name as written between its quotes (escapes not decoded) and the value's
+ * exact bytes, without white space around them. `text` must be valid. Stops
+ * early when the callback returns false. */
+typedef bool cs_json_member_fn(void *payload, struct cs_view name, struct cs_view value);
+void cs_json_each_member(struct cs_view text, cs_json_member_fn *callback, void *payload);
+
+/* The same for the elements of an array. */
+typedef bool cs_json_element_fn(void *payload, struct cs_view value);
+void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback, void *payload);
+
+/* The exact bytes of one member's value of the object in `text` (valid JSON).
+ * ptr is NULL when `text` is no object or has no such member. */
+struct cs_view cs_json_slice(struct cs_view text, const char *name);
+
+/* First byte of a value tells its kind: '{' '[' '"' 't' 'f' 'n', '0' for numbers;
+ * '\0' for nothing. */
+char cs_json_kind(struct cs_view value);
+
+/* The decoded text of a JSON string value ("..." with quotes), appended to out.
+ * CS_EINVAL when the value is no string. */
+enum cs_code cs_json_decode_string(struct cs_buf *out, struct cs_view value,
+                                   struct cs_err *err) CS_MUST_USE;
+
+/* Shortcut for one text member: appends the decoded value of member `name`;
+ * false when it is missing or no string. */
+bool cs_json_slice_string(struct cs_buf *out, struct cs_view text, const char *name);
+
+#endif
