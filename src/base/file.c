@@ -1,0 +1,210 @@
+#include "config.h"
+
+#include "base/file.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <linux/openat2.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max, struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+    size_t total = 0;
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+
+    if (fd < 0 && errno == ENOENT)
+        return cs_err_set(err, CS_ENOTFOUND, "%s does not exist", path);
+    if (fd < 0)
+        return cs_err_errno(err, errno, "%s can't be opened", path);
+    for (;;) {
+        char *room = cs_buf_room(out, 16384);
+        ssize_t got;
+
+        if (room == NULL) {
+            rc = cs_buf_check(out, err);
+            break;
+        }
+        got = read(fd, room, 16384);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = cs_err_errno(err, errno, "%s can't be read", path);
+        if (got <= 0)
+            break;
+        total += (size_t)got;
+        if (total > max) {
+            rc = cs_err_set(err, CS_ETOOBIG, "%s has more than %zu bytes, the limit", path, max);
+            break;
+        }
+        cs_buf_grew(out, (size_t)got);
+    }
+    (void)close(fd);
+    return rc;
+}
+
+int cs_file_write_all(int fd, struct cs_view bytes)
+{
+    while (bytes.len > 0) {
+        ssize_t done = write(fd, bytes.ptr, bytes.len);
+
+        if (done < 0 && errno == EINTR)
+            continue;
+        if (done < 0)
+            return errno;
+        bytes = cs_view_from(bytes, (size_t)done);
+    }
+    return 0;
+}
+
+/* Makes a rename or a new name in the folder of `path` durable. */
+static int sync_folder_of(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    char *folder = slash == NULL ? cs_view_dup(CS_LIT("."))
+                                 : cs_view_dup(cs_view_of(path, slash == path
+                                                                    ? 1
+                                                                    : (size_t)(slash - path)));
+    int failed = 0;
+    int fd;
+
+    if (folder == NULL)
+        return ENOMEM;
+    fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd < 0 || fsync(fd) != 0)
+        failed = errno;
+    if (fd >= 0)
+        (void)close(fd);
+    free(folder);
+    return failed;
+}
+
+enum cs_code cs_file_write(const char *path, struct cs_view bytes, mode_t mode,
+                           struct cs_err *err)
+{
+    struct cs_buf temporary = CS_BUF_INIT(8192);
+    enum cs_code rc;
+    int failed;
+    int fd;
+
+    cs_buf_add_fmt(&temporary, "%s.%ld.new", path, (long)getpid());
+    if ((rc = cs_buf_check(&temporary, err)) != CS_OK)
+        goto out;
+    fd = open(temporary.ptr, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, mode);
+    if (fd < 0) {
+        rc = cs_err_errno(err, errno, "%s can't be created", path);
+        goto out;
+    }
+    failed = cs_file_write_all(fd, bytes);
+    if (failed == 0 && fsync(fd) != 0)
+        failed = errno;
+    if (close(fd) != 0 && failed == 0)
+        failed = errno;
+    if (failed == 0 && rename(temporary.ptr, path) != 0)
+        failed = errno;
+    if (failed == 0)
+        failed = sync_folder_of(path);
+    if (failed != 0) {
+        (void)unlink(temporary.ptr);
+        rc = cs_err_errno(err, failed, "%s can't be written", path);
+    }
+out:
+    cs_buf_clear(&temporary);
+    return rc;
+}
+
+/* Where the kernel is older than openat2 (5.6): component by component. */
+static int walk_below(int root_fd, const char *path, int flags, mode_t mode)
+{
+    struct cs_view rest = cs_view_cstr(path);
+    struct cs_view part;
+    int folder = root_fd;
+    int fd = -1;
+
+    while (cs_view_split(&rest, '/', &part)) {
+        bool last = rest.ptr == NULL;
+        char *name;
+
+        if (part.len == 0 || cs_view_eq(part, CS_LIT(".")) || cs_view_eq(part, CS_LIT(".."))) {
+            errno = EXDEV;
+            fd = -1;
+        } else if ((name = cs_view_dup(part)) == NULL) {
+            fd = -1;
+        } else {
+            fd = openat(folder, name,
+                        last ? flags | O_NOFOLLOW | O_CLOEXEC
+                             : O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC,
+                        mode);
+            free(name);
+        }
+        if (folder != root_fd) {
+            int saved = errno;
+
+            (void)close(folder);
+            errno = saved;
+        }
+        if (fd < 0)
+            return -1;
+        folder = fd;
+    }
+    return fd;
+}
+
+int cs_file_open_below(int root_fd, const char *path, int flags, mode_t mode)
+{
+    struct open_how how = {
+        .flags = (uint64_t)(unsigned)(flags | O_CLOEXEC),
+        .mode = (flags & (O_CREAT | __O_TMPFILE)) != 0 ? mode : 0,
+        .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS,
+    };
+    int fd = (int)syscall(SYS_openat2, root_fd, path, &how, sizeof(how));
+
+    if (fd < 0 && (errno == ENOSYS || errno == EPERM))
+        return walk_below(root_fd, path, flags, mode);
+    return fd;
+}
+
+/* One folder of the path: made where it lacks, its name then made durable. */
+static int make_folder(int parent_fd, const char *name, mode_t mode)
+{
+    if (mkdirat(parent_fd, name, mode) == 0)
+        return fsync(parent_fd);
+    return errno == EEXIST ? 0 : -1;
+}
+
+enum cs_code cs_file_make_folders(int root_fd, const char *path, mode_t mode,
+                                  struct cs_err *err)
+{
+    struct cs_view rest = cs_view_cstr(path);
+    struct cs_view part;
+    int folder = dup(root_fd);
+    int failed = folder < 0 ? errno : 0;
+
+    while (failed == 0 && cs_view_split(&rest, '/', &part)) {
+        char *name = cs_view_dup(part);
+        int next = -1;
+
+        if (name == NULL)
+            failed = ENOMEM;
+        else if (part.len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
+            failed = EINVAL;
+        else if (make_folder(folder, name, mode) != 0 ||
+                 (next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) <
+                     0)
+            failed = errno;
+        free(name);
+        if (next >= 0) {
+            (void)close(folder);
+            folder = next;
+        }
+    }
+    if (folder >= 0)
+        (void)close(folder);
+    if (failed != 0)
+        return cs_err_errno(err, failed, "the folder %s can't be made", path);
+    return CS_OK;
+}
