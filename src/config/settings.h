@@ -61,4 +61,8 @@ enum cs_setting_source cs_settings_source(const struct cs_settings *settings,
 /* "default", ".env line 12", "environment", "option": borrowed. */
 const char *cs_settings_origin(const struct cs_settings *settings, enum cs_setting_id id);
 
+/* An AWS_* name of the .env file, or NULL: the rooms behind us read those after
+ * the environment. */
+const char *cs_settings_extra(const struct cs_settings *settings, const char *name);
+
 #endif

@@ -13,39 +13,54 @@ struct cs_json_limits {
 
 #define CS_JSON_MAX_DEPTH 128u
 
+/* What a valid text turned out to hold. */
+struct cs_json_facts {
+    bool wide_integer; /* an integer of more than 18 digits, beyond 64 bits perhaps */
+};
+
 /* CS_OK for one valid JSON value with nothing but white space around it.
  * Duplicate names within one object are refused, as are lone surrogates in
  * escapes, and numbers beyond what any reader keeps (an exponent over 4 digits).
- * CS_EINVAL names line, column and cause; field is the JSON pointer (RFC 6901). */
+ * CS_EINVAL names line, column and cause, reason is "json_invalid". */
 enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *limits,
                               struct cs_err *err) CS_MUST_USE;
 
+/* The same; *facts is set when CS_OK. */
+enum cs_code cs_json_examine(struct cs_view text, const struct cs_json_limits *limits,
+                             struct cs_json_facts *facts, struct cs_err *err) CS_MUST_USE;
+
+/* ---- the rest takes text that was found valid ---- */
+
 /* Calls back for each member of the object that `text` holds, in order, with
  * the name as written between its quotes (escapes not decoded) and the value's
- * exact bytes, without white space around them. `text` must be valid. Stops
- * early when the callback returns false. */
+ * exact bytes, without white space around them. Stops early when the callback
+ * returns false; does nothing when text holds no object. */
 typedef bool cs_json_member_fn(void *payload, struct cs_view name, struct cs_view value);
 void cs_json_each_member(struct cs_view text, cs_json_member_fn *callback, void *payload);
 
 /* The same for the elements of an array. */
 typedef bool cs_json_element_fn(void *payload, struct cs_view value);
-void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback, void *payload);
+void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback,
+                          void *payload);
 
-/* The exact bytes of one member's value of the object in `text` (valid JSON).
- * ptr is NULL when `text` is no object or has no such member. */
+/* The exact bytes of one member's value of the object in `text`. ptr is NULL
+ * when `text` is no object or has no such member. */
 struct cs_view cs_json_slice(struct cs_view text, const char *name);
 
 /* First byte of a value tells its kind: '{' '[' '"' 't' 'f' 'n', '0' for numbers;
  * '\0' for nothing. */
 char cs_json_kind(struct cs_view value);
 
+/* Decodes the escapes of what stands between the quotes of a string, appended. */
+void cs_json_unescape(struct cs_buf *out, struct cs_view inside);
+
 /* The decoded text of a JSON string value ("..." with quotes), appended to out.
  * CS_EINVAL when the value is no string. */
 enum cs_code cs_json_decode_string(struct cs_buf *out, struct cs_view value,
                                    struct cs_err *err) CS_MUST_USE;
 
-/* Shortcut for one text member: appends the decoded value of member `name`;
- * false when it is missing or no string. */
+/* Appends the decoded text of member `name`; false when it is missing or no
+ * string, or out has failed. */
 bool cs_json_slice_string(struct cs_buf *out, struct cs_view text, const char *name);
 
 #endif

@@ -21,7 +21,8 @@ enum cs_json_type {
  * Integers that fit neither int64 nor uint64 become strings of their digits,
  * so that no digit is lost. */
 enum cs_code cs_json_parse(struct cs_json **root_out, struct cs_view text,
-                           const struct cs_json_limits *limits, struct cs_err *err) CS_MUST_USE;
+                           const struct cs_json_limits *limits,
+                           struct cs_err *err) CS_MUST_USE;
 void cs_json_free(struct cs_json *root);
 
 enum cs_json_type cs_json_type(const struct cs_json *node);

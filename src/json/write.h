@@ -42,9 +42,12 @@ void cs_json_double(struct cs_json_writer *writer, double value);
 void cs_json_raw(struct cs_json_writer *writer, struct cs_view json);
 
 /* Key and value in one. */
-void cs_json_member_str(struct cs_json_writer *writer, const char *name, struct cs_view text);
-void cs_json_member_cstr(struct cs_json_writer *writer, const char *name, const char *text);
-void cs_json_member_raw(struct cs_json_writer *writer, const char *name, struct cs_view json);
+void cs_json_member_str(struct cs_json_writer *writer, const char *name,
+                        struct cs_view text);
+void cs_json_member_cstr(struct cs_json_writer *writer, const char *name,
+                         const char *text);
+void cs_json_member_raw(struct cs_json_writer *writer, const char *name,
+                        struct cs_view json);
 void cs_json_member_u64(struct cs_json_writer *writer, const char *name, uint64_t value);
 
 /* A bare JSON string with quotes, without a writer. */

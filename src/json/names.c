@@ -1,0 +1,191 @@
+#include "config.h"
+
+#include "json/names.h"
+
+#include <stdlib.h>
+
+#include "json/scan.h"
+
+#define FEW_NAMES   16u /* up to here a plain search is faster than the table */
+#define DECODED_MAX (512u << 20)
+
+void cs_json_names_init(struct cs_json_names *names)
+{
+    *names = (struct cs_json_names){.decoded = CS_BUF_INIT(DECODED_MAX)};
+}
+
+void cs_json_names_clear(struct cs_json_names *names)
+{
+    free(names->items);
+    free(names->slots);
+    cs_buf_clear(&names->decoded);
+    cs_json_names_init(names);
+}
+
+static uint32_t hash_of(struct cs_view text)
+{
+    uint32_t hash = 2166136261u; /* FNV-1a */
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.ptr[i]) * 16777619u;
+    return hash;
+}
+
+/* "a" and "\u0061" are one name, so both are hashed and compared decoded. */
+static enum cs_code decoded_hash(struct cs_json_names *names, struct cs_view name,
+                                 bool escaped, uint32_t *hash_out)
+{
+    if (escaped) {
+        cs_buf_reset(&names->decoded);
+        cs_json_unescape(&names->decoded, name);
+        if (names->decoded.failed != CS_OK)
+            return CS_ENOMEM;
+        name = cs_buf_view(&names->decoded);
+        if (cs_view_find_byte(name, '\0') != SIZE_MAX)
+            return CS_EINVAL;
+    }
+    *hash_out = hash_of(name);
+    return CS_OK;
+}
+
+static bool same_name(struct cs_json_names *names, const struct cs_json_seen_name *a,
+                      const struct cs_json_seen_name *b)
+{
+    size_t first_len;
+
+    if (a->hash != b->hash)
+        return false;
+    if (!a->escaped && !b->escaped)
+        return cs_view_eq(a->name, b->name);
+    cs_buf_reset(&names->decoded);
+    cs_json_unescape(&names->decoded, a->name);
+    first_len = names->decoded.len;
+    cs_json_unescape(&names->decoded, b->name);
+    return cs_view_eq(cs_view_sub(cs_buf_view(&names->decoded), 0, first_len),
+                      cs_view_from(cs_buf_view(&names->decoded), first_len));
+}
+
+static bool same_object_and_name(struct cs_json_names *names,
+                                 const struct cs_json_seen_name *a,
+                                 const struct cs_json_seen_name *b)
+{
+    return a->object == b->object && same_name(names, a, b);
+}
+
+static size_t first_slot(const struct cs_json_names *names,
+                         const struct cs_json_seen_name *item)
+{
+    return (item->hash ^ (uint32_t)item->object * 2654435761u) & (names->slot_count - 1);
+}
+
+/* The free slot at the end of the item's probe sequence, or CS_EEXISTS on the way. */
+static enum cs_code find_free_slot(struct cs_json_names *names,
+                                   const struct cs_json_seen_name *item, size_t *slot_out)
+{
+    size_t slot = first_slot(names, item);
+
+    for (; names->slots[slot] != 0; slot = (slot + 1) & (names->slot_count - 1))
+        if (same_object_and_name(names, &names->items[names->slots[slot] - 1], item))
+            return CS_EEXISTS;
+    *slot_out = slot;
+    return CS_OK;
+}
+
+static enum cs_code put_in_table(struct cs_json_names *names, size_t index);
+
+/* Doubles the table and fills it anew in the order of the items, which is the
+ * order in which they came. */
+static enum cs_code grow_table(struct cs_json_names *names)
+{
+    size_t slot_count = names->slot_count == 0 ? 256 : names->slot_count * 2;
+    uint32_t *slots = calloc(slot_count, sizeof(*slots));
+    enum cs_code rc = CS_OK;
+
+    if (slots == NULL)
+        return CS_ENOMEM;
+    free(names->slots);
+    names->slots = slots;
+    names->slot_count = slot_count;
+    names->in_table = 0;
+    for (size_t i = 0; i < names->count && rc == CS_OK; i++)
+        if (names->items[i].in_table)
+            rc = put_in_table(names, i);
+    return rc;
+}
+
+static enum cs_code put_in_table(struct cs_json_names *names, size_t index)
+{
+    enum cs_code rc;
+    size_t slot;
+
+    if (names->in_table >= names->slot_count / 2 && (rc = grow_table(names)) != CS_OK)
+        return rc;
+    if ((rc = find_free_slot(names, &names->items[index], &slot)) != CS_OK)
+        return rc;
+    names->slots[slot] = (uint32_t)index + 1;
+    names->items[index].in_table = true;
+    names->in_table++;
+    return CS_OK;
+}
+
+/* An object that grew past a few names moves into the table as a whole. */
+static enum cs_code add_to_table(struct cs_json_names *names, size_t first)
+{
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = first; i < names->count && rc == CS_OK; i++)
+        if (!names->items[i].in_table)
+            rc = put_in_table(names, i);
+    return rc;
+}
+
+static enum cs_code make_room(struct cs_json_names *names)
+{
+    size_t room = names->room == 0 ? 64 : names->room * 2;
+    struct cs_json_seen_name *grown;
+
+    if (names->count < names->room)
+        return CS_OK;
+    if (room > UINT32_MAX / 2)
+        return CS_ENOMEM;
+    grown = realloc(names->items, room * sizeof(*grown));
+    if (grown == NULL)
+        return CS_ENOMEM;
+    names->items = grown;
+    names->room = room;
+    return CS_OK;
+}
+
+enum cs_code cs_json_names_add(struct cs_json_names *names, size_t first,
+                               struct cs_view name, bool escaped)
+{
+    struct cs_json_seen_name item = {.name = name, .object = first, .escaped = escaped};
+    enum cs_code rc;
+
+    if ((rc = make_room(names)) != CS_OK ||
+        (rc = decoded_hash(names, name, escaped, &item.hash)) != CS_OK)
+        return rc;
+    names->items[names->count++] = item;
+    if (names->count - first > FEW_NAMES)
+        return add_to_table(names, first);
+    for (size_t i = first; i + 1 < names->count; i++)
+        if (same_name(names, &names->items[i], &item))
+            return CS_EEXISTS;
+    return CS_OK;
+}
+
+void cs_json_names_drop(struct cs_json_names *names, size_t first)
+{
+    while (names->count > first) {
+        struct cs_json_seen_name *item = &names->items[--names->count];
+        size_t slot;
+
+        if (!item->in_table)
+            continue;
+        slot = first_slot(names, item);
+        while (names->slots[slot] != (uint32_t)names->count + 1)
+            slot = (slot + 1) & (names->slot_count - 1);
+        names->slots[slot] = 0;
+        names->in_table--;
+    }
+}

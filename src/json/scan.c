@@ -1,0 +1,520 @@
+#include "config.h"
+
+#include "json/scan.h"
+
+#include "base/encoding.h"
+#include "json/names.h"
+
+#define WIDE_DIGITS 18u /* integers up to here fit 64 bits */
+
+struct scanner {
+    struct cs_view text;
+    size_t at;
+    size_t depth;
+    size_t max_depth;
+    struct cs_json_names names;
+    struct cs_json_facts facts;
+    struct cs_err *err;
+};
+
+static enum cs_code scan_value(struct scanner *s);
+
+static enum cs_code fault(struct scanner *s, const char *cause)
+{
+    size_t line = 1;
+    size_t column = 1;
+
+    for (size_t i = 0; i < s->at && i < s->text.len; i++) {
+        column = s->text.ptr[i] == '\n' ? 1 : column + 1;
+        line += s->text.ptr[i] == '\n' ? 1 : 0;
+    }
+    return cs_err_field(s->err, CS_EINVAL, "", "json_invalid",
+                        "the JSON is not valid at line %zu, column %zu: %s", line, column,
+                        cause);
+}
+
+/* The byte at the cursor, '\0' at the end (a NUL in the text is no token either). */
+static char peek(const struct scanner *s)
+{
+    return s->at < s->text.len ? s->text.ptr[s->at] : '\0';
+}
+
+static bool is_space(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
+static bool is_digit(char c)
+{
+    return c >= '0' && c <= '9';
+}
+
+static void skip_space(struct scanner *s)
+{
+    while (s->at < s->text.len && is_space(s->text.ptr[s->at]))
+        s->at++;
+}
+
+static size_t skip_digits(struct scanner *s)
+{
+    size_t from = s->at;
+
+    while (is_digit(peek(s)))
+        s->at++;
+    return s->at - from;
+}
+
+static enum cs_code scan_fraction(struct scanner *s)
+{
+    s->at++;
+    return skip_digits(s) == 0 ? fault(s, "a digit must follow the decimal point")
+                               : CS_OK;
+}
+
+static enum cs_code scan_exponent(struct scanner *s)
+{
+    size_t digits;
+
+    s->at++;
+    if (peek(s) == '+' || peek(s) == '-')
+        s->at++;
+    digits = skip_digits(s);
+    if (digits == 0)
+        return fault(s, "a digit must follow the exponent's e");
+    if (digits > 4)
+        return fault(s, "the exponent has more than 4 digits, which no reader keeps");
+    return CS_OK;
+}
+
+static enum cs_code scan_number(struct scanner *s)
+{
+    enum cs_code rc = CS_OK;
+    size_t digits;
+
+    if (peek(s) == '-')
+        s->at++;
+    digits = skip_digits(s);
+    if (digits == 0)
+        return fault(s, "a number needs a digit here");
+    if (digits > 1 && s->text.ptr[s->at - digits] == '0')
+        return fault(s, "a number may not begin with 0");
+    if (peek(s) == '.')
+        rc = scan_fraction(s);
+    else if (digits > WIDE_DIGITS)
+        s->facts.wide_integer = true;
+    if (rc == CS_OK && (peek(s) == 'e' || peek(s) == 'E'))
+        rc = scan_exponent(s);
+    return rc;
+}
+
+/* Four hex digits of "\u". */
+static bool take_unit(struct cs_view text, size_t at, unsigned *out)
+{
+    uint8_t bytes[2];
+
+    if (!cs_hex_decode(bytes, 2, cs_view_sub(text, at, 4)))
+        return false;
+    *out = (unsigned)bytes[0] << 8 | bytes[1];
+    return true;
+}
+
+static bool is_high_surrogate(unsigned unit)
+{
+    return unit >= 0xd800 && unit <= 0xdbff;
+}
+
+static bool is_low_surrogate(unsigned unit)
+{
+    return unit >= 0xdc00 && unit <= 0xdfff;
+}
+
+/* The cursor stands behind the backslash. */
+static enum cs_code scan_escape(struct scanner *s)
+{
+    char c = peek(s);
+    unsigned unit;
+    unsigned low;
+
+    s->at++;
+    if (c != '\0' && strchr("\"\\/bfnrt", c) != NULL)
+        return CS_OK;
+    if (c != 'u')
+        return fault(s, "unknown escape in a string");
+    if (!take_unit(s->text, s->at, &unit))
+        return fault(s, "four hex digits must follow \\u");
+    s->at += 4;
+    if (is_low_surrogate(unit))
+        return fault(s, "a low surrogate without the high one before it");
+    if (!is_high_surrogate(unit))
+        return CS_OK;
+    if (!cs_view_starts(cs_view_from(s->text, s->at), CS_LIT("\\u")) ||
+        !take_unit(s->text, s->at + 2, &low) || !is_low_surrogate(low))
+        return fault(s, "a high surrogate without the low one behind it");
+    s->at += 6;
+    return CS_OK;
+}
+
+/* One character that is not ASCII. */
+static enum cs_code scan_wide(struct scanner *s)
+{
+    struct cs_view rest = cs_view_from(s->text, s->at);
+    uint32_t code_point;
+
+    if (!cs_utf8_next(&rest, &code_point))
+        return fault(s, "the text is not UTF-8");
+    s->at = s->text.len - rest.len;
+    return CS_OK;
+}
+
+/* The cursor stands on the opening quote; *inside_out is what is between the quotes. */
+static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
+                                bool *escaped_out)
+{
+    size_t from = ++s->at;
+    enum cs_code rc = CS_OK;
+
+    *escaped_out = false;
+    while (s->at < s->text.len && rc == CS_OK) {
+        unsigned char c = (unsigned char)s->text.ptr[s->at];
+
+        if (c == '"') {
+            *inside_out = cs_view_of(s->text.ptr + from, s->at - from);
+            s->at++;
+            return CS_OK;
+        }
+        if (c < 0x20)
+            return fault(s, "a control character in a string must be escaped");
+        if (c == '\\') {
+            *escaped_out = true;
+            s->at++;
+            rc = scan_escape(s);
+        } else if (c < 0x80) {
+            s->at++;
+        } else {
+            rc = scan_wide(s);
+        }
+    }
+    return rc != CS_OK ? rc : fault(s, "a string is not closed");
+}
+
+static enum cs_code scan_word(struct scanner *s, struct cs_view word)
+{
+    if (!cs_view_starts(cs_view_from(s->text, s->at), word))
+        return fault(s, "a value is expected");
+    s->at += word.len;
+    return CS_OK;
+}
+
+static enum cs_code scan_member(struct scanner *s, size_t first_name)
+{
+    struct cs_view name;
+    bool escaped;
+    enum cs_code rc;
+
+    skip_space(s);
+    if (peek(s) != '"')
+        return fault(s, "a member's name in double quotes is expected");
+    if ((rc = scan_string(s, &name, &escaped)) != CS_OK)
+        return rc;
+    rc = cs_json_names_add(&s->names, first_name, name, escaped);
+    if (rc == CS_EEXISTS)
+        return fault(s, "a name stands twice in one object; keep one of them");
+    if (rc == CS_EINVAL)
+        return fault(s, "a member's name may not hold U+0000");
+    if (rc != CS_OK)
+        return cs_err_nomem(s->err);
+    skip_space(s);
+    if (peek(s) != ':')
+        return fault(s, "a colon is expected");
+    s->at++;
+    return scan_value(s);
+}
+
+/* The cursor stands on the opening bracket. */
+static enum cs_code scan_container(struct scanner *s, char closing)
+{
+    size_t first_name = s->names.count;
+    enum cs_code rc = CS_OK;
+
+    if (++s->depth > s->max_depth)
+        return fault(s, "arrays and objects are nested too deeply");
+    s->at++;
+    skip_space(s);
+    if (peek(s) == closing) {
+        s->at++;
+    } else {
+        for (;;) {
+            rc = closing == '}' ? scan_member(s, first_name) : scan_value(s);
+            if (rc != CS_OK)
+                return rc;
+            if (peek(s) != ',')
+                break;
+            s->at++;
+        }
+        if (peek(s) != closing)
+            return fault(s, closing == '}' ? "a comma or } is expected"
+                                           : "a comma or ] is expected");
+        s->at++;
+    }
+    s->depth--;
+    cs_json_names_drop(&s->names, first_name);
+    return CS_OK;
+}
+
+/* One value with the white space around it. */
+static enum cs_code scan_value(struct scanner *s)
+{
+    struct cs_view inside;
+    bool escaped;
+    enum cs_code rc;
+
+    skip_space(s);
+    switch (peek(s)) {
+    case '{':
+        rc = scan_container(s, '}');
+        break;
+    case '[':
+        rc = scan_container(s, ']');
+        break;
+    case '"':
+        rc = scan_string(s, &inside, &escaped);
+        break;
+    case 't':
+        rc = scan_word(s, CS_LIT("true"));
+        break;
+    case 'f':
+        rc = scan_word(s, CS_LIT("false"));
+        break;
+    case 'n':
+        rc = scan_word(s, CS_LIT("null"));
+        break;
+    default:
+        rc = peek(s) == '-' || is_digit(peek(s)) ? scan_number(s)
+                                                 : fault(s, "a value is expected");
+    }
+    skip_space(s);
+    return rc;
+}
+
+enum cs_code cs_json_examine(struct cs_view text, const struct cs_json_limits *limits,
+                             struct cs_json_facts *facts, struct cs_err *err)
+{
+    struct scanner s = {
+        .text = text,
+        .max_depth = limits != NULL && limits->max_depth > 0 ? limits->max_depth
+                                                             : CS_JSON_MAX_DEPTH,
+        .err = err,
+    };
+    enum cs_code rc;
+
+    cs_json_names_init(&s.names);
+    rc = scan_value(&s);
+    if (rc == CS_OK && s.at != text.len)
+        rc = fault(&s, "something stands behind the value");
+    *facts = s.facts;
+    cs_json_names_clear(&s.names);
+    return rc;
+}
+
+enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *limits,
+                              struct cs_err *err)
+{
+    struct cs_json_facts facts;
+
+    return cs_json_examine(text, limits, &facts, err);
+}
+
+/* ---- walking valid text ---- */
+
+/* Moves *rest behind the string whose opening quote it starts with. */
+static void pass_string(struct cs_view *rest)
+{
+    size_t i = 1;
+
+    while (i < rest->len && rest->ptr[i] != '"')
+        i += rest->ptr[i] == '\\' ? 2 : 1;
+    *rest = cs_view_from(*rest, i + 1);
+}
+
+/* Takes one value off the front of *rest. */
+static struct cs_view take_value(struct cs_view *rest)
+{
+    struct cs_view value = *rest;
+    size_t depth = 0;
+
+    do {
+        char c = rest->len > 0 ? rest->ptr[0] : '\0';
+
+        if (c == '"') {
+            pass_string(rest);
+        } else if (c == '{' || c == '[') {
+            depth++;
+            *rest = cs_view_from(*rest, 1);
+        } else if (c == '}' || c == ']') {
+            depth--;
+            *rest = cs_view_from(*rest, 1);
+        } else if (depth > 0) {
+            *rest = cs_view_from(*rest, 1);
+        } else {
+            while (rest->len > 0 && !is_space(rest->ptr[0]) && rest->ptr[0] != ',' &&
+                   rest->ptr[0] != '}' && rest->ptr[0] != ']')
+                *rest = cs_view_from(*rest, 1);
+        }
+    } while (depth > 0 && rest->len > 0);
+    value.len -= rest->len;
+    return value;
+}
+
+static void pass_space(struct cs_view *rest)
+{
+    while (rest->len > 0 && is_space(rest->ptr[0]))
+        *rest = cs_view_from(*rest, 1);
+}
+
+void cs_json_each_member(struct cs_view text, cs_json_member_fn *callback, void *payload)
+{
+    struct cs_view rest = text;
+
+    pass_space(&rest);
+    if (rest.len == 0 || rest.ptr[0] != '{')
+        return;
+    do {
+        struct cs_view name;
+        struct cs_view value;
+
+        rest = cs_view_from(rest, 1); /* the { or the comma */
+        pass_space(&rest);
+        if (rest.len == 0 || rest.ptr[0] != '"')
+            return;
+        name = rest;
+        pass_string(&rest);
+        name = cs_view_of(name.ptr + 1, name.len - rest.len - 2);
+        pass_space(&rest);
+        rest = cs_view_from(rest, 1); /* the colon */
+        pass_space(&rest);
+        value = take_value(&rest);
+        if (!callback(payload, name, value))
+            return;
+        pass_space(&rest);
+    } while (rest.len > 0 && rest.ptr[0] == ',');
+}
+
+void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback,
+                          void *payload)
+{
+    struct cs_view rest = text;
+
+    pass_space(&rest);
+    if (rest.len == 0 || rest.ptr[0] != '[')
+        return;
+    do {
+        struct cs_view value;
+
+        rest = cs_view_from(rest, 1); /* the [ or the comma */
+        pass_space(&rest);
+        if (rest.len == 0 || rest.ptr[0] == ']')
+            return;
+        value = take_value(&rest);
+        if (!callback(payload, value))
+            return;
+        pass_space(&rest);
+    } while (rest.len > 0 && rest.ptr[0] == ',');
+}
+
+struct slice_search {
+    struct cs_view wanted;
+    struct cs_view found;
+};
+
+/* Whether a name as written means `wanted`. */
+static bool name_is(struct cs_view written, struct cs_view wanted)
+{
+    struct cs_buf decoded = CS_BUF_INIT(4096);
+    bool same;
+
+    if (cs_view_find_byte(written, '\\') == SIZE_MAX)
+        return cs_view_eq(written, wanted);
+    cs_json_unescape(&decoded, written);
+    same = decoded.failed == CS_OK && cs_view_eq(cs_buf_view(&decoded), wanted);
+    cs_buf_clear(&decoded);
+    return same;
+}
+
+static bool match_name(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct slice_search *search = payload;
+
+    if (!name_is(name, search->wanted))
+        return true;
+    search->found = value;
+    return false;
+}
+
+struct cs_view cs_json_slice(struct cs_view text, const char *name)
+{
+    struct slice_search search = {cs_view_cstr(name), {NULL, 0}};
+
+    cs_json_each_member(text, match_name, &search);
+    return search.found;
+}
+
+char cs_json_kind(struct cs_view value)
+{
+    pass_space(&value);
+    if (value.len == 0)
+        return '\0';
+    return value.ptr[0] == '-' || is_digit(value.ptr[0]) ? '0' : value.ptr[0];
+}
+
+/* Decodes the escape behind a backslash at `at`; returns how many bytes it has. */
+static size_t add_escape(struct cs_buf *out, struct cs_view inside, size_t at)
+{
+    static const char from[] = "\"\\/bfnrt";
+    static const char to[] = "\"\\/\b\f\n\r\t";
+    char c = at < inside.len ? inside.ptr[at] : '\0';
+    const char *simple = c == '\0' ? NULL : strchr(from, c);
+    unsigned unit;
+    unsigned low;
+
+    if (simple != NULL) {
+        cs_buf_add_byte(out, to[simple - from]);
+        return 1;
+    }
+    if (!take_unit(inside, at + 1, &unit))
+        return 1;
+    if (is_high_surrogate(unit) && take_unit(inside, at + 7, &low)) {
+        cs_utf8_add(out, 0x10000 + ((unit - 0xd800) << 10) + (low - 0xdc00));
+        return 11;
+    }
+    cs_utf8_add(out, unit);
+    return 5;
+}
+
+void cs_json_unescape(struct cs_buf *out, struct cs_view inside)
+{
+    while (inside.len > 0) {
+        size_t plain = cs_view_find_byte(inside, '\\');
+
+        cs_buf_add(out, cs_view_sub(inside, 0, plain));
+        if (plain == SIZE_MAX)
+            return;
+        inside = cs_view_from(inside, plain + 1 + add_escape(out, inside, plain + 1));
+    }
+}
+
+enum cs_code cs_json_decode_string(struct cs_buf *out, struct cs_view value,
+                                   struct cs_err *err)
+{
+    value = cs_view_trim(value);
+    if (value.len < 2 || value.ptr[0] != '"')
+        return cs_err_set(err, CS_EINVAL, "a text in double quotes is expected");
+    cs_json_unescape(out, cs_view_of(value.ptr + 1, value.len - 2));
+    return cs_buf_check(out, err);
+}
+
+bool cs_json_slice_string(struct cs_buf *out, struct cs_view text, const char *name)
+{
+    struct cs_view value = cs_json_slice(text, name);
+
+    return value.ptr != NULL && cs_json_decode_string(out, value, NULL) == CS_OK;
+}
