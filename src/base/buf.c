@@ -152,7 +152,8 @@ void cs_buf_add_fmt(struct cs_buf *buf, const char *format, ...)
 enum cs_code cs_buf_check(const struct cs_buf *buf, struct cs_err *err)
 {
     if (buf->failed == CS_ETOOBIG)
-        return cs_err_set(err, CS_ETOOBIG, "more than %zu bytes, the limit here", buf->max);
+        return cs_err_set(err, CS_ETOOBIG, "more than %zu bytes, the limit here",
+                          buf->max);
     if (buf->failed != CS_OK)
         return cs_err_nomem(err);
     return CS_OK;

@@ -26,7 +26,10 @@ struct cs_buf {
 void cs_buf_init(struct cs_buf *buf, size_t max);
 
 /* A buffer declared in place, ready to use. */
-#define CS_BUF_INIT(ceiling) {.ptr = NULL, .len = 0, .cap = 0, .max = (ceiling), .failed = CS_OK}
+#define CS_BUF_INIT(ceiling)                                               \
+    {                                                                      \
+        .ptr = NULL, .len = 0, .cap = 0, .max = (ceiling), .failed = CS_OK \
+    }
 
 /* Frees the memory; the buffer can be used again. */
 void cs_buf_clear(struct cs_buf *buf);

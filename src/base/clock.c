@@ -74,7 +74,8 @@ static void date_of_days(struct date_time *out, int64_t days)
     int64_t month_from_march = (5 * day_of_year + 2) / 153;
 
     out->day = (int)(day_of_year - (153 * month_from_march + 2) / 5 + 1);
-    out->month = (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
+    out->month =
+        (int)(month_from_march < 10 ? month_from_march + 3 : month_from_march - 9);
     out->year = (int)(year_of_era + era * 400 + (out->month <= 2 ? 1 : 0));
 }
 
@@ -111,8 +112,8 @@ void cs_time_text(char out[CS_TIME_TEXT_LEN + 1], int64_t time_us)
     const struct {
         int value, width;
         char behind;
-    } parts[] = {{t.year, 4, '-'},   {t.month, 2, '-'},  {t.day, 2, 'T'},
-                 {t.hour, 2, ':'},   {t.minute, 2, ':'}, {t.second, 2, '.'},
+    } parts[] = {{t.year, 4, '-'},       {t.month, 2, '-'},  {t.day, 2, 'T'},
+                 {t.hour, 2, ':'},       {t.minute, 2, ':'}, {t.second, 2, '.'},
                  {t.microsecond, 6, 'Z'}};
     char *to = out;
 
@@ -215,8 +216,9 @@ static bool take_offset(struct cs_view *rest, int *minutes_out)
     if (rest->len == 0 || take_byte(rest, "Zz"))
         return true;
     west = rest->ptr[0] == '-';
-    if (!take_byte(rest, "+-") || !take_digits(rest, 2, &hours) || !take_byte(rest, ":") ||
-        !take_digits(rest, 2, &minutes) || hours > 23 || minutes > 59)
+    if (!take_byte(rest, "+-") || !take_digits(rest, 2, &hours) ||
+        !take_byte(rest, ":") || !take_digits(rest, 2, &minutes) || hours > 23 ||
+        minutes > 59)
         return false;
     *minutes_out = (hours * 60 + minutes) * (west ? -1 : 1);
     return true;
@@ -231,9 +233,10 @@ enum cs_code cs_time_parse(int64_t *time_us_out, struct cs_view text, struct cs_
     *time_us_out = 0;
     if (!take_date(&rest, &t) || !take_byte(&rest, "Tt ") || !take_time(&rest, &t) ||
         !take_offset(&rest, &offset_minutes) || rest.len != 0)
-        return cs_err_set(err, CS_EINVAL,
-                          "\"%.*s\" is no time: write it as 2024-12-01T12:00:00Z (RFC 3339)",
-                          CS_FMT(cs_view_sub(text, 0, 40)));
+        return cs_err_set(
+            err, CS_EINVAL,
+            "\"%.*s\" is no time: write it as 2024-12-01T12:00:00Z (RFC 3339)",
+            CS_FMT(cs_view_sub(text, 0, 40)));
     *time_us_out = (days_of_date(t.year, t.month, t.day) * 86400 + t.hour * 3600 +
                     (t.minute - offset_minutes) * 60 + t.second) *
                        CS_SECOND_US +

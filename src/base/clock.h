@@ -37,8 +37,8 @@ void cs_time_compact(char out[16], int64_t time_us);
 /* Reads an RFC 3339 time with any offset and any number of fraction digits
  * (those past microseconds are cut). A time without an offset is taken as
  * UTC, as the service that this one replaces wrote them. CS_EINVAL otherwise. */
-enum cs_code cs_time_parse(int64_t *time_us_out, struct cs_view text, struct cs_err *err)
-    CS_MUST_USE;
+enum cs_code cs_time_parse(int64_t *time_us_out, struct cs_view text,
+                           struct cs_err *err) CS_MUST_USE;
 
 /* "Sun, 01 Dec 2024 12:00:00 GMT" (RFC 9110 section 5.6.7); out NUL-terminated. */
 #define CS_HTTP_DATE_LEN 29u

@@ -13,7 +13,8 @@
 
 struct cs_sha256 {
     EVP_MD_CTX *context;
-    EVP_MD *method; /* fetched once: an implicit fetch per digest costs more than the digest */
+    EVP_MD *method; /* fetched once: an implicit fetch per digest costs more than the
+                       digest */
 };
 
 static enum cs_code crypto_error(struct cs_err *err, const char *what)
@@ -53,7 +54,8 @@ enum cs_code cs_sha256_reset(struct cs_sha256 *digest, struct cs_err *err)
     return CS_OK;
 }
 
-enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes, struct cs_err *err)
+enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes,
+                           struct cs_err *err)
 {
     if (EVP_DigestUpdate(digest->context, bytes.ptr, bytes.len) != 1)
         return crypto_error(err, "a SHA-256 digest");
@@ -68,7 +70,8 @@ enum cs_code cs_sha256_end(struct cs_sha256 *digest, uint8_t out[CS_SHA256_LEN],
     return CS_OK;
 }
 
-enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes, struct cs_err *err)
+enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes,
+                          struct cs_err *err)
 {
     if (EVP_Digest(bytes.ptr != NULL ? bytes.ptr : "", bytes.len, out, NULL, EVP_sha256(),
                    NULL) != 1)

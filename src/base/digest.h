@@ -16,8 +16,8 @@ void cs_sha256_free(struct cs_sha256 *digest);
 
 /* Starts anew; a fresh one needs no reset. */
 enum cs_code cs_sha256_reset(struct cs_sha256 *digest, struct cs_err *err) CS_MUST_USE;
-enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes, struct cs_err *err)
-    CS_MUST_USE;
+enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes,
+                           struct cs_err *err) CS_MUST_USE;
 
 /* Ends it; only reset or free may follow. */
 enum cs_code cs_sha256_end(struct cs_sha256 *digest, uint8_t out[CS_SHA256_LEN],

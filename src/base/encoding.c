@@ -48,13 +48,15 @@ bool cs_hex_decode(void *out, size_t len, struct cs_view text)
     return true;
 }
 
-static void encode64(struct cs_buf *out, struct cs_view bytes, const char *alphabet, bool pad)
+static void encode64(struct cs_buf *out, struct cs_view bytes, const char *alphabet,
+                     bool pad)
 {
     const uint8_t *in = (const uint8_t *)bytes.ptr;
 
     for (size_t i = 0; i < bytes.len; i += 3) {
         size_t have = bytes.len - i < 3 ? bytes.len - i : 3;
-        uint32_t group = (uint32_t)in[i] << 16 | (have > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
+        uint32_t group = (uint32_t)in[i] << 16 |
+                         (have > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
                          (have > 2 ? (uint32_t)in[i + 2] : 0);
         char text[4];
 
@@ -88,8 +90,8 @@ static int value64(char c, const char *alphabet)
 }
 
 /* text is without padding here. */
-static enum cs_code decode64(struct cs_buf *out, struct cs_view text, const char *alphabet,
-                             struct cs_err *err)
+static enum cs_code decode64(struct cs_buf *out, struct cs_view text,
+                             const char *alphabet, struct cs_err *err)
 {
     uint32_t group = 0;
     unsigned bits = 0;
@@ -121,7 +123,8 @@ enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text, struct cs
     return decode64(out, text, base64_std, err);
 }
 
-enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text, struct cs_err *err)
+enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
+                                 struct cs_err *err)
 {
     return decode64(out, text, base64_url, err);
 }
@@ -148,8 +151,8 @@ void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash
     }
 }
 
-enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text, bool plus_is_space,
-                               struct cs_err *err)
+enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text,
+                               bool plus_is_space, struct cs_err *err)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -158,7 +161,8 @@ enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text, bool plu
             uint8_t byte;
 
             if (!cs_hex_decode(&byte, 1, cs_view_sub(text, i + 1, 2)))
-                return cs_err_set(err, CS_EINVAL, "a %% without two hex digits at byte %zu", i);
+                return cs_err_set(err, CS_EINVAL,
+                                  "a %% without two hex digits at byte %zu", i);
             c = (char)byte;
             i += 2;
         } else if (c == '+' && plus_is_space) {
@@ -179,7 +183,11 @@ bool cs_utf8_next(struct cs_view *rest, uint32_t *code_point_out)
     if (rest->len == 0)
         return false;
     first = (uint8_t)rest->ptr[0];
-    len = first < 0x80 ? 1 : first >> 5 == 6 ? 2 : first >> 4 == 14 ? 3 : first >> 3 == 30 ? 4 : 0;
+    len = first < 0x80       ? 1
+          : first >> 5 == 6  ? 2
+          : first >> 4 == 14 ? 3
+          : first >> 3 == 30 ? 4
+                             : 0;
     if (len == 0 || rest->len < len)
         return false;
     code = len == 1 ? first : first & (0x7fu >> len);
@@ -200,7 +208,10 @@ bool cs_utf8_next(struct cs_view *rest, uint32_t *code_point_out)
 void cs_utf8_add(struct cs_buf *out, uint32_t code_point)
 {
     char bytes[4];
-    size_t len = code_point < 0x80 ? 1 : code_point < 0x800 ? 2 : code_point < 0x10000 ? 3 : 4;
+    size_t len = code_point < 0x80      ? 1
+                 : code_point < 0x800   ? 2
+                 : code_point < 0x10000 ? 3
+                                        : 4;
 
     for (size_t i = len; i-- > 1; code_point >>= 6)
         bytes[i] = (char)(0x80 | (code_point & 0x3f));

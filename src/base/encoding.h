@@ -17,18 +17,18 @@ void cs_base64_encode(struct cs_buf *out, struct cs_view bytes);
 void cs_base64url_encode(struct cs_buf *out, struct cs_view bytes);
 
 /* Strict: a foreign byte, wrong padding or left-over bits are CS_EINVAL. */
-enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text, struct cs_err *err)
-    CS_MUST_USE;
-enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text, struct cs_err *err)
-    CS_MUST_USE;
+enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text,
+                              struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
+                                 struct cs_err *err) CS_MUST_USE;
 
 /* Every byte but the unreserved ones of RFC 3986 section 2.3 becomes %XX with
  * upper-case digits; keep_slash leaves '/' as it is, for paths. */
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash);
 
 /* %XX decoded; plus_is_space as in query strings. CS_EINVAL for a broken escape. */
-enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text, bool plus_is_space,
-                               struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text,
+                               bool plus_is_space, struct cs_err *err) CS_MUST_USE;
 
 /* The next code point of UTF-8 text (RFC 3629: no surrogates, no overlong
  * forms, at most U+10FFFF); moves *rest behind it. False at a fault, with

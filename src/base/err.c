@@ -50,7 +50,8 @@ static void format_text(struct cs_err *err, const char *format, va_list args)
     int wanted = vsnprintf(err->text, sizeof(err->text), format, args);
 
     if (wanted < 0)
-        copy_text(err->text, sizeof(err->text), "(the error text could not be formatted)");
+        copy_text(err->text, sizeof(err->text),
+                  "(the error text could not be formatted)");
     else if ((size_t)wanted >= sizeof(err->text))
         memcpy(err->text + sizeof(err->text) - 4, "...", 4);
     for (char *p = err->text; *p != '\0'; p++)

@@ -27,8 +27,8 @@ enum cs_code {
     CS_EUPSTREAM,    /* a service behind us failed or answered nonsense */
     CS_EIO,          /* reading or writing on this machine failed */
     CS_ENOMEM,
-    CS_ECRYPTO,      /* the cryptographic library failed */
-    CS_EINTERNAL,    /* a fault of ours */
+    CS_ECRYPTO,   /* the cryptographic library failed */
+    CS_EINTERNAL, /* a fault of ours */
     CS_CODE_COUNT
 };
 
@@ -37,15 +37,15 @@ enum cs_code {
 
 struct cs_err {
     enum cs_code code;
-    int upstream_status;                /* HTTP status of the service behind us, or 0 */
-    int retry_after_s;                  /* seconds to wait before trying again, or 0 */
-    char field[CS_ERR_FIELD_MAX];       /* JSON pointer or header or setting, or "" */
-    char reason[64];                    /* stable word for programs, or "" */
-    char request_id[96];                /* of the service behind us, or "" */
-    char text[CS_ERR_TEXT_MAX];         /* one sentence, no newline */
+    int upstream_status;          /* HTTP status of the service behind us, or 0 */
+    int retry_after_s;            /* seconds to wait before trying again, or 0 */
+    char field[CS_ERR_FIELD_MAX]; /* JSON pointer or header or setting, or "" */
+    char reason[64];              /* stable word for programs, or "" */
+    char request_id[96];          /* of the service behind us, or "" */
+    char text[CS_ERR_TEXT_MAX];   /* one sentence, no newline */
 };
 
-#define CS_MUST_USE    __attribute__((warn_unused_result))
+#define CS_MUST_USE     __attribute__((warn_unused_result))
 #define CS_PRINTF(f, a) __attribute__((format(printf, f, a)))
 
 /* An empty error. */

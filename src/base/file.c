@@ -11,7 +11,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max, struct cs_err *err)
+enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max,
+                          struct cs_err *err)
 {
     enum cs_code rc = CS_OK;
     size_t total = 0;
@@ -38,7 +39,8 @@ enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max, stru
             break;
         total += (size_t)got;
         if (total > max) {
-            rc = cs_err_set(err, CS_ETOOBIG, "%s has more than %zu bytes, the limit", path, max);
+            rc = cs_err_set(err, CS_ETOOBIG, "%s has more than %zu bytes, the limit",
+                            path, max);
             break;
         }
         cs_buf_grew(out, (size_t)got);
@@ -65,10 +67,10 @@ int cs_file_write_all(int fd, struct cs_view bytes)
 static int sync_folder_of(const char *path)
 {
     const char *slash = strrchr(path, '/');
-    char *folder = slash == NULL ? cs_view_dup(CS_LIT("."))
-                                 : cs_view_dup(cs_view_of(path, slash == path
-                                                                    ? 1
-                                                                    : (size_t)(slash - path)));
+    char *folder =
+        slash == NULL
+            ? cs_view_dup(CS_LIT("."))
+            : cs_view_dup(cs_view_of(path, slash == path ? 1 : (size_t)(slash - path)));
     int failed = 0;
     int fd;
 
@@ -129,7 +131,8 @@ static int walk_below(int root_fd, const char *path, int flags, mode_t mode)
         bool last = rest.ptr == NULL;
         char *name;
 
-        if (part.len == 0 || cs_view_eq(part, CS_LIT(".")) || cs_view_eq(part, CS_LIT(".."))) {
+        if (part.len == 0 || cs_view_eq(part, CS_LIT(".")) ||
+            cs_view_eq(part, CS_LIT(".."))) {
             errno = EXDEV;
             fd = -1;
         } else if ((name = cs_view_dup(part)) == NULL) {
@@ -193,8 +196,8 @@ enum cs_code cs_file_make_folders(int root_fd, const char *path, mode_t mode,
         else if (part.len == 0 || strcmp(name, ".") == 0 || strcmp(name, "..") == 0)
             failed = EINVAL;
         else if (make_folder(folder, name, mode) != 0 ||
-                 (next = openat(folder, name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) <
-                     0)
+                 (next = openat(folder, name,
+                                O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) < 0)
             failed = errno;
         free(name);
         if (next >= 0) {

@@ -9,8 +9,8 @@
 
 /* Reads a whole file of at most max bytes into out (appended). CS_ENOTFOUND,
  * CS_ETOOBIG, CS_EIO. */
-enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max, struct cs_err *err)
-    CS_MUST_USE;
+enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max,
+                          struct cs_err *err) CS_MUST_USE;
 
 /* Writes a whole file: temporary name, fsync, rename, fsync of the folder. */
 enum cs_code cs_file_write(const char *path, struct cs_view bytes, mode_t mode,

@@ -74,7 +74,8 @@ enum cs_code cs_log_reopen(struct cs_log *log, struct cs_err *err)
         return CS_OK;
     fd = open_log(log->path);
     if (fd < 0)
-        return cs_err_errno(err, errno, "the log file %s can't be opened anew", log->path);
+        return cs_err_errno(err, errno, "the log file %s can't be opened anew",
+                            log->path);
     (void)close(log->fd);
     log->fd = fd;
     return CS_OK;
@@ -158,7 +159,8 @@ void cs_log_event(struct cs_log *log, enum cs_log_level level, const char *messa
 void cs_log_err(struct cs_log *log, enum cs_log_level level, const char *message,
                 const struct cs_err *err)
 {
-    cs_log_put(log, level, message, CS_LOG_TEXT("code", cs_view_cstr(cs_code_name(err->code))),
+    cs_log_put(log, level, message,
+               CS_LOG_TEXT("code", cs_view_cstr(cs_code_name(err->code))),
                CS_LOG_TEXT("detail", cs_view_cstr(err->text)),
                CS_LOG_TEXT("field", cs_view_cstr(err->field)),
                CS_LOG_NUM("upstream_status", err->upstream_status));

@@ -35,10 +35,11 @@ void cs_log_event(struct cs_log *log, enum cs_log_level level, const char *messa
                   const struct cs_log_field *fields, size_t count);
 
 /* cs_log_put(log, CS_LOG_INFO, "listening", CS_LOG_TEXT("socket", path), ...) */
-#define cs_log_put(log, level, message, ...)                                               \
-    do {                                                                                   \
-        const struct cs_log_field cs_log_fields_[] = {__VA_ARGS__};                        \
-        cs_log_event((log), (level), (message), cs_log_fields_, CS_COUNT(cs_log_fields_)); \
+#define cs_log_put(log, level, message, ...)                        \
+    do {                                                            \
+        const struct cs_log_field cs_log_fields_[] = {__VA_ARGS__}; \
+        cs_log_event((log), (level), (message), cs_log_fields_,     \
+                     CS_COUNT(cs_log_fields_));                     \
     } while (0)
 
 /* An error with its code, text, field and upstream status. */

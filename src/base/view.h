@@ -15,11 +15,15 @@ struct cs_view {
 #define CS_COUNT(array) (sizeof(array) / sizeof((array)[0]))
 
 /* A string literal as a view, in code and in static tables. */
-#define CS_LIT(literal)      ((struct cs_view){"" literal, sizeof(literal) - 1})
-#define CS_LIT_INIT(literal) {"" literal, sizeof(literal) - 1}
+#define CS_LIT(literal) ((struct cs_view){"" literal, sizeof(literal) - 1})
+#define CS_LIT_INIT(literal)            \
+    {                                   \
+        "" literal, sizeof(literal) - 1 \
+    }
 
 /* For printf's "%.*s": CS_FMT(view) gives both arguments, length capped at 512. */
-#define CS_FMT(view) ((view).len > 512 ? 512 : (int)(view).len), ((view).ptr ? (view).ptr : "")
+#define CS_FMT(view) \
+    ((view).len > 512 ? 512 : (int)(view).len), ((view).ptr ? (view).ptr : "")
 
 static inline struct cs_view cs_view_of(const void *ptr, size_t len)
 {
