@@ -1,0 +1,535 @@
+#include "config.h"
+
+#include "net/transfer.h"
+
+#include <limits.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#define KEPT_MAX (1u << 20) /* far above the 16 KiB that curl hands out at once */
+
+static long status_of(CURL *easy)
+{
+    long status = 0;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
+    return status;
+}
+
+static size_t on_header(char *bytes, size_t size, size_t count, void *payload)
+{
+    struct cs_net_transfer *t = payload;
+    struct cs_view line = cs_view_of(bytes, size * count);
+
+    t->answered = true;
+    /* A new status line: what came before was 1xx. */
+    if (cs_view_starts(line, CS_LIT("HTTP/")))
+        cs_buf_reset(&t->response->head);
+    cs_buf_add(&t->response->head, line);
+    t->local = cs_buf_check(&t->response->head, NULL);
+    return t->local == CS_OK ? line.len : 0;
+}
+
+/* One piece is kept; the next one waits in curl until that one was read. */
+static size_t hold(struct cs_net_transfer *t, struct cs_view piece)
+{
+    t->state = CS_NET_HEADED;
+    if (t->kept_at < t->kept.len) {
+        t->paused = true;
+        return CURL_WRITEFUNC_PAUSE;
+    }
+    cs_buf_reset(&t->kept);
+    t->kept_at = 0;
+    cs_buf_add(&t->kept, piece);
+    t->local = cs_buf_check(&t->kept, NULL);
+    return t->local == CS_OK ? piece.len : 0;
+}
+
+static size_t on_body(char *bytes, size_t size, size_t count, void *payload)
+{
+    struct cs_net_transfer *t = payload;
+    struct cs_view piece = cs_view_of(bytes, size * count);
+    bool good = status_of(t->easy) / 100 == 2;
+
+    t->answered = true;
+    if (good && t->response->hold)
+        return hold(t, piece);
+    if (good && t->response->sink != NULL) {
+        t->local = t->response->sink(t->response->sink_payload, piece);
+    } else {
+        cs_buf_add(&t->response->body, piece);
+        t->local = cs_buf_check(&t->response->body, NULL);
+    }
+    return t->local == CS_OK ? piece.len : 0;
+}
+
+static enum cs_code read_file(const struct cs_net_body *body, uint64_t at, char *to,
+                              size_t room, size_t *got_out)
+{
+    ssize_t got = pread(body->fd, to, room, (off_t)(body->offset + at));
+
+    *got_out = got > 0 ? (size_t)got : 0;
+    return got > 0 ? CS_OK : CS_EIO; /* a file that ends early is a fault as well */
+}
+
+static size_t on_read(char *to, size_t size, size_t count, void *payload)
+{
+    struct cs_net_transfer *t = payload;
+    const struct cs_net_body *body = &t->request->body;
+    size_t room = size * count;
+    size_t got = 0;
+
+    if (room > body->size - t->body_at)
+        room = (size_t)(body->size - t->body_at);
+    if (room == 0)
+        return 0;
+    if (body->kind == CS_NET_BODY_FILE)
+        t->local = read_file(body, t->body_at, to, room, &got);
+    else
+        t->local = body->read(body->payload, to, room, &got);
+    if (t->local == CS_OK && got == 0)
+        t->local = CS_ESHORT;
+    if (t->local != CS_OK)
+        return CURL_READFUNC_ABORT;
+    t->body_at += got;
+    return got;
+}
+
+static int on_seek(void *payload, curl_off_t offset, int origin)
+{
+    struct cs_net_transfer *t = payload;
+    const struct cs_net_body *body = &t->request->body;
+
+    if (origin != SEEK_SET || offset < 0 || (uint64_t)offset > body->size)
+        return CURL_SEEKFUNC_FAIL;
+    if (body->kind == CS_NET_BODY_STREAM) {
+        if (offset != 0)
+            return CURL_SEEKFUNC_CANTSEEK;
+        t->local = body->rewind(body->payload);
+        if (t->local != CS_OK)
+            return CURL_SEEKFUNC_FAIL;
+    }
+    t->body_at = (uint64_t)offset;
+    return CURL_SEEKFUNC_OK;
+}
+
+static bool set_text(CURL *easy, CURLoption option, const char *text)
+{
+    return curl_easy_setopt(easy, option, text) == CURLE_OK;
+}
+
+static bool set_long(CURL *easy, CURLoption option, long value)
+{
+    return curl_easy_setopt(easy, option, value) == CURLE_OK;
+}
+
+static bool set_callbacks(struct cs_net_transfer *t)
+{
+    CURL *easy = t->easy;
+
+    return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->text) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, on_body) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_WRITEDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READFUNCTION, on_read) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_READDATA, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_SEEKDATA, t) == CURLE_OK;
+}
+
+/* What holds for every exchange. An empty proxy and an empty list of exceptions
+ * are settings too: they keep curl from asking the environment. */
+static bool set_lasting(struct cs_net_transfer *t, const struct cs_net_options *options,
+                        CURLSH *share)
+{
+    static const struct {
+        CURLoption option;
+        long value;
+    } numbers[] = {
+        {CURLOPT_NOSIGNAL, 1},
+        {CURLOPT_NOPROGRESS, 1},
+        {CURLOPT_FOLLOWLOCATION, 0},
+        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
+        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
+        {CURLOPT_PATH_AS_IS, 1},
+        {CURLOPT_SSL_VERIFYPEER, 1},
+        {CURLOPT_SSL_VERIFYHOST, 2},
+        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
+        {CURLOPT_TCP_KEEPALIVE, 1},
+        {CURLOPT_TCP_NODELAY, 1},
+    };
+    CURL *easy = t->easy;
+
+    for (size_t i = 0; i < CS_COUNT(numbers); i++)
+        if (!set_long(easy, numbers[i].option, numbers[i].value))
+            return false;
+    if (options->ca_bundle != NULL && !set_text(easy, CURLOPT_CAINFO, options->ca_bundle))
+        return false;
+    return set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
+           set_text(easy, CURLOPT_PROXY, options->proxy != NULL ? options->proxy : "") &&
+           set_text(easy, CURLOPT_USERAGENT,
+                    options->user_agent != NULL ? options->user_agent
+                                                : "campaignstore") &&
+           curl_easy_setopt(easy, CURLOPT_SHARE, share) == CURLE_OK && set_callbacks(t);
+}
+
+struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
+                                            const struct cs_net_options *options,
+                                            CURLSH *share)
+{
+    struct cs_net_transfer *t = calloc(1, sizeof(*t));
+
+    if (t == NULL)
+        return NULL;
+    t->client = client;
+    cs_buf_init(&t->field_text, CS_NET_HEAD_MAX);
+    cs_buf_init(&t->kept, KEPT_MAX);
+    t->easy = curl_easy_init();
+    if (t->easy == NULL || !set_lasting(t, options, share)) {
+        cs_net_transfer_free(t);
+        return NULL;
+    }
+    return t;
+}
+
+void cs_net_transfer_free(struct cs_net_transfer *t)
+{
+    if (t == NULL)
+        return;
+    curl_easy_cleanup(t->easy);
+    free(t->fields);
+    cs_buf_wipe(&t->field_text); /* it held the Authorization header */
+    cs_buf_clear(&t->kept);
+    free(t);
+}
+
+static bool is_plain(struct cs_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0')
+            return false;
+    return true;
+}
+
+/* "Name: value", and "Name;" for an empty value, which is how curl is told to
+ * send one instead of dropping the header. */
+static void add_field(struct cs_buf *text, const struct cs_net_header *header)
+{
+    cs_buf_add(text, header->name);
+    cs_buf_add(text, header->value.len > 0 ? CS_LIT(": ") : CS_LIT(";"));
+    cs_buf_add(text, header->value);
+    cs_buf_add_byte(text, '\0');
+}
+
+/* Curl's own wish to send these is switched off by a line without a value. */
+static const char no_expect[] = "Expect:";
+static const char no_type[] = "Content-Type:";
+
+static enum cs_code make_room(struct cs_net_transfer *t, size_t count, struct cs_err *err)
+{
+    struct curl_slist *grown;
+
+    if (count <= t->field_room)
+        return CS_OK;
+    grown = reallocarray(t->fields, count, sizeof(*grown));
+    if (grown == NULL)
+        return cs_err_nomem(err);
+    t->fields = grown;
+    t->field_room = count;
+    return CS_OK;
+}
+
+static enum cs_code fill_fields(struct cs_net_transfer *t, struct cs_err *err)
+{
+    const struct cs_net_request *request = t->request;
+    size_t count = request->header_count;
+    bool typed = false;
+    enum cs_code rc;
+    char *at;
+
+    if ((rc = make_room(t, count + 2, err)) != CS_OK)
+        return rc;
+    cs_buf_reset(&t->field_text);
+    for (size_t i = 0; i < count; i++) {
+        const struct cs_net_header *header = &request->headers[i];
+
+        if (header->name.len == 0 || !is_plain(header->name) || !is_plain(header->value))
+            return cs_err_set(err, CS_EINVAL, "a header with a line break or NUL in it");
+        typed = typed || cs_view_eq_nocase(header->name, CS_LIT("content-type"));
+        add_field(&t->field_text, header);
+    }
+    if ((rc = cs_buf_check(&t->field_text, err)) != CS_OK)
+        return rc;
+    at = t->field_text.ptr;
+    for (size_t i = 0; i < count; i++) {
+        t->fields[i].data = at;
+        at += strlen(at) + 1;
+    }
+    t->fields[count++].data = (char *)(uintptr_t)no_expect;
+    if (!typed)
+        t->fields[count++].data = (char *)(uintptr_t)no_type;
+    for (size_t i = 0; i < count; i++)
+        t->fields[i].next = i + 1 < count ? &t->fields[i + 1] : NULL;
+    return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK
+               ? CS_OK
+               : cs_err_nomem(err);
+}
+
+static bool set_bytes(CURL *easy, struct cs_view bytes)
+{
+    return set_long(easy, CURLOPT_POST, 1) &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDS, bytes.len > 0 ? bytes.ptr : "") ==
+               CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)bytes.len) ==
+               CURLE_OK;
+}
+
+static bool set_method(struct cs_net_transfer *t)
+{
+    const struct cs_net_request *request = t->request;
+    const struct cs_net_body *body = &request->body;
+    const char *method = request->method != NULL ? request->method : "GET";
+    CURL *easy = t->easy;
+
+    /* Back to a plain GET first, whatever the handle did before. */
+    if (!set_long(easy, CURLOPT_NOBODY, 0) || !set_long(easy, CURLOPT_UPLOAD, 0) ||
+        !set_long(easy, CURLOPT_HTTPGET, 1) ||
+        !set_text(easy, CURLOPT_CUSTOMREQUEST, NULL))
+        return false;
+    if (strcmp(method, "HEAD") == 0)
+        return set_long(easy, CURLOPT_NOBODY, 1);
+    if (body->kind == CS_NET_BODY_FILE || body->kind == CS_NET_BODY_STREAM) {
+        if (!set_long(easy, CURLOPT_UPLOAD, 1) ||
+            curl_easy_setopt(easy, CURLOPT_INFILESIZE_LARGE, (curl_off_t)body->size) !=
+                CURLE_OK)
+            return false;
+    } else if (body->kind == CS_NET_BODY_BYTES || strcmp(method, "PUT") == 0 ||
+               strcmp(method, "POST") == 0) {
+        /* PUT and POST say Content-Length: 0 where they have no body. */
+        if (!set_bytes(easy, body->kind == CS_NET_BODY_BYTES ? body->bytes : CS_LIT("")))
+            return false;
+    }
+    return strcmp(method, "GET") == 0 || set_text(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static void clear_marks(struct cs_net_transfer *t)
+{
+    t->result = CURLE_OK;
+    t->body_at = 0;
+    t->answered = false;
+    t->paused = false;
+    t->fault = CS_NET_OK;
+    t->local = CS_OK;
+    t->kept_at = 0;
+    t->text[0] = '\0';
+    t->started_us = cs_clock_monotonic_us();
+    t->moved_us = t->started_us;
+    t->moved_bytes = 0;
+    cs_buf_reset(&t->kept);
+}
+
+static void clear_response(struct cs_net_response *response)
+{
+    cs_buf_reset(&response->body);
+    cs_buf_reset(&response->head);
+    response->status = 0;
+    response->fault = CS_NET_OK;
+    response->bytes_sent = response->bytes_received = 0;
+    response->connect_us = response->first_byte_us = response->total_us = 0;
+    response->reused = false;
+}
+
+enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
+                                   const struct cs_net_request *request,
+                                   struct cs_net_response *response,
+                                   const struct cs_net_options *options, bool fresh,
+                                   struct cs_err *err)
+{
+    int connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
+                                                     : options->connect_timeout_ms;
+    const char *no_proxy = request->direct ? "*" : options->no_proxy;
+    enum cs_code rc;
+
+    t->request = request;
+    t->response = response;
+    t->idle_ms = request->idle_timeout_ms > 0 ? request->idle_timeout_ms
+                                              : options->idle_timeout_ms;
+    clear_marks(t);
+    clear_response(response);
+    if (request->body.kind != CS_NET_BODY_BYTES && request->body.size > INT64_MAX)
+        return cs_err_set(err, CS_ETOOBIG,
+                          "a request body of more bytes than can be counted");
+    if (request->body.kind == CS_NET_BODY_STREAM &&
+        (rc = request->body.rewind(request->body.payload)) != CS_OK)
+        return cs_err_set(err, rc, "the request body can't be read from its start");
+    if ((rc = fill_fields(t, err)) != CS_OK)
+        return rc;
+    if (!set_text(t->easy, CURLOPT_URL, request->url) || !set_method(t) ||
+        !set_text(t->easy, CURLOPT_NOPROXY, no_proxy != NULL ? no_proxy : "") ||
+        !set_long(t->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) ||
+        !set_long(t->easy, CURLOPT_FRESH_CONNECT, fresh ? 1 : 0))
+        return cs_err_set(err, CS_EINTERNAL, "libcurl refused an option of the request");
+    t->state = CS_NET_RUNNING;
+    return CS_OK;
+}
+
+static int64_t offset_info(CURL *easy, CURLINFO info)
+{
+    curl_off_t value = 0;
+
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
+void cs_net_transfer_watch(struct cs_net_transfer *t, int64_t now_us)
+{
+    int64_t bytes;
+
+    if (t->state == CS_NET_DONE || t->fault != CS_NET_OK)
+        return;
+    if (t->state == CS_NET_RUNNING && t->request->deadline.at_us <= now_us) {
+        t->fault = CS_NET_DEADLINE;
+        return;
+    }
+    bytes = offset_info(t->easy, CURLINFO_SIZE_UPLOAD_T) +
+            offset_info(t->easy, CURLINFO_SIZE_DOWNLOAD_T) +
+            (int64_t)t->response->head.len;
+    /* Until the connection stands its own limit holds. */
+    if (bytes != t->moved_bytes ||
+        offset_info(t->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) {
+        t->moved_bytes = bytes;
+        t->moved_us = now_us;
+    } else if (now_us - t->moved_us > t->idle_ms * 1000ll) {
+        t->fault = CS_NET_IDLE;
+    }
+}
+
+static long connections_of(CURL *easy)
+{
+    long count = 0;
+
+    (void)curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &count);
+    return count;
+}
+
+bool cs_net_transfer_died_idle(const struct cs_net_transfer *t)
+{
+    switch (t->result) {
+    case CURLE_SEND_ERROR:
+    case CURLE_RECV_ERROR:
+    case CURLE_GOT_NOTHING:
+    case CURLE_SEND_FAIL_REWIND:
+        break;
+    default:
+        return false;
+    }
+    return t->fault == CS_NET_OK && t->local == CS_OK && !t->answered &&
+           connections_of(t->easy) == 0;
+}
+
+static enum cs_net_fault fault_of(const struct cs_net_transfer *t)
+{
+    static const struct {
+        CURLcode result;
+        enum cs_net_fault fault;
+    } faults[] = {
+        {CURLE_OK, CS_NET_OK},
+        {CURLE_COULDNT_RESOLVE_HOST, CS_NET_RESOLVE},
+        {CURLE_COULDNT_RESOLVE_PROXY, CS_NET_RESOLVE},
+        {CURLE_COULDNT_CONNECT, CS_NET_CONNECT},
+        {CURLE_OPERATION_TIMEDOUT,
+         CS_NET_CONNECT}, /* the one timer of curl's that is set */
+        {CURLE_SSL_CONNECT_ERROR, CS_NET_TLS},
+        {CURLE_PEER_FAILED_VERIFICATION, CS_NET_TLS},
+        {CURLE_SSL_CACERT_BADFILE, CS_NET_TLS},
+        {CURLE_SSL_CERTPROBLEM, CS_NET_TLS},
+        {CURLE_SSL_CIPHER, CS_NET_TLS},
+        {CURLE_OUT_OF_MEMORY, CS_NET_LOCAL},
+        {CURLE_URL_MALFORMAT, CS_NET_LOCAL},
+        {CURLE_UNSUPPORTED_PROTOCOL, CS_NET_LOCAL},
+    };
+
+    if (t->local != CS_OK)
+        return CS_NET_LOCAL;
+    if (t->fault != CS_NET_OK)
+        return t->fault;
+    for (size_t i = 0; i < CS_COUNT(faults); i++)
+        if (faults[i].result == t->result)
+            return faults[i].fault;
+    return CS_NET_LOST;
+}
+
+static enum cs_code local_code(const struct cs_net_transfer *t)
+{
+    if (t->local != CS_OK)
+        return t->local;
+    return t->result == CURLE_OUT_OF_MEMORY ? CS_ENOMEM : CS_EINVAL;
+}
+
+/* "host:port" of a URL, for sentences. */
+static struct cs_view authority(const char *url)
+{
+    struct cs_view rest = cs_view_cstr(url);
+    size_t at = cs_view_find(rest, CS_LIT("://"));
+    size_t end = 0;
+
+    if (at != SIZE_MAX)
+        rest = cs_view_from(rest, at + 3);
+    while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL)
+        end++;
+    return cs_view_sub(rest, 0, end);
+}
+
+static enum cs_code fault_code(const struct cs_net_transfer *t, enum cs_net_fault fault,
+                               struct cs_err *err)
+{
+    static const struct {
+        enum cs_code code;
+        const char *reason;
+        const char *what;
+    } words[] = {
+        [CS_NET_RESOLVE] = {CS_EUPSTREAM, "resolve_failed", "its name has no address"},
+        [CS_NET_CONNECT] = {CS_EUPSTREAM, "connect_failed", "no connection"},
+        [CS_NET_TLS] = {CS_EUPSTREAM, "tls_failed", "no TLS session"},
+        [CS_NET_LOST] = {CS_EUPSTREAM, "connection_lost",
+                         "the connection broke before the answer was whole"},
+        [CS_NET_IDLE] = {CS_ETIMEOUT, "idle_timeout",
+                         "it sent and took nothing any more"},
+        [CS_NET_DEADLINE] = {CS_ETIMEOUT, "deadline",
+                             "no whole answer in the time allowed"},
+        [CS_NET_LOCAL] = {CS_EINTERNAL, "local", "the exchange was ended on this side"},
+    };
+    struct cs_view host =
+        t->request != NULL ? authority(t->request->url) : CS_LIT("the server");
+    enum cs_code code = words[fault].code;
+
+    if (fault == CS_NET_LOCAL)
+        code = local_code(t);
+    else if (fault == CS_NET_CONNECT && t->result == CURLE_OPERATION_TIMEDOUT)
+        code = CS_ETIMEOUT;
+    return cs_err_field(err, code, "", words[fault].reason, "%.*s: %s%s%s", CS_FMT(host),
+                        words[fault].what, t->text[0] != '\0' ? ": " : "", t->text);
+}
+
+enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *err)
+{
+    struct cs_net_response *response = t->response;
+    enum cs_net_fault fault = fault_of(t);
+
+    response->fault = fault;
+    response->reused = connections_of(t->easy) == 0;
+    response->bytes_sent = (uint64_t)offset_info(t->easy, CURLINFO_SIZE_UPLOAD_T);
+    response->bytes_received = (uint64_t)offset_info(t->easy, CURLINFO_SIZE_DOWNLOAD_T);
+    response->first_byte_us = offset_info(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
+    response->total_us = cs_clock_monotonic_us() - t->started_us;
+    if (!response->reused) {
+        response->connect_us = offset_info(t->easy, CURLINFO_APPCONNECT_TIME_T);
+        if (response->connect_us == 0)
+            response->connect_us = offset_info(t->easy, CURLINFO_CONNECT_TIME_T);
+    }
+    if (fault != CS_NET_OK)
+        return fault_code(t, fault, err);
+    response->status = (int)status_of(t->easy);
+    return CS_OK;
+}
