@@ -1,0 +1,314 @@
+"""A private instance of the whole service: nginx with the site file as it is
+shipped, campaignd with its pool, a store of its own, all in one temporary folder
+and on a free port; stopped by process id."""
+
+import ctypes
+import os
+import pathlib
+import re
+import secrets
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+
+import jwt
+import requests
+
+TOP = pathlib.Path(__file__).resolve().parents[2]
+
+SANITIZER_REPORT = re.compile(
+    r"(ERROR: (Address|Leak|Undefined\w*)Sanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL)"
+)
+
+
+class StackError(Exception):
+    """The instance did not do what it must to be tested at all."""
+
+
+def wait_for(condition, what, seconds=10.0):
+    """Waits until condition() is true and returns its value."""
+    deadline = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > deadline:
+            raise StackError(f"waited {seconds} s in vain for {what}")
+        time.sleep(0.01)
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def end_with_parent():
+    """In the child: ends it when the test run dies without cleaning up."""
+    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+
+
+def make_certificate(folder):
+    """A test CA and a certificate for localhost under it."""
+
+    def openssl(*arguments):
+        subprocess.run(["openssl", *arguments], cwd=folder, check=True, capture_output=True)
+
+    key = ["-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"]
+    openssl("req", "-x509", *key, "-keyout", "ca.key", "-out", "ca.pem", "-days", "7",
+            "-subj", "/CN=campaignstore test CA")
+    openssl("req", *key, "-keyout", "server.key", "-out", "server.csr", "-subj", "/CN=localhost")
+    (folder / "server.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n")
+    openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
+            "-CAcreateserial", "-days", "7", "-extfile", "server.ext", "-out", "server.pem")
+
+
+def process_alive(pid):
+    try:
+        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except OSError:
+        return False
+    return state != "Z"
+
+
+def children_of(pid):
+    """Process ids of the living children, oldest first."""
+    found = []
+    for entry in pathlib.Path("/proc").iterdir():
+        if not entry.name.isdigit():
+            continue
+        try:
+            fields = (entry / "stat").read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid and fields[0] != "Z":
+            found.append((int(fields[19]), int(entry.name)))
+    return [child for _, child in sorted(found)]
+
+
+class LocalStore:
+    """Settings of the embedded store, below the instance's folder."""
+
+    name = "local"
+
+    def settings(self, stack):
+        return {
+            "CAMPAIGN_STORE": "local",
+            "CAMPAIGN_LOCAL_ROOT": str(stack.folder / "data"),
+            "CAMPAIGN_ACCEL_PREFIX": "/_objects/",
+        }
+
+
+class Nginx:
+    """The shipped site file on a private nginx in front of a campaignd pool."""
+
+    name = "nginx"
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.process = None
+
+    def write(self):
+        stack = self.stack
+        command = [
+            TOP / "nginx/private", "--dir", stack.folder / "nginx", "--port", str(stack.port),
+            "--socket", stack.socket, "--objects", stack.folder / "data/objects",
+            "--certificate", stack.tls / "server.pem", "--key", stack.tls / "server.key",
+        ]
+        if stack.rate:
+            command += ["--rate", str(stack.rate)]
+        subprocess.run(command, check=True)
+
+    def start(self):
+        self.write()
+        folder = self.stack.folder / "nginx"
+        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+        if nginx is None:
+            raise StackError("nginx is not installed")
+        self.process = subprocess.Popen(
+            [nginx, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log",
+             "-g", "daemon off;"],
+            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
+
+    def stop(self):
+        if self.process is None:
+            return
+        self.process.terminate()
+        try:
+            self.process.wait(10)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+        self.process = None
+
+
+STORES = {"local": LocalStore}
+SERVERS = {"nginx": Nginx}
+
+
+class Stack:
+    """One running instance. `settings` are settings of campaignd beyond the usual
+    ones; rate None keeps the request rate limit of the shipped site file."""
+
+    def __init__(self, build, tls, store="local", server="nginx", settings=None, rate=100000):
+        self.build = pathlib.Path(build).resolve()
+        self.tls = tls
+        self.rate = rate
+        self.folder = pathlib.Path(tempfile.mkdtemp(prefix="cs-e2e-"))
+        self.port = free_port()
+        self.base_url = f"https://localhost:{self.port}"
+        self.ca = str(tls / "ca.pem")
+        self.socket = self.folder / "campaignd.sock"
+        self.pid_file = self.folder / "campaignd.pid"
+        self.log = self.folder / "campaignd.log"
+        self.secret = secrets.token_hex(32)
+        self.store = STORES[store]()
+        self.server = SERVERS[server](self)
+        self.settings = {
+            **self.store.settings(self),
+            "JWT_SECRET": self.secret,
+            "WORKERS": "4",
+            "CAMPAIGND_PID_FILE": str(self.pid_file),
+            "CAMPAIGN_SHARE_DIR": str(TOP / "share"),
+            **(settings or {}),
+        }
+        self.supervisor = None
+
+    # ---- the parts ----
+
+    def environment(self):
+        """Nothing of the machine's own settings gets in."""
+        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+        return {
+            **keep,
+            "LC_ALL": "C.UTF-8",
+            "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
+            "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",
+        }
+
+    @property
+    def env_file(self):
+        return self.folder / "settings.env"
+
+    def write_settings(self, **changes):
+        self.settings.update(changes)
+        lines = [f"{name}={value}\n" for name, value in self.settings.items()]
+        self.env_file.write_text("".join(lines))
+        self.env_file.chmod(0o600)
+
+    def start_campaignd(self):
+        with self.log.open("ab") as log:
+            self.supervisor = subprocess.Popen(
+                [self.build / "campaignd", "--listen", self.socket, "--env", self.env_file],
+                stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
+                env=self.environment(), preexec_fn=end_with_parent)
+
+    def start(self):
+        self.write_settings()
+        self.server.start()
+        self.start_campaignd()
+        self.wait_ready()
+
+    def health(self):
+        try:
+            return requests.get(f"{self.base_url}/api/v1/health", verify=self.ca, timeout=5)
+        except requests.RequestException:
+            return None
+
+    def wait_ready(self):
+        def ready():
+            if self.supervisor.poll() is not None:
+                raise StackError(f"campaignd ended with {self.supervisor.returncode}:\n"
+                                 + self.log_text()[-4000:])
+            answer = self.health()
+            return answer is not None and answer.status_code == 200
+
+        try:
+            wait_for(ready, "a healthy service", 20)
+        except StackError:
+            print(self.log_text()[-4000:], file=sys.stderr)
+            raise
+
+    def workers(self):
+        return children_of(self.supervisor.pid)
+
+    def wait_workers(self, count=None):
+        """Waits until the pool is whole, and returns its process ids."""
+        count = count or int(self.settings["WORKERS"])
+        return wait_for(lambda: (pids := self.workers()) and len(pids) == count and pids,
+                        f"{count} workers", 10)
+
+    def stop_campaignd(self):
+        """SIGTERM, and the exit status; -9 where that did not end it."""
+        if self.supervisor is None:
+            return None
+        workers = self.workers()
+        if self.supervisor.poll() is None:
+            self.supervisor.terminate()
+        try:
+            status = self.supervisor.wait(35)
+        except subprocess.TimeoutExpired:
+            self.supervisor.kill()
+            status = self.supervisor.wait()
+        for pid in workers:
+            if process_alive(pid):
+                os.kill(pid, signal.SIGKILL)
+        self.supervisor = None
+        return status
+
+    def kill_campaignd(self):
+        """SIGKILL to supervisor and workers, as a crash of the machine would."""
+        workers = self.workers()
+        self.supervisor.kill()
+        self.supervisor.wait()
+        for pid in workers:
+            try:
+                os.kill(pid, signal.SIGKILL)
+            except ProcessLookupError:
+                pass
+        wait_for(lambda: not any(map(process_alive, workers)), "the workers' end")
+        self.supervisor = None
+
+    def stop(self):
+        """Ends everything, and returns what is wrong with how it went."""
+        faults = []
+        try:
+            status = self.stop_campaignd()
+            if status not in (0, None):
+                faults.append(f"campaignd ended with {status}")
+        finally:
+            self.server.stop()
+        text = self.log_text()
+        report = SANITIZER_REPORT.search(text)
+        if report:
+            faults.append("campaignd's log has a sanitizer report:\n"
+                          + text[max(0, report.start() - 200):report.start() + 6000])
+        shutil.rmtree(self.folder, ignore_errors=True)
+        return faults
+
+    def log_text(self):
+        try:
+            return self.log.read_text(errors="replace")
+        except OSError:
+            return ""
+
+    # ---- who asks ----
+
+    def token(self, user="alice", ttl=3600, **claims):
+        now = int(time.time())
+        return jwt.encode({"sub": user, "iat": now, "exp": now + ttl, **claims}, self.secret,
+                          algorithm="HS256")
+
+    def admin_token(self, user="root-admin"):
+        return self.token(user, role="admin")
+
+    def campaignctl(self, *arguments, check=True):
+        """Runs campaignctl with this instance's settings."""
+        return subprocess.run(
+            [self.build / "campaignctl", "--env", self.env_file, *map(str, arguments)],
+            capture_output=True, text=True, cwd=self.folder, env=self.environment(),
+            check=check, timeout=600)
