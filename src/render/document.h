@@ -29,29 +29,31 @@ enum cs_section_kind {
     CS_SECTION_REVIEW,
     CS_SECTION_SUMMARY,
     CS_SECTION_CLIENT_SUMMARY,
-    CS_SECTION_WEBSITE,    /* artifacts.web_developer and html_validation: the page's source */
+    CS_SECTION_WEBSITE, /* artifacts.web_developer and html_validation: the page's source
+                         */
     CS_SECTION_VALIDATION,
-    CS_SECTION_OTHER,      /* an artifact of a name that we do not know */
+    CS_SECTION_OTHER, /* an artifact of a name that we do not know */
     CS_SECTION_BRIEF,
     CS_SECTION_FEEDBACK,
     CS_SECTION_CONVERSATION,
     CS_SECTION_PREVIOUS,
-    CS_SECTION_STATE,      /* all other fields of the state, and facts of the record */
+    CS_SECTION_STATE, /* all other fields of the state, and facts of the record */
     CS_SECTION_PROGRESS,
-    CS_SECTION_TIMELINE    /* the agents' interactions */
+    CS_SECTION_TIMELINE /* the agents' interactions */
 };
 
 enum cs_chart_kind {
-    CS_CHART_SHARES,    /* parts of a whole: value is the share, from 0 to 1 */
-    CS_CHART_SCHEDULE,  /* bars on a calendar: start_day, end_day */
-    CS_CHART_DURATIONS  /* seconds per step: value */
+    CS_CHART_SHARES,   /* parts of a whole: value is the share, from 0 to 1 */
+    CS_CHART_SCHEDULE, /* bars on a calendar: start_day, end_day */
+    CS_CHART_DURATIONS /* seconds per step: value */
 };
 
 /* All texts of a document are NUL-terminated UTF-8 without control characters,
  * never NULL, plain text (not escaped for anything), and belong to it. */
 struct cs_chart_row {
     const char *label;
-    const char *text;  /* the value as the data has it: "$11,640", "2025-01-06 – 2025-02-16" */
+    const char
+        *text; /* the value as the data has it: "$11,640", "2025-01-06 – 2025-02-16" */
     double value;      /* finite, not negative */
     int64_t start_day; /* days since 1970-01-01, CS_CHART_SCHEDULE alone */
     int64_t end_day;   /* last day, not before start_day */
@@ -85,7 +87,7 @@ struct cs_section {
     const char *title; /* in the document's language */
     const char *name;  /* of the artifact or state field, as the data has it, or "" */
     enum cs_section_kind kind;
-    bool folded;       /* a detail: the website folds it, the report puts it in an appendix */
+    bool folded; /* a detail: the website folds it, the report puts it in an appendix */
     cmark_node *content;
     struct cs_chart *charts;
     size_t chart_count;
@@ -93,21 +95,22 @@ struct cs_section {
 
 struct cs_document {
     const char *campaign_id;
-    const char *title;    /* never "" */
+    const char *title; /* never "" */
     const char *client;
     const char *client_url; /* http(s) or "" */
     const char *product;
-    const char *tagline;  /* one sentence for below the title, or "" */
-    const char *summary;  /* plain text of one paragraph, at most 300 bytes, for descriptions */
+    const char *tagline; /* one sentence for below the title, or "" */
+    const char
+        *summary; /* plain text of one paragraph, at most 300 bytes, for descriptions */
     const char *language; /* "en", "fr-CA": BCP 47 */
     bool rtl;
     const char *status;
-    const char *created_at;   /* as in the record, RFC 3339 */
+    const char *created_at; /* as in the record, RFC 3339 */
     const char *completed_at;
     const char *execution_time; /* seconds, decimal text, or "" */
     const char *quality_score;
     const char *budget;
-    const char *duration; /* of the campaign, the brief's words: "3 months" */
+    const char *duration;  /* of the campaign, the brief's words: "3 months" */
     const char *cta_label; /* call to action: the words for a button */
     const char *cta_url;   /* http(s), or "" */
     const char *image_url; /* key visual, http(s), or ""; never to be fetched */
@@ -122,7 +125,8 @@ struct cs_document {
  * status CS_DOCUMENT_EXIT_NOMEM, which is why rendering has its own process. */
 #define CS_DOCUMENT_EXIT_NOMEM 77
 enum cs_code cs_document_new(struct cs_document **document_out,
-                             const struct cs_render_input *input, struct cs_err *err) CS_MUST_USE;
+                             const struct cs_render_input *input,
+                             struct cs_err *err) CS_MUST_USE;
 void cs_document_free(struct cs_document *document);
 
 #endif

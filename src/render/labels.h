@@ -3,7 +3,7 @@
 #ifndef CS_RENDER_LABELS_H
 #define CS_RENDER_LABELS_H
 
-#include "base/view.h"
+#include "base/buf.h"
 
 /* clang-format off */
 #define CS_LABELS(X)                                                                       \
@@ -32,7 +32,6 @@ const char *cs_label(const char *language, enum cs_label label);
 
 /* "audience_personas" -> "Audience personas": a name of the data as a title,
  * appended. */
-struct cs_buf;
 void cs_label_from_name(struct cs_buf *out, struct cs_view name);
 
 #endif

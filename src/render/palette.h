@@ -39,8 +39,9 @@ struct cs_swatch {
 /* One set for light pages and paper, one for dark pages. Text colours have a
  * contrast of at least 4.5 on the backgrounds they are named after. */
 struct cs_scheme {
-    struct cs_colour paper;      /* page background */
-    struct cs_colour surface;    /* cards, table heads; text colours are readable on it as well */
+    struct cs_colour paper; /* page background */
+    struct cs_colour
+        surface; /* cards, table heads; text colours are readable on it as well */
     struct cs_colour ink;        /* body text on paper and surface */
     struct cs_colour muted;      /* secondary text on paper and surface */
     struct cs_colour line;       /* hairlines; decoration alone */
@@ -53,7 +54,7 @@ struct cs_scheme {
 
 struct cs_palette {
     struct cs_swatch swatches[CS_PALETTE_MAX]; /* as found in the brief, in order */
-    size_t count;                              /* 0: nothing found, the schemes are defaults */
+    size_t count; /* 0: nothing found, the schemes are defaults */
     struct cs_scheme light;
     struct cs_scheme dark;
 };

@@ -11,13 +11,14 @@
 #include "base/log.h"
 
 struct cs_renderer_options {
-    const char *share_dir;  /* templates, style sheets: the folder share/ */
-    const char *theme;      /* folder below share/themes; NULL: "default" */
-    const char *fonts;      /* colon-separated font folders or files; NULL: the built-in list */
-    const char *page_size;  /* "A4" or "Letter" */
-    int cpu_limit_s;        /* processor time of one rendering */
-    int memory_limit_mib;   /* address space of the child beyond the worker's own */
-    struct cs_log *log;     /* borrowed; may be NULL */
+    const char *share_dir; /* templates, style sheets: the folder share/ */
+    const char *theme;     /* folder below share/themes; NULL: "default" */
+    const char
+        *fonts; /* colon-separated font folders or files; NULL: the built-in list */
+    const char *page_size; /* "A4" or "Letter" */
+    int cpu_limit_s;       /* processor time of one rendering */
+    int memory_limit_mib;  /* address space of the child beyond the worker's own */
+    struct cs_log *log;    /* borrowed; may be NULL */
 };
 
 struct cs_renderer;
@@ -32,8 +33,8 @@ void cs_renderer_free(struct cs_renderer *renderer);
 struct cs_render_input {
     struct cs_view campaign_id;
     struct cs_view campaign_name;
-    struct cs_view status;         /* as it will be committed: "completed" */
-    struct cs_view created_at;     /* RFC 3339 texts */
+    struct cs_view status;     /* as it will be committed: "completed" */
+    struct cs_view created_at; /* RFC 3339 texts */
     struct cs_view completed_at;
     struct cs_view execution_time; /* seconds as a decimal text, or empty */
     struct cs_view quality_score;  /* decimal text, or empty */
@@ -50,10 +51,10 @@ struct cs_render_output {
     uint64_t website_size;
     int pdf_fd;
     uint64_t pdf_size;
-    unsigned pages;           /* of the PDF */
-    unsigned missing_glyphs;  /* characters shown by a mark, as no font has them */
-    bool website_supplied;    /* the generator's own page was used */
-    char website_note[200];   /* why a supplied page was not used, or "" */
+    unsigned pages;          /* of the PDF */
+    unsigned missing_glyphs; /* characters shown by a mark, as no font has them */
+    bool website_supplied;   /* the generator's own page was used */
+    char website_note[200];  /* why a supplied page was not used, or "" */
 };
 void cs_render_output_clear(struct cs_render_output *output);
 

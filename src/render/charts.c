@@ -1,0 +1,555 @@
+#include "config.h"
+
+#include "render/charts.h"
+
+#include <math.h>
+
+#include "render/labels.h"
+#include "render/markdown.h"
+#include "render/text.h"
+
+#define MAX_ROWS    40u
+#define MAX_COLUMNS 32u
+#define CELL_TEXT   300u
+#define MAX_CHARTS  4u
+
+/* ---- numbers and days -------------------------------------------------------- */
+
+/* The decimal separator is the last one, when one or two digits follow it. */
+static bool is_decimal(const char *digits, size_t at, size_t len)
+{
+    size_t after = len - at - 1;
+
+    for (size_t i = at + 1; i < len; i++)
+        if (digits[i] == '.' || digits[i] == ',')
+            return false;
+    return after == 1 || after == 2 || (digits[0] == '0' && at == 1 && after > 0);
+}
+
+bool cs_charts_number(double *out, bool *percent_out, struct cs_view text)
+{
+    char digits[32];
+    size_t len = 0, i = 0;
+    double value = 0, unit = 0;
+
+    while (i < text.len && (text.ptr[i] < '0' || text.ptr[i] > '9'))
+        i++;
+    if (i == text.len || (i > 0 && text.ptr[i - 1] == '-'))
+        return false;
+    /* Digits with ".", "," or any kind of space or apostrophe between them. */
+    for (; i < text.len && len < sizeof(digits); i++) {
+        unsigned char c = (unsigned char)text.ptr[i];
+
+        if ((c >= '0' && c <= '9') || c == '.' || c == ',')
+            digits[len++] = (char)c;
+        else if (c != ' ' && c != '\'' && c != '_' && c != 0xc2 && c != 0xa0 &&
+                 c != 0xe2 && c != 0x80 && c != 0xaf && c != 0x89 && c != 0x99)
+            break;
+    }
+    *percent_out = i < text.len && text.ptr[i] == '%';
+    while (len > 0 && (digits[len - 1] == '.' || digits[len - 1] == ','))
+        len--;
+    for (size_t at = 0; at < len; at++) {
+        if (digits[at] == '.' || digits[at] == ',') {
+            if (is_decimal(digits, at, len))
+                unit = 1;
+            continue;
+        }
+        value = value * 10 + (digits[at] - '0');
+        unit = unit > 0 ? unit * 10 : 0;
+    }
+    *out = unit > 0 ? value / unit : value;
+    return isfinite(*out);
+}
+
+static bool digits_at(struct cs_view text, size_t at, size_t count, int64_t *out)
+{
+    uint64_t value;
+
+    if (text.len < at + count || !cs_view_to_u64(cs_view_sub(text, at, count), &value))
+        return false;
+    *out = (int64_t)value;
+    return true;
+}
+
+bool cs_charts_day(int64_t *out, struct cs_view text)
+{
+    int64_t year, month, day, era;
+
+    text = cs_view_trim(text);
+    if (!digits_at(text, 0, 4, &year) || !digits_at(text, 5, 2, &month) ||
+        !digits_at(text, 8, 2, &day) || text.ptr[4] != '-' || text.ptr[7] != '-' ||
+        year < 1900 || month < 1 || month > 12 || day < 1 || day > 31)
+        return false;
+    /* Days of the proleptic Gregorian calendar; the year begins with March. */
+    year -= month <= 2 ? 1 : 0;
+    era = year / 400;
+    year -= era * 400;
+    month += month > 2 ? -3 : 9;
+    *out = era * 146097 + year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5 +
+           day - 1 - 719468;
+    return true;
+}
+
+/* ---- the channels of a plan -------------------------------------------------- */
+
+struct channel {
+    const char *name;
+    const char *money; /* as written, or "" */
+    const char *part;  /* as written, or "" */
+    const char *start, *end;
+    double budget, share;
+    bool has_budget, has_share, has_days;
+    int64_t start_day, end_day;
+};
+
+struct plan {
+    struct channel channels[MAX_ROWS];
+    size_t count;
+};
+
+static struct cs_chart *add_chart(struct cs_section *section, struct cs_arena *arena,
+                                  enum cs_chart_kind kind, enum cs_label title,
+                                  const char *language)
+{
+    struct cs_chart *chart;
+
+    if (section->charts == NULL)
+        section->charts = cs_arena_alloc(arena, MAX_CHARTS, sizeof(*chart));
+    if (section->charts == NULL || section->chart_count == MAX_CHARTS)
+        return NULL;
+    chart = &section->charts[section->chart_count];
+    chart->kind = kind;
+    chart->title = cs_label(language, title);
+    chart->rows = cs_arena_alloc(arena, MAX_ROWS, sizeof(*chart->rows));
+    if (chart->rows == NULL)
+        return NULL;
+    section->chart_count++;
+    return chart;
+}
+
+/* "25 %", "5.1 %", in French "5,1 %". */
+static void add_percent(struct cs_buf *out, double share, const char *language)
+{
+    long tenths = lround(share * 1000);
+
+    cs_buf_add_fmt(out, "%s%ld", out->len > 0 ? " · " : "", tenths / 10);
+    if (tenths % 10 != 0)
+        cs_buf_add_fmt(out, "%s%ld", strncmp(language, "en", 2) == 0 ? "." : ",",
+                       tenths % 10);
+    cs_buf_add_cstr(out, " %");
+}
+
+/* Shares as given, or of the sum of the budgets; all of one kind, so that the
+ * bars can be compared. */
+static void add_shares(struct cs_section *section, struct cs_arena *arena,
+                       const struct plan *plan, const char *language)
+{
+    struct cs_chart *chart;
+    double sum = 0;
+    bool by_share = true, by_budget = true;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        by_share = by_share && plan->channels[i].has_share;
+        by_budget = by_budget && plan->channels[i].has_budget;
+        sum += plan->channels[i].budget;
+    }
+    if (plan->count < 2 || (!by_share && (!by_budget || sum <= 0)))
+        return;
+    chart = add_chart(section, arena, CS_CHART_SHARES, CS_LABEL_BUDGET_SHARES, language);
+    if (chart == NULL)
+        return;
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct channel *channel = &plan->channels[i];
+        struct cs_buf text = CS_BUF_INIT(CELL_TEXT);
+        double share = by_share ? channel->share : channel->budget / sum;
+
+        cs_buf_add_cstr(&text, channel->money);
+        if (channel->part[0] != '\0')
+            cs_buf_add_fmt(&text, "%s%s", text.len > 0 ? " · " : "", channel->part);
+        else
+            add_percent(&text, share, language);
+        chart->rows[chart->count++] = (struct cs_chart_row){
+            .label = channel->name,
+            .text = cs_arena_text(arena, cs_buf_view(&text)),
+            .value = share > 1 ? 1 : share,
+        };
+        cs_buf_clear(&text);
+    }
+}
+
+static void add_schedule(struct cs_section *section, struct cs_arena *arena,
+                         const struct plan *plan, const char *language)
+{
+    struct cs_chart *chart = NULL;
+
+    for (size_t i = 0; i < plan->count; i++) {
+        const struct channel *channel = &plan->channels[i];
+        struct cs_buf text = CS_BUF_INIT(CELL_TEXT);
+
+        if (!channel->has_days)
+            continue;
+        if (chart == NULL)
+            chart =
+                add_chart(section, arena, CS_CHART_SCHEDULE, CS_LABEL_SCHEDULE, language);
+        if (chart == NULL)
+            return;
+        cs_buf_add_fmt(&text, "%s – %s", channel->start, channel->end);
+        chart->rows[chart->count++] = (struct cs_chart_row){
+            .label = channel->name,
+            .text = cs_arena_text(arena, cs_buf_view(&text)),
+            .start_day = channel->start_day,
+            .end_day = channel->end_day,
+        };
+        cs_buf_clear(&text);
+    }
+}
+
+/* One channel as texts, wherever they come from. */
+struct channel_texts {
+    struct cs_view name, budget, share, start, end;
+};
+
+static void read_share(struct channel *channel, struct cs_view text)
+{
+    bool percent;
+
+    channel->has_share = cs_charts_number(&channel->share, &percent, text);
+    if (!channel->has_share)
+        return;
+    /* 0.25 is a quarter, 25 and 25 % are as well. */
+    if (percent || channel->share > 1)
+        channel->share /= 100;
+    channel->has_share = channel->share <= 1;
+}
+
+static bool is_total(struct cs_view name)
+{
+    static const char *const words[] = {"total",  "sum",   "summe",
+                                        "gesamt", "somme", "suma"};
+
+    for (size_t i = 0; i < CS_COUNT(words); i++) {
+        struct cs_view word = cs_view_cstr(words[i]);
+
+        if (cs_view_eq_nocase(cs_view_sub(name, 0, word.len), word))
+            return true;
+    }
+    return name.len == 0;
+}
+
+static void add_channel(struct plan *plan, struct cs_arena *arena,
+                        const struct channel_texts *texts)
+{
+    struct channel *channel = &plan->channels[plan->count];
+    bool percent;
+
+    if (plan->count == MAX_ROWS || is_total(texts->name))
+        return;
+    *channel = (struct channel){.name = cs_arena_text(arena, texts->name),
+                                .money = "",
+                                .part = "",
+                                .start = "",
+                                .end = ""};
+    channel->has_budget = cs_charts_number(&channel->budget, &percent, texts->budget);
+    if (channel->has_budget)
+        channel->money = cs_arena_text(arena, texts->budget);
+    read_share(channel, texts->share);
+    if (channel->has_share && cs_view_find_byte(texts->share, '%') != SIZE_MAX)
+        channel->part = cs_arena_text(arena, texts->share);
+    channel->has_days = cs_charts_day(&channel->start_day, texts->start) &&
+                        cs_charts_day(&channel->end_day, texts->end) &&
+                        channel->start_day <= channel->end_day;
+    if (channel->has_days) {
+        channel->start = cs_arena_text(arena, texts->start);
+        channel->end = cs_arena_text(arena, texts->end);
+    }
+    plan->count++;
+}
+
+/* ---- from JSON --------------------------------------------------------------- */
+
+static struct cs_view scalar_text(const struct cs_json *object, const char *name)
+{
+    const struct cs_json *value = cs_json_get(object, name);
+    struct cs_view text = cs_json_string(value);
+
+    return text.ptr != NULL ? text : cs_json_number_text(value);
+}
+
+static struct cs_view first_text(const struct cs_json *object, const char *const *names)
+{
+    struct cs_view text = cs_view_of(NULL, 0);
+
+    for (; *names != NULL && text.ptr == NULL; names++)
+        text = scalar_text(object, *names);
+    return text;
+}
+
+static struct cs_view one_line(struct cs_arena *arena, struct cs_view text)
+{
+    struct cs_buf line = CS_BUF_INIT(4096);
+    const char *copy;
+
+    cs_text_line(&line, cs_view_sub(text, 0, CELL_TEXT));
+    copy = cs_arena_text(arena, cs_buf_view(&line));
+    cs_buf_clear(&line);
+    return cs_view_cstr(copy);
+}
+
+static void read_json_channels(struct plan *plan, struct cs_arena *arena,
+                               const struct cs_json *list)
+{
+    static const char *const name[] = {"name",   "channel", "platform",
+                                       "medium", "label",   NULL};
+    static const char *const budget[] = {"budget_label", "budget", "amount",
+                                         "cost",         "spend",  NULL};
+    static const char *const share[] = {"share", "percentage", "percent", "allocation",
+                                        NULL};
+    static const char *const start[] = {"start", "start_date", "from", NULL};
+    static const char *const end[] = {"end", "end_date", "to", "until", NULL};
+
+    for (size_t i = 0; i < cs_json_length(list) && i < MAX_ROWS; i++) {
+        const struct cs_json *item = cs_json_at(list, i);
+        struct channel_texts texts = {
+            one_line(arena, first_text(item, name)),
+            one_line(arena, first_text(item, budget)),
+            one_line(arena, first_text(item, share)),
+            one_line(arena, first_text(item, start)),
+            one_line(arena, first_text(item, end)),
+        };
+
+        add_channel(plan, arena, &texts);
+    }
+}
+
+/* The member that holds the channels: `channels`, or the first list of objects
+ * that have a budget or a share. */
+static const struct cs_json *channel_list(const struct cs_json *plan)
+{
+    const struct cs_json *list = cs_json_get(plan, "channels");
+    struct cs_json_iter iter = {0};
+
+    if (cs_json_type(list) == CS_JSON_ARRAY)
+        return list;
+    if (cs_json_type(plan) == CS_JSON_ARRAY)
+        return plan;
+    if (cs_json_type(plan) != CS_JSON_OBJECT)
+        return NULL;
+    while (cs_json_next(&iter, plan)) {
+        const struct cs_json *first = cs_json_at(iter.value, 0);
+
+        if (cs_json_type(iter.value) == CS_JSON_ARRAY &&
+            (cs_json_has(first, "budget") || cs_json_has(first, "share")))
+            return iter.value;
+    }
+    return NULL;
+}
+
+/* ---- from a table of Markdown ------------------------------------------------- */
+
+enum column_role {
+    COLUMN_NAME,
+    COLUMN_BUDGET,
+    COLUMN_SHARE,
+    COLUMN_START,
+    COLUMN_END,
+    ROLE_COUNT
+};
+
+static const struct {
+    const char *word; /* the heading begins with it */
+    enum column_role role;
+} column_words[] = {
+    {"channel", COLUMN_NAME},    {"canal", COLUMN_NAME},
+    {"kanal", COLUMN_NAME},      {"platform", COLUMN_NAME},
+    {"plateforme", COLUMN_NAME}, {"medium", COLUMN_NAME},
+    {"media", COLUMN_NAME},      {"support", COLUMN_NAME},
+    {"budget", COLUMN_BUDGET},   {"presupuesto", COLUMN_BUDGET},
+    {"cost", COLUMN_BUDGET},     {"spend", COLUMN_BUDGET},
+    {"amount", COLUMN_BUDGET},   {"montant", COLUMN_BUDGET},
+    {"kosten", COLUMN_BUDGET},   {"allocation", COLUMN_BUDGET},
+    {"share", COLUMN_SHARE},     {"part", COLUMN_SHARE},
+    {"anteil", COLUMN_SHARE},    {"%", COLUMN_SHARE},
+    {"percent", COLUMN_SHARE},   {"start", COLUMN_START},
+    {"debut", COLUMN_START},     {"beginn", COLUMN_START},
+    {"inicio", COLUMN_START},    {"end", COLUMN_END},
+    {"fin", COLUMN_END},         {"ende", COLUMN_END},
+};
+
+struct table_columns {
+    size_t at[ROLE_COUNT]; /* index of the column, SIZE_MAX where there is none */
+};
+
+static struct cs_view cell_text(struct cs_arena *arena, cmark_node *cell)
+{
+    struct cs_buf text = CS_BUF_INIT(CELL_TEXT + 64);
+    struct cs_view line;
+
+    cs_markdown_plain(&text, cell, CELL_TEXT);
+    line = one_line(arena, cs_buf_view(&text));
+    cs_buf_clear(&text);
+    return line;
+}
+
+static void read_header_cell(struct table_columns *columns, struct cs_view title,
+                             size_t index)
+{
+    struct cs_buf slug = CS_BUF_INIT(128);
+
+    cs_text_slug(&slug, title);
+    if (cs_view_eq(title, CS_LIT("%")))
+        cs_buf_add_byte(&slug, '%');
+    for (size_t i = 0; i < CS_COUNT(column_words); i++) {
+        enum column_role role = column_words[i].role;
+
+        if (columns->at[role] == SIZE_MAX &&
+            cs_view_starts(cs_buf_view(&slug), cs_view_cstr(column_words[i].word))) {
+            columns->at[role] = index;
+            break;
+        }
+    }
+    cs_buf_clear(&slug);
+}
+
+static bool read_header(struct table_columns *columns, struct cs_arena *arena,
+                        cmark_node *row)
+{
+    size_t index = 0;
+
+    for (size_t i = 0; i < ROLE_COUNT; i++)
+        columns->at[i] = SIZE_MAX;
+    if (row == NULL || !cmark_gfm_extensions_get_table_row_is_header(row))
+        return false;
+    for (cmark_node *cell = cmark_node_first_child(row);
+         cell != NULL && index < MAX_COLUMNS; cell = cmark_node_next(cell))
+        read_header_cell(columns, cell_text(arena, cell), index++);
+    return columns->at[COLUMN_NAME] != SIZE_MAX &&
+           (columns->at[COLUMN_BUDGET] != SIZE_MAX ||
+            columns->at[COLUMN_SHARE] != SIZE_MAX ||
+            columns->at[COLUMN_START] != SIZE_MAX);
+}
+
+static void read_row(struct plan *plan, struct cs_arena *arena, cmark_node *row,
+                     const struct table_columns *columns)
+{
+    struct cs_view texts[ROLE_COUNT] = {{NULL, 0}};
+    size_t index = 0;
+
+    for (cmark_node *cell = cmark_node_first_child(row);
+         cell != NULL && index < MAX_COLUMNS; cell = cmark_node_next(cell), index++)
+        for (size_t role = 0; role < ROLE_COUNT; role++)
+            if (columns->at[role] == index)
+                texts[role] = cell_text(arena, cell);
+    add_channel(plan, arena,
+                &(struct channel_texts){texts[COLUMN_NAME], texts[COLUMN_BUDGET],
+                                        texts[COLUMN_SHARE], texts[COLUMN_START],
+                                        texts[COLUMN_END]});
+}
+
+static void read_tables(struct plan *plan, struct cs_arena *arena, cmark_node *content)
+{
+    cmark_node *node = cmark_node_first_child(content);
+    struct table_columns columns;
+
+    for (; node != NULL && plan->count == 0; node = cmark_node_next(node)) {
+        cmark_node *row;
+
+        if (cmark_node_get_type(node) != CMARK_NODE_TABLE)
+            continue;
+        row = cmark_node_first_child(node);
+        if (!read_header(&columns, arena, row))
+            continue;
+        while ((row = cmark_node_next(row)) != NULL && plan->count < MAX_ROWS)
+            read_row(plan, arena, row, &columns);
+    }
+}
+
+void cs_charts_media(struct cs_section *section, struct cs_arena *arena,
+                     const struct cs_json *plan_json, const char *language)
+{
+    struct plan plan = {.count = 0};
+    const struct cs_json *list = channel_list(plan_json);
+
+    if (list != NULL)
+        read_json_channels(&plan, arena, list);
+    else
+        read_tables(&plan, arena, section->content);
+    add_shares(section, arena, &plan, language);
+    add_schedule(section, arena, &plan, language);
+}
+
+/* ---- durations ----------------------------------------------------------------- */
+
+struct running_step {
+    struct cs_view agent;
+    int64_t started_us;
+};
+
+struct steps {
+    struct running_step open[MAX_ROWS];
+    size_t count;
+};
+
+static void start_step(struct steps *steps, struct cs_view agent, int64_t time_us)
+{
+    if (steps->count < MAX_ROWS)
+        steps->open[steps->count++] = (struct running_step){agent, time_us};
+}
+
+static bool end_step(struct steps *steps, struct cs_view agent, int64_t time_us,
+                     double *seconds)
+{
+    for (size_t i = steps->count; i-- > 0;) {
+        if (!cs_view_eq(steps->open[i].agent, agent))
+            continue;
+        *seconds = (double)(time_us - steps->open[i].started_us) / (double)CS_SECOND_US;
+        steps->open[i] = steps->open[--steps->count];
+        return *seconds >= 0;
+    }
+    return false;
+}
+
+static void add_duration(struct cs_section *section, struct cs_arena *arena,
+                         struct cs_chart **chart, struct cs_view agent, double seconds,
+                         const char *language)
+{
+    struct cs_buf text = CS_BUF_INIT(256);
+
+    if (*chart == NULL)
+        *chart = add_chart(section, arena, CS_CHART_DURATIONS, CS_LABEL_STEP_DURATIONS,
+                           language);
+    if (*chart == NULL || (*chart)->count == MAX_ROWS)
+        return;
+    cs_buf_add_fmt(&text, "%.1f %s", seconds, cs_label(language, CS_LABEL_SECONDS));
+    (*chart)->rows[(*chart)->count++] = (struct cs_chart_row){
+        .label = one_line(arena, agent).ptr,
+        .text = cs_arena_text(arena, cs_buf_view(&text)),
+        .value = seconds,
+    };
+    cs_buf_clear(&text);
+}
+
+void cs_charts_durations(struct cs_section *section, struct cs_arena *arena,
+                         const struct cs_json *interactions, const char *language)
+{
+    struct steps steps = {.count = 0};
+    struct cs_chart *chart = NULL;
+
+    if (cs_json_type(interactions) != CS_JSON_ARRAY)
+        return;
+    for (size_t i = 0; i < cs_json_length(interactions); i++) {
+        const struct cs_json *event = cs_json_at(interactions, i);
+        struct cs_view agent = cs_json_get_string(event, "agent");
+        int64_t time_us;
+        double seconds;
+
+        if (agent.len == 0 ||
+            cs_time_parse(&time_us, cs_json_get_string(event, "timestamp"), NULL) !=
+                CS_OK)
+            continue;
+        if (cs_view_eq(cs_json_get_string(event, "action"), CS_LIT("started")))
+            start_step(&steps, agent, time_us);
+        else if (end_step(&steps, agent, time_us, &seconds))
+            add_duration(section, arena, &chart, agent, seconds, language);
+    }
+}
