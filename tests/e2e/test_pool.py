@@ -1,0 +1,271 @@
+"""The pool: what a killed worker costs, new settings under load, the end by
+SIGTERM, and clients that keep their connections."""
+
+import os
+import random
+import signal
+import socket
+import ssl
+import time
+
+import pytest
+
+from client import Client
+from load import Load, get_outcome
+from stack import process_alive, wait_for
+
+
+def kill_quietly(pid, number=signal.SIGKILL):
+    try:
+        os.kill(pid, number)
+    except ProcessLookupError:
+        pass
+
+
+def test_a_killed_worker_costs_at_most_its_own_request(make_stack):
+    stack = make_stack()
+    kills = 100
+    with Load(stack, 8, get_outcome("/campaigns?limit=1")) as load:
+        wait_for(lambda: load.answered() > 50, "the load", 30)
+        for number in range(kills):
+            before = load.answered()
+            victim = random.choice(stack.wait_workers())
+            os.kill(victim, signal.SIGKILL)
+            wait_for(lambda: not process_alive(victim), "the worker's end")
+            # so that each kill meets requests, and the pool is whole before the next
+            wait_for(lambda: load.answered() > before + 8, f"answers after kill {number}", 30)
+    failed = load.failed()
+    assert sum(failed.values()) <= kills, failed
+    # what nginx says of a worker that died in the middle of a request
+    assert all(what.startswith("502") for what in failed), failed
+    assert len(stack.wait_workers()) == 4
+
+
+def test_a_killed_worker_is_replaced_within_a_second(make_stack):
+    stack = make_stack()
+    # nothing was killed before: no back-off is due
+    victim = stack.wait_workers()[0]
+    start = time.monotonic()
+    os.kill(victim, signal.SIGKILL)
+    wait_for(lambda: victim not in stack.workers() and len(stack.workers()) == 4,
+             "the new worker", 5)
+    assert time.monotonic() - start < 1.0
+
+
+def test_hup_replaces_all_workers_and_fails_no_request(make_stack):
+    stack = make_stack()
+    with Load(stack, 8, get_outcome("/campaigns?limit=1")) as load:
+        wait_for(lambda: load.answered() > 50, "the load", 30)
+        for _ in range(10):
+            old = set(stack.wait_workers())
+            before = load.answered()
+            stack.supervisor.send_signal(signal.SIGHUP)
+            wait_for(lambda: not old & set(stack.workers()) and len(stack.workers()) == 4,
+                     "four new workers", 30)
+            wait_for(lambda: load.answered() > before + 20, "answers after SIGHUP", 30)
+    assert load.failed() == {}
+    assert load.answered() > 250
+
+
+def test_hup_takes_new_settings(make_stack):
+    stack = make_stack()
+    stack.wait_workers(4)
+    stack.write_settings(WORKERS="2")
+    stack.supervisor.send_signal(signal.SIGHUP)
+    stack.wait_workers(2)
+    stack.write_settings(WORKERS="3")
+    stack.supervisor.send_signal(signal.SIGHUP)
+    stack.wait_workers(3)
+    assert stack.health().status_code == 200
+
+
+def test_hup_with_a_bad_setting_keeps_the_old_ones(make_stack):
+    stack = make_stack()
+    stack.wait_workers(4)
+    text = stack.env_file.read_text()
+    stack.env_file.write_text(text + "WORKERS=many\n")
+    stack.supervisor.send_signal(signal.SIGHUP)
+    wait_for(lambda: "WORKERS" in stack.log_text(), "the complaint in the log")
+    assert stack.supervisor.poll() is None
+    assert len(stack.wait_workers(4)) == 4
+    assert stack.health().status_code == 200
+    stack.env_file.write_text(text)
+
+
+@pytest.mark.parametrize("target", ["supervisor", "worker"])
+def test_term_ends_the_idle_within_a_second(make_stack, target):
+    stack = make_stack()
+    workers = stack.wait_workers()
+    start = time.monotonic()
+    if target == "supervisor":
+        assert stack.stop_campaignd() == 0
+        assert not any(process_alive(pid) for pid in workers)
+        assert not stack.pid_file.exists()
+    else:
+        os.kill(workers[0], signal.SIGTERM)
+        wait_for(lambda: not process_alive(workers[0]), "the worker's end", 5)
+    assert time.monotonic() - start < 1.0
+
+
+def test_term_hits_workers_wherever_they_are(make_stack, full):
+    """Also between looking for a signal and waiting for a connection."""
+    stack = make_stack()
+    rng = random.Random(20241201)
+    with Load(stack, 4, get_outcome("/limits")) as load:
+        wait_for(lambda: load.answered() > 20, "the load", 30)
+        for _ in range(200 if full else 50):
+            victim = rng.choice(stack.wait_workers())
+            wait_for(lambda until=time.monotonic() + rng.random() * 0.01:
+                     time.monotonic() >= until, "a random moment")
+            kill_quietly(victim, signal.SIGTERM)
+            wait_for(lambda: not process_alive(victim), "the worker's end", 3)
+    assert load.failed() == {}
+
+
+def test_term_lets_a_running_request_finish(make_stack):
+    stack = make_stack()
+    client = Client(stack, stack.token())
+    campaign_id = client.create()
+    body = b'{"final_state":{"artifacts":{"copy":"' + b"word " * 200000 + b'"}}}'
+    outcome = []
+
+    def complete(client, _number):
+        answer = client.post(f"/campaigns/{campaign_id}/complete", data=body,
+                             headers={"Content-Type": "application/json"})
+        outcome.append(answer.status_code)
+        return "ok"
+
+    with Load(stack, 1, complete) as load:
+        load.stop.set()
+        busy = wait_for(lambda: [pid for pid in stack.workers() if cpu_ticks(pid) > 5] or outcome,
+                        "a worker at work", 20)
+        assert busy
+        stack.supervisor.terminate()
+    assert outcome == [200]
+    stack.stop_campaignd()
+    client.close()
+
+
+def cpu_ticks(pid):
+    """Processor time of a process and of its children."""
+    try:
+        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
+            fields = stat.read().rpartition(")")[2].split()
+    except OSError:
+        return 0
+    return sum(map(int, fields[11:15]))
+
+
+def test_64_kept_connections_over_4_workers(make_stack):
+    stack = make_stack()
+    assert len(stack.wait_workers()) == 4
+    clients = [Client(stack, stack.token(), timeout=20) for _ in range(64)]
+    try:
+        for _ in range(3):
+            for client in clients:
+                # each keeps its connection open behind this request
+                assert client.get("/campaigns?limit=1").status_code == 200
+    finally:
+        for client in clients:
+            client.close()
+
+
+def test_an_idle_front_end_connection_holds_a_worker_2_seconds_at_most(make_stack):
+    stack = make_stack(settings={"WORKERS": "1"})
+    client = Client(stack, stack.token(), timeout=20)
+    with socket.socket(socket.AF_UNIX) as idle:
+        idle.connect(str(stack.socket))
+        start = time.monotonic()
+        assert client.get("/limits").status_code == 200
+        assert time.monotonic() - start < 2.5
+    client.close()
+
+
+def test_half_a_request_holds_no_worker_for_ever(make_stack):
+    """A client that stops in the middle of its body waits in nginx, not in a worker."""
+    stack = make_stack(settings={"WORKERS": "1"})
+    client = Client(stack, stack.token(), timeout=20)
+    context = ssl.create_default_context(cafile=stack.ca)
+    slow = []
+    try:
+        for _ in range(8):
+            plain = socket.create_connection(("127.0.0.1", stack.port))
+            connection = context.wrap_socket(plain, server_hostname="localhost")
+            connection.sendall(
+                f"POST /api/v1/campaigns HTTP/1.1\r\nHost: localhost\r\n"
+                f"Authorization: Bearer {stack.token()}\r\nContent-Type: application/json\r\n"
+                f"Content-Length: 1000\r\n\r\n{{".encode())
+            slow.append(connection)
+        for _ in range(20):
+            assert client.get("/campaigns?limit=1").status_code == 200
+    finally:
+        for connection in slow:
+            connection.close()
+        client.close()
+
+
+def test_a_client_that_leaves_stops_nobody(make_stack):
+    stack = make_stack(settings={"WORKERS": "1", "CAMPAIGN_ACCEL_PREFIX": ""})
+    client = Client(stack, stack.token(), timeout=20)
+    campaign_id = client.create()
+    body = os.urandom(8 << 20)
+    answer = client.put(f"/campaigns/{campaign_id}/files/big.bin", data=body,
+                        headers={"Content-Type": "application/octet-stream"})
+    assert answer.status_code in (200, 201), answer.text
+    worker = stack.wait_workers()[0]
+    for _ in range(20):
+        with client.get(f"/campaigns/{campaign_id}/files/big.bin", stream=True,
+                        allow_redirects=True) as answer:
+            assert answer.status_code == 200
+            answer.raw.read(1000)
+    assert client.get(f"/campaigns/{campaign_id}/files/big.bin",
+                      allow_redirects=True).content == body
+    assert stack.wait_workers() == [worker]
+    client.close()
+
+
+def test_workers_are_recycled_after_their_requests(make_stack):
+    stack = make_stack(settings={"WORKERS": "2", "WORKER_MAX_REQUESTS": "20"})
+    first = set(stack.wait_workers())
+    with Load(stack, 4, get_outcome("/limits")) as load:
+        wait_for(lambda: load.answered() > 200 and not first & set(stack.workers()),
+                 "new workers", 30)
+    assert load.failed() == {}
+
+
+def test_the_supervisor_opens_nothing_that_a_fork_would_share(make_stack):
+    """No database, and no socket but the one it listens on."""
+    stack = make_stack()
+    client = Client(stack, stack.token())
+    client.completed()
+    targets = []
+    for entry in os.scandir(f"/proc/{stack.supervisor.pid}/fd"):
+        try:
+            targets.append(os.readlink(entry.path))
+        except FileNotFoundError:
+            pass
+    assert not [target for target in targets if str(stack.folder / "data") in target], targets
+    assert len([target for target in targets if target.startswith("socket:")]) <= 1, targets
+    client.close()
+
+
+def test_parallel_requests_get_their_own_answers(make_stack, full):
+    stack = make_stack(settings={"WORKERS": "8"})
+    client = Client(stack, stack.token())
+    campaign_id = client.create()
+    files = {f"f{number}.txt": f"content of file {number}\n".encode() * 50 for number in range(16)}
+    for name, content in files.items():
+        answer = client.put(f"/campaigns/{campaign_id}/files/{name}", data=content,
+                            headers={"Content-Type": "text/plain"})
+        assert answer.status_code in (200, 201), answer.text
+
+    def work(client, number):
+        name = f"f{number}.txt"
+        answer = client.get(f"/campaigns/{campaign_id}/files/{name}", allow_redirects=True)
+        return "ok" if answer.content == files[name] else f"{name}: {answer.text[:100]}"
+
+    with Load(stack, 16, work) as load:
+        wait_for(lambda: load.answered() + sum(load.failed().values()) >= (2000 if full else 500),
+                 "the requests", 120)
+    assert load.failed() == {}
+    client.close()
