@@ -15,16 +15,24 @@ struct cs_response;
 
 struct cs_view cs_request_method(const struct cs_request *request);
 
-/* The path as sent, without query, still percent-encoded: "/api/v1/campaigns/x". */
+/* The path as sent, without query, still percent-encoded: "/api/v1/campaigns/x".
+ * From REQUEST_URI; where the web server sets none, SCRIPT_NAME and PATH_INFO,
+ * which it has decoded, are encoded again. */
 struct cs_view cs_request_path(const struct cs_request *request);
 struct cs_view cs_request_query(const struct cs_request *request);
 
-/* A header by its HTTP name ("If-None-Match"); .ptr NULL when absent. Never
- * holds an identity: see http/identity.h. */
+/* A header by its HTTP name ("If-None-Match"); .ptr NULL when absent. An empty
+ * Authorization counts as absent, and comes from REDIRECT_HTTP_AUTHORIZATION
+ * where a rewrite rule of Apache has moved it there. CGI can't tell "X-A" from
+ * "X_A", so no header but Authorization ever says who the client is: see
+ * http/identity.h. */
 struct cs_view cs_request_header(const struct cs_request *request, const char *name);
 
+/* True when the same header came as two parameters. */
+bool cs_request_header_repeated(const struct cs_request *request, const char *name);
+
 /* A parameter that the web server sets itself ("REMOTE_ADDR"). Names that
- * start with HTTP_ give nothing: those are headers. */
+ * start with HTTP_ or REDIRECT_ give nothing: a client can cause those. */
 struct cs_view cs_request_param(const struct cs_request *request, const char *name);
 
 /* Value of a query parameter, decoded, appended to out. CS_ENOTFOUND when it is
@@ -36,19 +44,23 @@ enum cs_code cs_request_query_value(const struct cs_request *request, const char
 int64_t cs_request_content_length(const struct cs_request *request);
 
 /* Up to `room` bytes of the body; *got_out is 0 at its end. CS_ESHORT when it
- * ended before its announced end, CS_ETIMEOUT when the peer is silent. */
+ * ended before its announced end or the connection broke, CS_ETIMEOUT when the
+ * peer is silent. A failure is final: every further call returns it again. */
 enum cs_code cs_request_read(struct cs_request *request, char *to, size_t room,
                              size_t *got_out, struct cs_err *err) CS_MUST_USE;
 
-/* The whole body of at most max bytes into out. CS_ETOOBIG before reading when
- * the announced length says so. */
+/* The whole body of at most max bytes, appended to out. CS_ETOOBIG before
+ * reading when the announced length says so. */
 enum cs_code cs_request_read_all(struct cs_request *request, size_t max, struct cs_buf *out,
                                  struct cs_err *err) CS_MUST_USE;
 
-/* The request's id, given by the front server or made here: [A-Za-z0-9._-]{1,64}. */
+/* The request's id: [A-Za-z0-9._-]{1,64}. From the X-Request-Id header, else the
+ * parameter REQUEST_ID, else random. */
 struct cs_view cs_request_id(const struct cs_request *request);
 
-/* "https://host[:port]" as the client addressed us. */
+/* "https://host[:port]" as the client addressed us: the scheme from HTTPS or
+ * REQUEST_SCHEME, the rest from the Host header, else SERVER_NAME and
+ * SERVER_PORT. CS_EINVAL when none of them is a host. */
 enum cs_code cs_request_origin(const struct cs_request *request, struct cs_buf *out,
                                struct cs_err *err) CS_MUST_USE;
 
@@ -61,7 +73,9 @@ struct cs_deadline cs_request_deadline(const struct cs_request *request);
 void cs_response_status(struct cs_response *response, int status);
 int cs_response_get_status(const struct cs_response *response);
 
-/* Sets or replaces a header. Control characters in the value become spaces. */
+/* Sets or replaces a header. Control characters in the value become spaces.
+ * Content-Length is not set here; X-Request-Id is there already. Without memory
+ * the response becomes a 500. */
 void cs_response_header(struct cs_response *response, const char *name, struct cs_view value);
 void cs_response_header_fmt(struct cs_response *response, const char *name,
                             const char *format, ...) CS_PRINTF(3, 4);
@@ -70,12 +84,13 @@ void cs_response_header_fmt(struct cs_response *response, const char *name,
 struct cs_buf *cs_response_body(struct cs_response *response);
 
 /* Sends status and headers now; the body follows by cs_response_write(). size
- * is the Content-Length. For HEAD and 304 writes are swallowed. */
+ * is the Content-Length. For HEAD, 204 and 304 writes are swallowed. */
 enum cs_code cs_response_start(struct cs_response *response, uint64_t size,
                                struct cs_err *err) CS_MUST_USE;
 bool cs_response_started(const struct cs_response *response);
 
-/* CS_EGONE when the client has left: stop reading the source. */
+/* CS_EGONE when the client has left: stop reading the source. CS_EINTERNAL for
+ * more bytes than were announced. */
 enum cs_code cs_response_write(struct cs_response *response, struct cs_view bytes,
                                struct cs_err *err) CS_MUST_USE;
 
@@ -84,9 +99,14 @@ enum cs_code cs_response_write(struct cs_response *response, struct cs_view byte
 /* How bytes really get in and out; payload is the carrier's. */
 struct cs_carrier {
     void *payload;
-    /* -1 on error, 0 at the end */
+    /* -1 on error (errno ETIMEDOUT when the peer is silent), 0 at the end */
     ssize_t (*read)(void *payload, char *to, size_t room);
     bool (*write)(void *payload, struct cs_view bytes);
+    /* True as soon as a read will not block, false at the deadline. NULL where
+     * a read never blocks. */
+    bool (*ready)(void *payload, struct cs_deadline deadline);
+    /* Sends what the carrier has gathered so far. NULL where it gathers nothing. */
+    bool (*flush)(void *payload);
 };
 
 struct cs_message_limits {
@@ -94,13 +114,36 @@ struct cs_message_limits {
     int64_t budget_ms;       /* from taking a request up to its deadline */
 };
 
-/* envp as FastCGI or CGI give it ("NAME=value", NULL at the end), borrowed. */
+/* envp as FastCGI or CGI give it ("NAME=value", NULL at the end), borrowed, as
+ * is the carrier. NULL when out of memory or of random bytes. A request that
+ * breaks a rule is made all the same, so that it can be answered. */
 struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
                                   const struct cs_message_limits *limits, struct cs_err *err);
+
+/* What makes a request unfit for a handler: CS_ETOOBIG for more parameters than
+ * the limit, CS_EINVAL for a CONTENT_LENGTH that is no number or a missing
+ * method; else CS_OK. */
+enum cs_code cs_request_fault(const struct cs_request *request);
+
 void cs_request_free(struct cs_request *request);
-struct cs_response *cs_response_new(const struct cs_request *request,
+
+/* Reads what is left of the body and drops it, at most max bytes until the
+ * deadline. True when its end was met. */
+bool cs_request_drain(struct cs_request *request, uint64_t max, struct cs_deadline deadline);
+
+struct cs_response *cs_response_new(struct cs_request *request,
                                     const struct cs_carrier *carrier, struct cs_err *err);
-/* Sends what was not sent; drains what is left of the request's body up to a cap. */
+
+/* Fills in an RFC 9457 answer, for faults that are found before a handler runs.
+ * Everything that was set before is dropped. code and detail are constants. */
+void cs_response_problem(struct cs_response *response, int status, const char *title,
+                         const char *code, const char *detail);
+
+/* Sends what was not sent, then drains what is left of the request's body (for
+ * at most a second: a web server that is still sending would take the answer
+ * for a failure). CS_EGONE, or CS_EINTERNAL when fewer bytes were written than
+ * announced: the connection must then be cut, so that nobody takes the answer
+ * for whole. */
 enum cs_code cs_response_finish(struct cs_response *response, struct cs_err *err);
 uint64_t cs_response_bytes(const struct cs_response *response);
 void cs_response_free(struct cs_response *response);

@@ -1,0 +1,35 @@
+/* http/fastcgi.h: one FastCGI request over libfcgi: a carrier of messages.
+ * The only module that sees <fcgiapp.h>.
+ *
+ * libfcgi never accepts, and never reads from, a connection (http/records.h says
+ * why). It is given the checked parameters in a file of their own, makes the
+ * request from them, and then writes the answer to the connection. */
+#ifndef CS_HTTP_FASTCGI_H
+#define CS_HTTP_FASTCGI_H
+
+#include "http/message.h"
+#include "http/records.h"
+
+struct cs_fastcgi;
+
+/* Starts libfcgi, keeping the process's signal handlers as they are, but for
+ * SIGPIPE, which is ignored from here on. limits are borrowed. */
+struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits, struct cs_err *err);
+void cs_fastcgi_free(struct cs_fastcgi *fastcgi);
+
+/* Takes over an accepted connection and reads its request up to the body.
+ * Errors as cs_records_open(). After CS_OK and after CS_ETOOBIG (the parameters
+ * that fitted are there, so that the client can be told) the request is open
+ * until cs_fastcgi_close(); after all others the connection is closed. */
+enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *err) CS_MUST_USE;
+
+/* Of the open request: its parameters ("NAME=value", NULL at the end), and how
+ * its body comes in and its answer goes out. Borrowed until it is closed. */
+char **cs_fastcgi_params(struct cs_fastcgi *fastcgi);
+const struct cs_carrier *cs_fastcgi_carrier(struct cs_fastcgi *fastcgi);
+
+/* Ends the request and closes its connection. whole: the answer is complete and
+ * the end-of-request record says so; else the connection is just cut. */
+void cs_fastcgi_close(struct cs_fastcgi *fastcgi, bool whole);
+
+#endif

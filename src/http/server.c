@@ -1,0 +1,255 @@
+#include "config.h"
+
+#include "http/server.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <malloc.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "http/fastcgi.h"
+
+/* Above this, memory comes from the system in pieces of its own, and goes back
+ * there at once. Fixed, since malloc would raise it by itself after the first
+ * large buffer. */
+#define OWN_PIECE_BYTES (128 << 10)
+
+/* What may stay at the top of the heap, and what growth is worth a trim. */
+#define KEPT_BYTES (256 << 10)
+#define TRIM_GROWTH_BYTES (512u << 10)
+
+/* Pause when the process or the machine is out of descriptors or memory. */
+#define EXHAUSTED_PAUSE_MS 100
+
+struct server {
+    const struct cs_server_options *options;
+    struct cs_records_limits limits;
+    struct cs_fastcgi *fastcgi;
+    int statm_fd;
+    size_t page_bytes;
+    size_t resident_before; /* after the last trim */
+    uint64_t requests;
+    sig_atomic_t log_opened;
+};
+
+/* ---- memory ---- */
+
+/* Resident bytes of this process, 0 when unknown. */
+static size_t resident_bytes(const struct server *server)
+{
+    char text[128];
+    struct cs_view rest, size, resident;
+    ssize_t got = pread(server->statm_fd, text, sizeof(text), 0);
+    uint64_t pages;
+
+    if (got <= 0)
+        return 0;
+    rest = cs_view_of(text, (size_t)got);
+    if (!cs_view_split(&rest, ' ', &size) || !cs_view_split(&rest, ' ', &resident) ||
+        !cs_view_to_u64(resident, &pages))
+        return 0;
+    return (size_t)pages * server->page_bytes;
+}
+
+/* Gives back what a large request has left; true when this worker has become too big. */
+static bool settle_memory(struct server *server)
+{
+    size_t max = server->options->max_memory_bytes;
+    size_t resident = resident_bytes(server);
+
+    if (resident > server->resident_before + TRIM_GROWTH_BYTES) {
+        (void)malloc_trim(KEPT_BYTES);
+        resident = resident_bytes(server);
+        server->resident_before = resident;
+    }
+    return max > 0 && resident > max;
+}
+
+/* ---- one request ---- */
+
+static void log_request(const struct server *server, const struct cs_request *request,
+                        const struct cs_response *response, enum cs_code code)
+{
+    int64_t took_us = cs_clock_now_us() - cs_request_received_us(request);
+
+    cs_log_put(server->options->log, CS_LOG_INFO, "request",
+               CS_LOG_TEXT("id", cs_request_id(request)),
+               CS_LOG_TEXT("method", cs_request_method(request)),
+               CS_LOG_TEXT("path", cs_request_path(request)),
+               CS_LOG_NUM("status", cs_response_get_status(response)),
+               CS_LOG_NUM("bytes", cs_response_bytes(response)),
+               CS_LOG_NUM("ms", took_us / 1000),
+               CS_LOG_TEXT("end", cs_view_cstr(cs_code_name(code))));
+}
+
+static void fill_in(const struct server *server, struct cs_request *request,
+                    struct cs_response *response, enum cs_code opened)
+{
+    if (opened == CS_ETOOBIG || cs_request_fault(request) == CS_ETOOBIG)
+        cs_response_problem(response, 431, "Request Header Fields Too Large",
+                            "headers_too_large",
+                            "The request's headers are too large in all: send fewer or "
+                            "shorter ones.");
+    else if (cs_request_fault(request) != CS_OK)
+        cs_response_problem(response, 400, "Bad Request", "request_malformed",
+                            "Content-Length must be a number of bytes.");
+    else
+        server->options->handler(server->options->handler_payload, request, response);
+}
+
+static void serve(struct server *server, int fd)
+{
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_request *request = NULL;
+    struct cs_response *response = NULL;
+    const struct cs_carrier *carrier = cs_fastcgi_carrier(server->fastcgi);
+    enum cs_code opened = cs_fastcgi_open(server->fastcgi, fd, &err), code = CS_EINTERNAL;
+
+    if (opened != CS_OK && opened != CS_ETOOBIG) {
+        /* Connections closed unused are how load balancers and supervisors probe. */
+        cs_log_err(server->options->log, opened == CS_EGONE ? CS_LOG_DEBUG : CS_LOG_WARN,
+                   "connection dropped", &err);
+        return;
+    }
+    cs_err_clear(&err);
+    request = cs_request_new(cs_fastcgi_params(server->fastcgi), carrier,
+                             &server->options->limits, &err);
+    if (request != NULL && (response = cs_response_new(request, carrier, &err)) != NULL) {
+        fill_in(server, request, response, opened);
+        code = cs_response_finish(response, &err);
+        log_request(server, request, response, code);
+    } else {
+        cs_log_err(server->options->log, CS_LOG_ERROR, "request dropped", &err);
+    }
+    cs_fastcgi_close(server->fastcgi, code == CS_OK);
+    cs_response_free(response);
+    cs_request_free(request);
+}
+
+/* ---- the loop ---- */
+
+static void reopen_log(struct server *server)
+{
+    struct cs_err err = CS_ERR_NONE;
+    sig_atomic_t asked = *server->options->reopen_log;
+
+    if (asked == server->log_opened)
+        return;
+    server->log_opened = asked;
+    if (cs_log_reopen(server->options->log, &err) != CS_OK)
+        cs_log_err(server->options->log, CS_LOG_ERROR, "the log could not be opened anew", &err);
+}
+
+/* Waits for a connection or a signal, at most pause_ms where that is not -1. */
+static enum cs_code wait_for_connection(const struct server *server, int pause_ms,
+                                        struct cs_err *err)
+{
+    struct pollfd watched = {.fd = server->options->listen_fd, .events = POLLIN};
+    struct timespec pause = {pause_ms / 1000, (long)(pause_ms % 1000) * 1000000};
+    int got = ppoll(&watched, pause_ms < 0 ? 1 : 0, pause_ms < 0 ? NULL : &pause,
+                    &server->options->wait_mask);
+
+    if (got < 0 && errno != EINTR)
+        return cs_err_errno(err, errno, "waiting for a connection failed");
+    if (got > 0 && (watched.revents & (POLLERR | POLLNVAL)) != 0)
+        return cs_err_set(err, CS_EIO, "the listening socket is broken");
+    return CS_OK;
+}
+
+/* Takes a connection that is there, or waits for one. *fd_out is -1 when there
+ * was none, for whatever passing reason. */
+static enum cs_code take_connection(struct server *server, int *fd_out, struct cs_err *err)
+{
+    int fd = *fd_out = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+
+    if (fd >= 0) {
+        *fd_out = fd;
+        return CS_OK;
+    }
+    switch (errno) {
+    case EAGAIN:
+        return wait_for_connection(server, -1, err);
+    case EBADF:
+    case EINVAL:
+    case ENOTSOCK:
+    case EOPNOTSUPP:
+        return cs_err_errno(err, errno, "accepting connections failed");
+    case EMFILE:
+    case ENFILE:
+    case ENOBUFS:
+    case ENOMEM:
+        (void)cs_err_errno(err, errno, "no connection can be accepted for now");
+        cs_log_err(server->options->log, CS_LOG_ERROR, "exhausted", err);
+        cs_err_clear(err);
+        return wait_for_connection(server, EXHAUSTED_PAUSE_MS, err);
+    default: /* a connection that failed before it was taken (accept(2)) */
+        return CS_OK;
+    }
+}
+
+static enum cs_server_end loop(struct server *server, struct cs_err *err)
+{
+    const struct cs_server_options *options = server->options;
+    int fd = -1;
+
+    for (;;) {
+        reopen_log(server);
+        if (*options->stop != 0)
+            return CS_SERVER_STOPPED;
+        if (take_connection(server, &fd, err) != CS_OK)
+            return CS_SERVER_FAILED;
+        if (fd < 0)
+            continue;
+        serve(server, fd);
+        server->requests++;
+        if (settle_memory(server) ||
+            (options->max_requests > 0 && server->requests >= options->max_requests))
+            return CS_SERVER_RECYCLE;
+    }
+}
+
+static enum cs_code prepare(struct server *server, struct cs_err *err)
+{
+    const struct cs_server_options *options = server->options;
+    int flags = fcntl(options->listen_fd, F_GETFL);
+    long page = sysconf(_SC_PAGESIZE);
+
+    if (flags < 0 || fcntl(options->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
+        return cs_err_errno(err, errno, "the listening socket can't be used");
+    if ((server->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) < 0)
+        cs_log_put(options->log, CS_LOG_WARN,
+                   "/proc is not readable: workers are not replaced for their memory",
+                   CS_LOG_NUM("errno", errno));
+    (void)mallopt(M_MMAP_THRESHOLD, OWN_PIECE_BYTES);
+    (void)mallopt(M_TRIM_THRESHOLD, KEPT_BYTES);
+    server->page_bytes = page > 0 ? (size_t)page : 4096;
+    server->resident_before = resident_bytes(server);
+    server->log_opened = *options->reopen_log;
+    server->limits = (struct cs_records_limits){
+        .params_max_bytes = options->limits.params_max_bytes,
+        .idle_ms = options->idle_connection_ms,
+        .silence_ms = options->io_timeout_ms,
+        .wait_mask = &options->wait_mask,
+        .stop = options->stop,
+    };
+    server->fastcgi = cs_fastcgi_new(&server->limits, err);
+    return server->fastcgi != NULL ? CS_OK : CS_EIO;
+}
+
+enum cs_server_end cs_server_run(const struct cs_server_options *options, struct cs_err *err)
+{
+    struct server server = {.options = options, .statm_fd = -1};
+    enum cs_server_end end = CS_SERVER_FAILED;
+
+    if (prepare(&server, err) == CS_OK)
+        end = loop(&server, err);
+    cs_fastcgi_free(server.fastcgi);
+    if (server.statm_fd >= 0)
+        (void)close(server.statm_fd);
+    return end;
+}
