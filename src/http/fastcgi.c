@@ -45,7 +45,8 @@ static enum cs_code start_library(struct cs_err *err)
             return cs_err_errno(err, errno, "restoring a signal's action failed");
     if (sigaction(SIGPIPE, &ignore, NULL) != 0)
         return cs_err_errno(err, errno, "ignoring SIGPIPE failed");
-    return failed == 0 ? CS_OK : cs_err_set(err, CS_EIO, "libfcgi did not start (%d)", failed);
+    return failed == 0 ? CS_OK
+                       : cs_err_set(err, CS_EIO, "libfcgi did not start (%d)", failed);
 }
 
 static ssize_t carrier_read(void *payload, char *to, size_t room)
@@ -83,7 +84,8 @@ static bool carrier_flush(void *payload)
     return FCGX_FFlush(fastcgi->request.out) == 0;
 }
 
-struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits, struct cs_err *err)
+struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
+                                  struct cs_err *err)
 {
     struct cs_fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
 
@@ -125,11 +127,15 @@ const struct cs_carrier *cs_fastcgi_carrier(struct cs_fastcgi *fastcgi)
     return &fastcgi->carrier;
 }
 
-static void add_record(struct cs_buf *out, unsigned type, unsigned id, struct cs_view content)
+static void add_record(struct cs_buf *out, unsigned type, unsigned id,
+                       struct cs_view content)
 {
-    const unsigned char header[8] = {
-        1, (unsigned char)type, (unsigned char)(id >> 8), (unsigned char)id,
-        (unsigned char)(content.len >> 8), (unsigned char)content.len};
+    const unsigned char header[8] = {1,
+                                     (unsigned char)type,
+                                     (unsigned char)(id >> 8),
+                                     (unsigned char)id,
+                                     (unsigned char)(content.len >> 8),
+                                     (unsigned char)content.len};
 
     cs_buf_add(out, cs_view_of(header, sizeof(header)));
     cs_buf_add(out, content);
@@ -178,7 +184,8 @@ static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view para
 {
     struct cs_buf spelled = CS_BUF_INIT(params.len + params.len / RECORD_MAX * 8 + 64);
     FCGX_Request *request = &fastcgi->request;
-    enum cs_code rc = spell_request(&spelled, cs_records_id(fastcgi->records), params, err);
+    enum cs_code rc =
+        spell_request(&spelled, cs_records_id(fastcgi->records), params, err);
     int source;
 
     if (rc != CS_OK)
@@ -190,14 +197,15 @@ static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view para
     }
     (void)FCGX_InitRequest(request, -1, 0);
     request->ipcFd = source;
-    request->keepConnection = 1; /* else FCGX_Accept_r() begins by closing it */
+    request->keepConnection = 1;       /* else FCGX_Accept_r() begins by closing it */
     if (FCGX_Accept_r(request) != 0) { /* which has closed source */
         rc = cs_err_set(err, CS_EINTERNAL, "libfcgi did not take a request's parameters");
         goto out;
     }
     (void)close(source);
     request->ipcFd = fastcgi->fd;
-    (void)FCGX_Detach(request); /* else it waits for the peer to close, seconds each time */
+    (void)FCGX_Detach(
+        request); /* else it waits for the peer to close, seconds each time */
 out:
     cs_buf_clear(&spelled);
     return rc;
@@ -205,7 +213,8 @@ out:
 
 enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *err)
 {
-    struct timeval silence = {fastcgi->silence_ms / 1000, fastcgi->silence_ms % 1000 * 1000};
+    struct timeval silence = {fastcgi->silence_ms / 1000,
+                              fastcgi->silence_ms % 1000 * 1000};
     struct cs_buf params;
     enum cs_code rc, made = CS_OK;
 

@@ -14,14 +14,16 @@ struct cs_fastcgi;
 
 /* Starts libfcgi, keeping the process's signal handlers as they are, but for
  * SIGPIPE, which is ignored from here on. limits are borrowed. */
-struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits, struct cs_err *err);
+struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
+                                  struct cs_err *err);
 void cs_fastcgi_free(struct cs_fastcgi *fastcgi);
 
 /* Takes over an accepted connection and reads its request up to the body.
  * Errors as cs_records_open(). After CS_OK and after CS_ETOOBIG (the parameters
  * that fitted are there, so that the client can be told) the request is open
  * until cs_fastcgi_close(); after all others the connection is closed. */
-enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd,
+                             struct cs_err *err) CS_MUST_USE;
 
 /* Of the open request: its parameters ("NAME=value", NULL at the end), and how
  * its body comes in and its answer goes out. Borrowed until it is closed. */

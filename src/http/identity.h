@@ -18,20 +18,21 @@ typedef enum cs_code cs_fetch_fn(void *payload, const char *url, struct cs_buf *
                                  struct cs_deadline deadline, struct cs_err *err);
 
 struct cs_identity_options {
-    bool gateway;            /* AUTH_MODE=gateway: REMOTE_USER and friends as parameters */
-    struct cs_view secret;   /* HS256 key, at least 32 bytes; or empty */
+    bool gateway;          /* AUTH_MODE=gateway: REMOTE_USER and friends as parameters */
+    struct cs_view secret; /* HS256 key, at least 32 bytes; or empty */
     const char *public_key_file; /* PEM; or NULL */
-    const char *public_key_algorithm; /* pinned for the PEM: "RS256", "PS256", "ES256", ... */
-    const char *jwks_file;   /* or NULL */
-    const char *jwks_url;    /* https only, http for loopback; or NULL */
-    int jwks_min_refetch_s;  /* an unknown kid refetches at most this often */
-    const char *issuer;      /* required `iss`, or NULL */
-    const char *audience;    /* required `aud`, or NULL */
-    const char *admin_claim; /* default "role" */
-    const char *admin_value; /* default "admin" */
-    const char *tenant_claim;/* default "org" */
-    int leeway_s;            /* for exp and nbf */
-    cs_fetch_fn *fetch;      /* or NULL: jwks_url is refused */
+    const char
+        *public_key_algorithm; /* pinned for the PEM: "RS256", "PS256", "ES256", ... */
+    const char *jwks_file;     /* or NULL */
+    const char *jwks_url;      /* https only, http for loopback; or NULL */
+    int jwks_min_refetch_s;    /* an unknown kid refetches at most this often */
+    const char *issuer;        /* required `iss`, or NULL */
+    const char *audience;      /* required `aud`, or NULL */
+    const char *admin_claim;   /* default "role" */
+    const char *admin_value;   /* default "admin" */
+    const char *tenant_claim;  /* default "org" */
+    int leeway_s;              /* for exp and nbf */
+    cs_fetch_fn *fetch;        /* or NULL: jwks_url is refused */
     void *fetch_payload;
     struct cs_log *log;
 };
@@ -63,7 +64,7 @@ enum cs_code cs_authenticate_token(struct cs_authenticator *authenticator,
                                    struct cs_err *err) CS_MUST_USE;
 
 /* Makes an HS256 token (campaignctl token). claims is a JSON object. */
-enum cs_code cs_token_make(struct cs_view secret, struct cs_view claims, struct cs_buf *out,
-                           struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_token_make(struct cs_view secret, struct cs_view claims,
+                           struct cs_buf *out, struct cs_err *err) CS_MUST_USE;
 
 #endif

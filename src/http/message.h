@@ -4,6 +4,8 @@
 #ifndef CS_HTTP_MESSAGE_H
 #define CS_HTTP_MESSAGE_H
 
+#include <sys/types.h>
+
 #include "base/buf.h"
 #include "base/clock.h"
 #include "base/log.h"
@@ -51,8 +53,8 @@ enum cs_code cs_request_read(struct cs_request *request, char *to, size_t room,
 
 /* The whole body of at most max bytes, appended to out. CS_ETOOBIG before
  * reading when the announced length says so. */
-enum cs_code cs_request_read_all(struct cs_request *request, size_t max, struct cs_buf *out,
-                                 struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_request_read_all(struct cs_request *request, size_t max,
+                                 struct cs_buf *out, struct cs_err *err) CS_MUST_USE;
 
 /* The request's id: [A-Za-z0-9._-]{1,64}. From the X-Request-Id header, else the
  * parameter REQUEST_ID, else random. */
@@ -76,7 +78,8 @@ int cs_response_get_status(const struct cs_response *response);
 /* Sets or replaces a header. Control characters in the value become spaces.
  * Content-Length is not set here; X-Request-Id is there already. Without memory
  * the response becomes a 500. */
-void cs_response_header(struct cs_response *response, const char *name, struct cs_view value);
+void cs_response_header(struct cs_response *response, const char *name,
+                        struct cs_view value);
 void cs_response_header_fmt(struct cs_response *response, const char *name,
                             const char *format, ...) CS_PRINTF(3, 4);
 
@@ -118,7 +121,8 @@ struct cs_message_limits {
  * is the carrier. NULL when out of memory or of random bytes. A request that
  * breaks a rule is made all the same, so that it can be answered. */
 struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
-                                  const struct cs_message_limits *limits, struct cs_err *err);
+                                  const struct cs_message_limits *limits,
+                                  struct cs_err *err);
 
 /* What makes a request unfit for a handler: CS_ETOOBIG for more parameters than
  * the limit, CS_EINVAL for a CONTENT_LENGTH that is no number or a missing
@@ -129,7 +133,8 @@ void cs_request_free(struct cs_request *request);
 
 /* Reads what is left of the body and drops it, at most max bytes until the
  * deadline. True when its end was met. */
-bool cs_request_drain(struct cs_request *request, uint64_t max, struct cs_deadline deadline);
+bool cs_request_drain(struct cs_request *request, uint64_t max,
+                      struct cs_deadline deadline);
 
 struct cs_response *cs_response_new(struct cs_request *request,
                                     const struct cs_carrier *carrier, struct cs_err *err);

@@ -25,7 +25,7 @@
 /* Once a stop is asked for, a connection that was just accepted has this long to
  * bring its request: the web server has it ready to send, and would have to
  * report a failure otherwise. */
-#define STOP_GRACE_MS 250
+#define STOP_GRACE_MS 100
 
 /* A body may come slowly, not endlessly: the time spent waiting for it is at
  * most silence_ms, and a second more for each of these. */
@@ -45,15 +45,15 @@ enum record_type {
 struct cs_records {
     const struct cs_records_limits *limits;
     int fd;
-    size_t at, end;      /* unread bytes of buffer */
-    unsigned type;       /* of the record under way */
+    size_t at, end; /* unread bytes of buffer */
+    unsigned type;  /* of the record under way */
     unsigned record_id;
     size_t content_left; /* of the record under way */
     size_t padding_left;
-    unsigned id; /* of the request; 0 before its begin */
-    bool ended;  /* the body has */
-    size_t beside;       /* bytes of foreign records, seen since the parameters */
-    int64_t waited_ms;   /* for the body, in all */
+    unsigned id;       /* of the request; 0 before its begin */
+    bool ended;        /* the body has */
+    size_t beside;     /* bytes of foreign records, seen since the parameters */
+    int64_t waited_ms; /* for the body, in all */
     uint64_t body_bytes;
     unsigned char buffer[BUFFER_BYTES];
 };
@@ -96,8 +96,8 @@ static int wait_readable(int fd, struct cs_deadline deadline, const sigset_t *ma
 }
 
 /* While the parameters are awaited: a stop shortens the deadline. */
-static enum cs_code wait_for_params(struct cs_records *records, struct cs_deadline *deadline,
-                                    struct cs_err *err)
+static enum cs_code wait_for_params(struct cs_records *records,
+                                    struct cs_deadline *deadline, struct cs_err *err)
 {
     struct cs_deadline grace;
     int got;
@@ -110,7 +110,8 @@ static enum cs_code wait_for_params(struct cs_records *records, struct cs_deadli
         if (got > 0)
             return CS_OK;
         if (got == 0)
-            return cs_err_set(err, CS_ETIMEOUT, "the web server did not send its request in time");
+            return cs_err_set(err, CS_ETIMEOUT,
+                              "the web server did not send its request in time");
         if (errno != EINTR)
             return cs_err_errno(err, errno, "waiting for the web server failed");
     }
@@ -144,7 +145,8 @@ static ssize_t refill(struct cs_records *records)
     return got;
 }
 
-static void start_record(struct cs_records *records, const unsigned char header[HEADER_BYTES])
+static void start_record(struct cs_records *records,
+                         const unsigned char header[HEADER_BYTES])
 {
     records->type = header[1];
     records->record_id = (unsigned)header[2] << 8 | header[3];
@@ -174,9 +176,12 @@ static bool skip_record(struct cs_records *records)
 static void reply(struct cs_records *records, unsigned type, unsigned id,
                   const unsigned char *body, size_t len)
 {
-    unsigned char record[HEADER_BYTES + 8] = {
-        FCGI_VERSION, (unsigned char)type, (unsigned char)(id >> 8), (unsigned char)id, 0,
-        (unsigned char)len};
+    unsigned char record[HEADER_BYTES + 8] = {FCGI_VERSION,
+                                              (unsigned char)type,
+                                              (unsigned char)(id >> 8),
+                                              (unsigned char)id,
+                                              0,
+                                              (unsigned char)len};
 
     if (len > 0)
         memcpy(record + HEADER_BYTES, body, len);
@@ -228,8 +233,9 @@ static enum cs_code more_params(struct cs_records *records, struct preamble *pre
             break;
         }
         if (got == 0)
-            return pre->total == 0 ? cs_err_set(err, CS_EGONE, "the connection was closed unused")
-                                   : not_fastcgi(err, "it ended within the parameters");
+            return pre->total == 0
+                       ? cs_err_set(err, CS_EGONE, "the connection was closed unused")
+                       : not_fastcgi(err, "it ended within the parameters");
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return cs_err_errno(err, errno, "reading from the web server failed");
         if ((rc = wait_for_params(records, &pre->deadline, err)) != CS_OK)
@@ -238,8 +244,9 @@ static enum cs_code more_params(struct cs_records *records, struct preamble *pre
         if (pre->total == 0 && !stop_asked(records))
             pre->deadline = cs_deadline_in_ms(records->limits->idle_ms);
     }
-    return pre->total > PREAMBLE_MAX_BYTES ? not_fastcgi(err, "the parameters have no end")
-                                           : CS_OK;
+    return pre->total > PREAMBLE_MAX_BYTES
+               ? not_fastcgi(err, "the parameters have no end")
+               : CS_OK;
 }
 
 static enum cs_code read_bytes(struct cs_records *records, struct preamble *pre,
@@ -347,7 +354,8 @@ static bool take_length(struct cs_view *rest, size_t *length_out)
     }
     if (rest->len < 4)
         return false;
-    *length_out = ((size_t)b[0] & 0x7f) << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
+    *length_out =
+        ((size_t)b[0] & 0x7f) << 24 | (size_t)b[1] << 16 | (size_t)b[2] << 8 | b[3];
     *rest = cs_view_from(*rest, 4);
     return true;
 }

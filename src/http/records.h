@@ -18,10 +18,10 @@
 
 struct cs_records_limits {
     size_t params_max_bytes; /* of all parameters together */
-    int idle_ms;             /* until the first byte; then again until the last parameter */
-    int silence_ms;          /* between two pieces of a body */
-    const sigset_t *wait_mask;           /* while waiting for the parameters; NULL: as it is */
-    const volatile sig_atomic_t *stop;   /* cuts that wait short; or NULL */
+    int idle_ms;    /* until the first byte; then again until the last parameter */
+    int silence_ms; /* between two pieces of a body */
+    const sigset_t *wait_mask; /* while waiting for the parameters; NULL: as it is */
+    const volatile sig_atomic_t *stop; /* cuts that wait short; or NULL */
 };
 
 struct cs_records;

@@ -11,7 +11,7 @@
 #include "base/encoding.h"
 
 #define REQUEST_ID_MAX  64u
-#define RANDOM_ID_BYTES   16u
+#define RANDOM_ID_BYTES 16u
 #define HEADER_NAME_MAX 128u
 #define HOST_MAX        255u
 #define READ_STEP       (64u << 10)
@@ -59,7 +59,8 @@ struct cs_view cs_request_param(const struct cs_request *request, const char *na
 {
     struct cs_view view = cs_view_cstr(name);
 
-    if (cs_view_starts(view, CS_LIT("HTTP_")) || cs_view_starts(view, CS_LIT("REDIRECT_")))
+    if (cs_view_starts(view, CS_LIT("HTTP_")) ||
+        cs_view_starts(view, CS_LIT("REDIRECT_")))
         return (struct cs_view){NULL, 0};
     return find_param(request, name);
 }
@@ -118,7 +119,8 @@ bool cs_request_header_repeated(const struct cs_request *request, const char *na
 /* RFC 9112 section 3.2.2: a server must take the absolute form as well. */
 static struct cs_view skip_authority(struct cs_view uri)
 {
-    static const struct cs_view schemes[] = {CS_LIT_INIT("http://"), CS_LIT_INIT("https://")};
+    static const struct cs_view schemes[] = {CS_LIT_INIT("http://"),
+                                             CS_LIT_INIT("https://")};
 
     for (size_t i = 0; i < CS_COUNT(schemes); i++) {
         struct cs_view rest;
@@ -210,7 +212,8 @@ static enum cs_code check_size(char *const *envp, size_t max)
 }
 
 struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
-                                  const struct cs_message_limits *limits, struct cs_err *err)
+                                  const struct cs_message_limits *limits,
+                                  struct cs_err *err)
 {
     struct cs_request *request = calloc(1, sizeof(*request));
 
@@ -295,13 +298,15 @@ enum cs_code cs_request_query_value(const struct cs_request *request, const char
         size_t equals = cs_view_find_byte(pair, '=');
 
         cs_buf_reset(&key);
-        if ((rc = cs_percent_decode(&key, cs_view_sub(pair, 0, equals), true, err)) != CS_OK)
+        if ((rc = cs_percent_decode(&key, cs_view_sub(pair, 0, equals), true, err)) !=
+            CS_OK)
             break;
         if (!cs_view_eq_cstr(cs_buf_view(&key), name))
             continue;
         if (found)
-            rc = cs_err_field(err, CS_EINVAL, name, "query_repeated",
-                              "the query parameter %s is given twice: give it once", name);
+            rc =
+                cs_err_field(err, CS_EINVAL, name, "query_repeated",
+                             "the query parameter %s is given twice: give it once", name);
         else if (equals != SIZE_MAX)
             rc = cs_percent_decode(out, cs_view_from(pair, equals + 1), true, err);
         found = true;
@@ -336,8 +341,9 @@ enum cs_code cs_request_origin(const struct cs_request *request, struct cs_buf *
                                struct cs_err *err)
 {
     struct cs_view https = find_param(request, "HTTPS");
-    bool secure = (https.len > 0 && !cs_view_eq_nocase(https, CS_LIT("off"))) ||
-                  cs_view_eq_nocase(find_param(request, "REQUEST_SCHEME"), CS_LIT("https"));
+    bool secure =
+        (https.len > 0 && !cs_view_eq_nocase(https, CS_LIT("off"))) ||
+        cs_view_eq_nocase(find_param(request, "REQUEST_SCHEME"), CS_LIT("https"));
     struct cs_view host = cs_request_header(request, "Host");
     struct cs_view name = find_param(request, "SERVER_NAME");
     struct cs_view port = find_param(request, "SERVER_PORT");
@@ -348,7 +354,8 @@ enum cs_code cs_request_origin(const struct cs_request *request, struct cs_buf *
                             "the Host header is missing or is not a host name");
     cs_buf_add_cstr(out, secure ? "https://" : "http://");
     cs_buf_add(out, is_host(host) ? host : name);
-    if (!is_host(host) && cs_view_to_u64(port, &number) && number != (secure ? 443u : 80u))
+    if (!is_host(host) && cs_view_to_u64(port, &number) &&
+        number != (secure ? 443u : 80u))
         cs_buf_add_fmt(out, ":%llu", (unsigned long long)number);
     return cs_buf_check(out, err);
 }
@@ -361,7 +368,8 @@ static enum cs_code body_fault(struct cs_request *request, enum cs_code code,
     request->body_failed = code;
     if (code == CS_ETIMEOUT)
         return cs_err_set(err, code, "the body did not arrive in time");
-    return cs_err_set(err, code, "the body ended after %llu bytes, before its announced end",
+    return cs_err_set(err, code,
+                      "the body ended after %llu bytes, before its announced end",
                       (unsigned long long)request->body_read);
 }
 
@@ -410,8 +418,8 @@ static enum cs_code expect_end(struct cs_request *request, size_t max, struct cs
     return rc == CS_OK && got > 0 ? body_too_big(max, err) : rc;
 }
 
-enum cs_code cs_request_read_all(struct cs_request *request, size_t max, struct cs_buf *out,
-                                 struct cs_err *err)
+enum cs_code cs_request_read_all(struct cs_request *request, size_t max,
+                                 struct cs_buf *out, struct cs_err *err)
 {
     size_t total = 0, got = 0;
     enum cs_code rc;
@@ -436,7 +444,8 @@ enum cs_code cs_request_read_all(struct cs_request *request, size_t max, struct 
     return expect_end(request, max, err);
 }
 
-bool cs_request_drain(struct cs_request *request, uint64_t max, struct cs_deadline deadline)
+bool cs_request_drain(struct cs_request *request, uint64_t max,
+                      struct cs_deadline deadline)
 {
     char block[4096];
     const struct cs_carrier *carrier = request->carrier;

@@ -3,6 +3,7 @@
 #include "http/message.h"
 
 #include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "json/write.h"
@@ -33,10 +34,10 @@ struct cs_response {
     struct cs_buf body;
     enum cs_code failed; /* sticky: a header that could not be set, a broken connection */
     bool started;
-    bool bodiless;   /* HEAD, 204 and 304 */
-    uint64_t size;   /* announced */
+    bool bodiless;    /* HEAD, 204 and 304 */
+    uint64_t size;    /* announced */
     uint64_t written; /* of the announced */
-    uint64_t sent;   /* body bytes that really went out */
+    uint64_t sent;    /* body bytes that really went out */
 };
 
 static const struct {
@@ -86,8 +87,8 @@ static const char *reason_of(int status)
     return "Status";
 }
 
-struct cs_response *cs_response_new(struct cs_request *request, const struct cs_carrier *carrier,
-                                    struct cs_err *err)
+struct cs_response *cs_response_new(struct cs_request *request,
+                                    const struct cs_carrier *carrier, struct cs_err *err)
 {
     struct cs_response *response = calloc(1, sizeof(*response));
 
@@ -156,8 +157,8 @@ static bool is_header_name(struct cs_view name)
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
 
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-              c == '-' || c == '_'))
+        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
+              (c >= '0' && c <= '9') || c == '-' || c == '_'))
             return false;
     }
     return name.len > 0;
@@ -190,7 +191,8 @@ static struct header *make_header(struct cs_view name, struct cs_view value)
     return header;
 }
 
-void cs_response_header(struct cs_response *response, const char *name, struct cs_view value)
+void cs_response_header(struct cs_response *response, const char *name,
+                        struct cs_view value)
 {
     struct cs_view view = cs_view_cstr(name);
     struct header *header = NULL, **link;
@@ -213,8 +215,8 @@ void cs_response_header(struct cs_response *response, const char *name, struct c
     *link = header;
 }
 
-void cs_response_header_fmt(struct cs_response *response, const char *name, const char *format,
-                            ...)
+void cs_response_header_fmt(struct cs_response *response, const char *name,
+                            const char *format, ...)
 {
     struct cs_buf value = CS_BUF_INIT(HEADERS_MAX);
     char *room = NULL;
@@ -240,7 +242,8 @@ void cs_response_header_fmt(struct cs_response *response, const char *name, cons
 
 /* ---- sending ---- */
 
-static enum cs_code put(struct cs_response *response, struct cs_view bytes, struct cs_err *err)
+static enum cs_code put(struct cs_response *response, struct cs_view bytes,
+                        struct cs_err *err)
 {
     if (bytes.len == 0 || response->carrier->write(response->carrier->payload, bytes))
         return CS_OK;
@@ -248,7 +251,8 @@ static enum cs_code put(struct cs_response *response, struct cs_view bytes, stru
     return cs_err_set(err, CS_EGONE, "the client has left before its answer was sent");
 }
 
-enum cs_code cs_response_start(struct cs_response *response, uint64_t size, struct cs_err *err)
+enum cs_code cs_response_start(struct cs_response *response, uint64_t size,
+                               struct cs_err *err)
 {
     struct cs_buf head = CS_BUF_INIT(2 * HEADERS_MAX);
     bool empty_status = response->status == 204 || response->status == 304;
@@ -257,8 +261,10 @@ enum cs_code cs_response_start(struct cs_response *response, uint64_t size, stru
     if (response->started)
         return cs_err_set(err, CS_EINTERNAL, "the answer has begun already");
     if (response->failed != CS_OK)
-        return cs_err_set(err, response->failed, "a header of the answer could not be set");
-    cs_buf_add_fmt(&head, "Status: %d %s\r\n", response->status, reason_of(response->status));
+        return cs_err_set(err, response->failed,
+                          "a header of the answer could not be set");
+    cs_buf_add_fmt(&head, "Status: %d %s\r\n", response->status,
+                   reason_of(response->status));
     for (const struct header *h = response->headers; h != NULL; h = h->next) {
         cs_buf_add(&head, h->name);
         cs_buf_add(&head, CS_LIT(": "));
@@ -275,7 +281,8 @@ enum cs_code cs_response_start(struct cs_response *response, uint64_t size, stru
         response->started = true;
         response->size = size;
         response->bodiless =
-            empty_status || cs_view_eq(cs_request_method(response->request), CS_LIT("HEAD"));
+            empty_status ||
+            cs_view_eq(cs_request_method(response->request), CS_LIT("HEAD"));
         rc = put(response, cs_buf_view(&head), err);
     }
     cs_buf_clear(&head);
@@ -329,14 +336,14 @@ void cs_response_problem(struct cs_response *response, int status, const char *t
 /* What is said when there is no memory left to say anything else. */
 static enum cs_code send_last_resort(struct cs_response *response, struct cs_err *err)
 {
-    static const struct cs_view answer =
-        CS_LIT_INIT("Status: 500 Internal Server Error\r\n"
-                    "Content-Type: application/problem+json\r\n"
-                    "Cache-Control: no-store\r\n"
-                    "\r\n"
-                    "{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,"
-                    "\"detail\":\"The answer could not be made; please try again.\","
-                    "\"code\":\"internal\"}");
+    static const struct cs_view answer = CS_LIT_INIT(
+        "Status: 500 Internal Server Error\r\n"
+        "Content-Type: application/problem+json\r\n"
+        "Cache-Control: no-store\r\n"
+        "\r\n"
+        "{\"type\":\"about:blank\",\"title\":\"Internal Server Error\",\"status\":500,"
+        "\"detail\":\"The answer could not be made; please try again.\","
+        "\"code\":\"internal\"}");
 
     response->status = 500;
     response->started = true;
@@ -368,7 +375,8 @@ static enum cs_code settle_request(struct cs_response *response, struct cs_err *
     if (cs_request_drain(response->request, DRAIN_MAX_BYTES, (struct cs_deadline){0}))
         return CS_OK;
     if (carrier->flush != NULL && !carrier->flush(carrier->payload))
-        return cs_err_set(err, CS_EGONE, "the client has left before its answer was sent");
+        return cs_err_set(err, CS_EGONE,
+                          "the client has left before its answer was sent");
     (void)cs_request_drain(response->request, DRAIN_MAX_BYTES,
                            cs_deadline_in_ms(DRAIN_MAX_MS));
     return CS_OK;

@@ -6,8 +6,6 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,7 +18,7 @@
 #define OWN_PIECE_BYTES (128 << 10)
 
 /* What may stay at the top of the heap, and what growth is worth a trim. */
-#define KEPT_BYTES (256 << 10)
+#define KEPT_BYTES        (256 << 10)
 #define TRIM_GROWTH_BYTES (512u << 10)
 
 /* Pause when the process or the machine is out of descriptors or memory. */
@@ -142,7 +140,8 @@ static void reopen_log(struct server *server)
         return;
     server->log_opened = asked;
     if (cs_log_reopen(server->options->log, &err) != CS_OK)
-        cs_log_err(server->options->log, CS_LOG_ERROR, "the log could not be opened anew", &err);
+        cs_log_err(server->options->log, CS_LOG_ERROR, "the log could not be opened anew",
+                   &err);
 }
 
 /* Waits for a connection or a signal, at most pause_ms where that is not -1. */
@@ -151,7 +150,7 @@ static enum cs_code wait_for_connection(const struct server *server, int pause_m
 {
     struct pollfd watched = {.fd = server->options->listen_fd, .events = POLLIN};
     struct timespec pause = {pause_ms / 1000, (long)(pause_ms % 1000) * 1000000};
-    int got = ppoll(&watched, pause_ms < 0 ? 1 : 0, pause_ms < 0 ? NULL : &pause,
+    int got = ppoll(&watched, pause_ms < 0 ? 1u : 0u, pause_ms < 0 ? NULL : &pause,
                     &server->options->wait_mask);
 
     if (got < 0 && errno != EINTR)
@@ -163,7 +162,8 @@ static enum cs_code wait_for_connection(const struct server *server, int pause_m
 
 /* Takes a connection that is there, or waits for one. *fd_out is -1 when there
  * was none, for whatever passing reason. */
-static enum cs_code take_connection(struct server *server, int *fd_out, struct cs_err *err)
+static enum cs_code take_connection(struct server *server, int *fd_out,
+                                    struct cs_err *err)
 {
     int fd = *fd_out = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
 
@@ -241,7 +241,8 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
     return server->fastcgi != NULL ? CS_OK : CS_EIO;
 }
 
-enum cs_server_end cs_server_run(const struct cs_server_options *options, struct cs_err *err)
+enum cs_server_end cs_server_run(const struct cs_server_options *options,
+                                 struct cs_err *err)
 {
     struct server server = {.options = options, .statm_fd = -1};
     enum cs_server_end end = CS_SERVER_FAILED;

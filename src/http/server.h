@@ -17,9 +17,9 @@ struct cs_server_options {
     /* A connection that sends nothing is closed after this; once it began, its
      * parameters must be complete within the same time again (2000). */
     int idle_connection_ms;
-    int io_timeout_ms;        /* silence in the middle of a body or an answer (30000) */
-    uint64_t max_requests;    /* then the loop ends; 0: never */
-    size_t max_memory_bytes;  /* resident set above which the loop ends; 0: never */
+    int io_timeout_ms;       /* silence in the middle of a body or an answer (30000) */
+    uint64_t max_requests;   /* then the loop ends; 0: never */
+    size_t max_memory_bytes; /* resident set above which the loop ends; 0: never */
     cs_handler_fn *handler;
     void *handler_payload;
     /* Both are changed by the main's signal handlers: `stop` to anything but 0,
@@ -38,6 +38,7 @@ enum cs_server_end { CS_SERVER_STOPPED, CS_SERVER_RECYCLE, CS_SERVER_FAILED };
  * made non-blocking, and stays open). A connection that was accepted before the
  * stop and whose request is under way is answered first. One line per request
  * goes to the log, without the query, which may hold a signature. */
-enum cs_server_end cs_server_run(const struct cs_server_options *options, struct cs_err *err);
+enum cs_server_end cs_server_run(const struct cs_server_options *options,
+                                 struct cs_err *err);
 
 #endif

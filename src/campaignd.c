@@ -1,0 +1,465 @@
+#include "config.h"
+
+/* campaignd: the FastCGI service. With a listening socket on descriptor 0 it is
+ * one worker, as a web server, spawn-fcgi or systemd starts it; with --listen it
+ * is the supervisor of several (pool.h). */
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "base/file.h"
+#include "base/log.h"
+#include "config/settings.h"
+#include "http/server.h"
+#include "listen.h"
+#include "notify.h"
+#include "pool.h"
+
+#define EXIT_USAGE  64 /* EX_USAGE of <sysexits.h> */
+#define EXIT_CONFIG CS_POOL_EXIT_CONFIG
+
+#define PARAMS_MAX_BYTES   (64u << 10)
+#define IDLE_CONNECTION_MS 2000
+#define IO_TIMEOUT_MS      30000
+#define GRACE_MS           30000
+
+/* The state of the process. */
+struct main {
+    const char *env_file;
+    const char **overrides; /* "NAME=value", NULL at the end */
+    size_t override_count;
+    bool check_only;
+    struct cs_log *log;
+    int listen_fd;
+};
+
+/* Changed by the worker's signal handlers alone. */
+static volatile sig_atomic_t stop_asked, log_reopen_asked;
+
+static void on_stop(int signal_number)
+{
+    (void)signal_number;
+    stop_asked = 1;
+}
+
+static void on_reopen_log(int signal_number)
+{
+    (void)signal_number;
+    log_reopen_asked = !log_reopen_asked;
+}
+
+static const char help_text[] =
+    "Usage: campaignd [OPTION]...\n"
+    "The FastCGI service of campaignstore.\n"
+    "\n"
+    "With a listening socket on descriptor 0 (mod_fcgid, spawn-fcgi, systemd) it is one\n"
+    "worker. Otherwise it opens the socket of --listen and keeps several workers alive.\n"
+    "\n"
+    "  -l, --listen=ADDRESS   a socket path, 127.0.0.1:port or [::1]:port "
+    "(CAMPAIGND_LISTEN)\n"
+    "  -w, --workers=N        number of workers (WORKERS)\n"
+    "  -e, --env=FILE         settings file (default: .env in the working folder, if "
+    "there)\n"
+    "  -s, --set=NAME=VALUE   one setting; goes before the environment and the file\n"
+    "  -c, --check            read the settings, say whether they are good, and end\n"
+    "  -V, --version          print the version\n"
+    "  -h, --help             print this help\n"
+    "\n"
+    "Signals to the supervisor:\n"
+    "  SIGTERM, SIGINT, SIGQUIT  finish the requests in flight, then end\n"
+    "  SIGHUP                    read the settings anew, replace the workers one by one\n"
+    "  SIGUSR1                   open the log file anew\n"
+    "\n"
+    "Examples:\n"
+    "  campaignd --listen /run/campaignstore/campaignd.sock --env "
+    "/etc/campaignstore.env\n"
+    "  campaignd --listen 127.0.0.1:9000 --workers 2 --set LOG_LEVEL=debug\n"
+    "  campaignd --check --env /etc/campaignstore.env\n"
+    "  spawn-fcgi -n -s /tmp/c.sock -- campaignd\n"
+    "\n"
+    "Exit status: 0 ended as asked, 1 failed, 64 wrong usage, 78 bad settings.\n"
+    "All settings: campaignctl doctor, env.example, campaignd(8).\n";
+
+/* ---- a worker ---- */
+
+static enum cs_log_level log_level(const struct cs_settings *settings)
+{
+    static const char *const names[] = {"error", "warn", "info", "debug"};
+
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        if (cs_settings_is(settings, CS_SET_LOG_LEVEL, names[i]))
+            return (enum cs_log_level)i;
+    return CS_LOG_INFO;
+}
+
+static struct cs_log *open_log(const struct cs_settings *settings, struct cs_err *err)
+{
+    return cs_log_new(cs_settings_text(settings, CS_SET_LOG_FILE), log_level(settings),
+                      err);
+}
+
+/* Blocks the signals that a worker hears; they come in only where the server
+ * waits, with the mask that is given back. The interrupt key reaches the
+ * supervisor too, which tells its workers itself. */
+static enum cs_code set_signals(sigset_t *wait_mask, bool supervised, struct cs_err *err)
+{
+    static const int stops[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP};
+    struct sigaction stop = {.sa_handler = on_stop}, ignore = {.sa_handler = SIG_IGN};
+    struct sigaction reopen = {.sa_handler = on_reopen_log};
+    sigset_t heard;
+
+    sigemptyset(&heard);
+    sigaddset(&heard, SIGUSR1);
+    for (size_t i = 0; i < CS_COUNT(stops); i++)
+        sigaddset(&heard, stops[i]);
+    if (sigprocmask(SIG_BLOCK, &heard, NULL) != 0 ||
+        sigprocmask(SIG_BLOCK, NULL, wait_mask) != 0)
+        return cs_err_errno(err, errno, "blocking signals failed");
+    for (size_t i = 0; i < CS_COUNT(stops); i++) {
+        bool ignored = supervised && (stops[i] == SIGINT || stops[i] == SIGHUP);
+
+        (void)sigdelset(wait_mask, stops[i]);
+        if (sigaction(stops[i], ignored ? &ignore : &stop, NULL) != 0)
+            return cs_err_errno(err, errno, "setting a signal handler failed");
+    }
+    (void)sigdelset(wait_mask, SIGUSR1);
+    if (sigaction(SIGUSR1, &reopen, NULL) != 0)
+        return cs_err_errno(err, errno, "setting a signal handler failed");
+    return CS_OK;
+}
+
+static void handle(void *payload, struct cs_request *request,
+                   struct cs_response *response)
+{
+    (void)payload;
+    (void)request;
+    cs_response_header(response, "Content-Type", CS_LIT("application/json"));
+    cs_buf_add(cs_response_body(response), CS_LIT("{\"status\":\"ok\"}"));
+}
+
+static int exit_code_of(const struct cs_err *err)
+{
+    return err->code == CS_EINVAL ? EXIT_CONFIG : CS_POOL_EXIT_FAILED;
+}
+
+/* One worker on listen_fd. ready_fd is -1 where nobody waits for it. */
+static int run_worker(const struct cs_settings *settings, struct cs_log *log,
+                      int listen_fd, int ready_fd)
+{
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_server_options server = {
+        .listen_fd = listen_fd,
+        .limits = {.params_max_bytes = PARAMS_MAX_BYTES,
+                   .budget_ms =
+                       1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST)},
+        .idle_connection_ms = IDLE_CONNECTION_MS,
+        .io_timeout_ms = IO_TIMEOUT_MS,
+        .max_requests = (uint64_t)cs_settings_integer(settings, CS_SET_WORKER_REQUESTS),
+        .max_memory_bytes = (size_t)cs_settings_integer(settings, CS_SET_WORKER_MEMORY)
+                            << 20,
+        .handler = handle,
+        .stop = &stop_asked,
+        .reopen_log = &log_reopen_asked,
+        .log = log,
+    };
+    int code = CS_POOL_EXIT_END;
+
+    if (set_signals(&server.wait_mask, ready_fd >= 0, &err) != CS_OK) {
+        code = exit_code_of(&err);
+        goto out;
+    }
+    if (ready_fd >= 0)
+        (void)!write(ready_fd, "r", 1); /* fails only when the supervisor is gone */
+    if (cs_server_run(&server, &err) == CS_SERVER_FAILED)
+        code = CS_POOL_EXIT_FAILED;
+out:
+    if (code != CS_POOL_EXIT_END)
+        cs_log_err(log, CS_LOG_ERROR, "the worker failed", &err);
+    return code;
+}
+
+static int run_alone(struct main *state, const struct cs_settings *settings)
+{
+    return run_worker(settings, state->log, STDIN_FILENO, -1);
+}
+
+/* ---- the pool ---- */
+
+static int pool_work(void *payload, void *settings, int ready_fd)
+{
+    struct main *state = payload;
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_log *log = open_log(settings, &err);
+    int code;
+
+    if (log == NULL) {
+        cs_log_err(state->log, CS_LOG_ERROR, "the worker has no log", &err);
+        return CS_POOL_EXIT_CONFIG;
+    }
+    code = run_worker(settings, log, state->listen_fd, ready_fd);
+    cs_log_free(log);
+    return code;
+}
+
+static int pool_workers(void *payload, const void *settings)
+{
+    (void)payload;
+    return (int)cs_settings_integer(settings, CS_SET_WORKERS);
+}
+
+static struct cs_settings *load(const struct main *state, struct cs_err *err)
+{
+    return cs_settings_load(state->env_file, environ, state->overrides, err);
+}
+
+static void *pool_reload(void *payload, struct cs_err *err)
+{
+    struct main *state = payload;
+    struct cs_settings *settings = load(state, err);
+    struct cs_log *log = settings != NULL ? open_log(settings, err) : NULL;
+
+    if (log == NULL) {
+        cs_settings_free(settings);
+        return NULL;
+    }
+    cs_log_free(state->log);
+    state->log = log;
+    return settings;
+}
+
+static void pool_drop(void *payload, void *settings)
+{
+    (void)payload;
+    cs_settings_free(settings);
+}
+
+/* "0660" as a mode. */
+static enum cs_code socket_mode(const struct cs_settings *settings, mode_t *out,
+                                struct cs_err *err)
+{
+    const char *text = cs_settings_text(settings, CS_SET_SOCKET_MODE);
+    char *end = NULL;
+    unsigned long mode = text != NULL ? strtoul(text, &end, 8) : 0660;
+
+    if (end != NULL && (*end != '\0' || mode > 0777 || mode == 0))
+        return cs_err_field(
+            err, CS_EINVAL, "CAMPAIGND_SOCKET_MODE", "setting_invalid",
+            "CAMPAIGND_SOCKET_MODE is \"%s\": give an octal file mode as 0660", text);
+    *out = (mode_t)mode;
+    return CS_OK;
+}
+
+static enum cs_code write_pid(const char *path, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_INIT(32);
+    enum cs_code rc;
+
+    cs_buf_add_i64(&text, getpid());
+    cs_buf_add_byte(&text, '\n');
+    rc = cs_buf_check(&text, err);
+    if (rc == CS_OK)
+        rc = cs_file_write(path, cs_buf_view(&text), 0644, err);
+    cs_buf_clear(&text);
+    return rc;
+}
+
+/* Consumes settings, which reloads may replace. */
+static int run_pool(struct main *state, struct cs_settings *settings,
+                    const char *listen_at)
+{
+    const struct cs_pool_options options = {.payload = state,
+                                            .work = pool_work,
+                                            .workers = pool_workers,
+                                            .reload = pool_reload,
+                                            .drop = pool_drop,
+                                            .grace_ms = GRACE_MS,
+                                            .log = &state->log};
+    const char *pid_text = cs_settings_text(settings, CS_SET_PID_FILE);
+    char *address = cs_view_dup(cs_view_cstr(listen_at));
+    char *pid_file = pid_text != NULL ? cs_view_dup(cs_view_cstr(pid_text)) : NULL;
+    struct cs_err err = CS_ERR_NONE;
+    mode_t mode = 0;
+    int code = CS_POOL_EXIT_FAILED;
+
+    state->listen_fd = -1;
+    if (address == NULL || (pid_text != NULL && pid_file == NULL))
+        (void)cs_err_nomem(&err);
+    else if (socket_mode(settings, &mode, &err) == CS_OK &&
+             cs_listen_open(&state->listen_fd, address, mode, &err) == CS_OK &&
+             (pid_file == NULL || write_pid(pid_file, &err) == CS_OK)) {
+        cs_log_put(state->log, CS_LOG_INFO, "listening",
+                   CS_LOG_TEXT("address", cs_view_cstr(address)));
+        code = cs_pool_run(&options, settings, &err);
+        settings = NULL; /* the pool has dropped them */
+    }
+    if (err.code != CS_OK) {
+        cs_log_err(state->log, CS_LOG_ERROR, "the service ends", &err);
+        code = exit_code_of(&err);
+    }
+    if (state->listen_fd >= 0) {
+        cs_listen_remove(address);
+        (void)close(state->listen_fd);
+        if (pid_file != NULL)
+            (void)unlink(pid_file);
+    }
+    cs_settings_free(settings);
+    free(address);
+    free(pid_file);
+    return code;
+}
+
+/* ---- options ---- */
+
+static int usage_error(const char *problem)
+{
+    (void)fprintf(stderr, "campaignd: %s\nTry 'campaignd --help'.\n", problem);
+    return EXIT_USAGE;
+}
+
+/* Adds "NAME=value" to the overrides; false when out of memory. */
+static bool add_override(struct main *state, const char *name, const char *value)
+{
+    const char **grown = realloc(state->overrides,
+                                 (state->override_count + 2) * sizeof(*state->overrides));
+    struct cs_buf text = CS_BUF_INIT(SIZE_MAX - 1);
+
+    if (grown == NULL)
+        return false;
+    state->overrides = grown;
+    if (name != NULL) {
+        cs_buf_add_cstr(&text, name);
+        cs_buf_add_byte(&text, '=');
+    }
+    cs_buf_add_cstr(&text, value);
+    grown[state->override_count] = cs_buf_take(&text);
+    if (grown[state->override_count] == NULL)
+        return false;
+    grown[++state->override_count] = NULL;
+    return true;
+}
+
+static void free_overrides(struct main *state)
+{
+    for (size_t i = 0; i < state->override_count; i++)
+        free((char *)state->overrides[i]);
+    free(state->overrides);
+}
+
+/* -1: go on; else the exit code. */
+static int read_options(struct main *state, int argc, char **argv)
+{
+    static const struct option options[] = {{"listen", required_argument, NULL, 'l'},
+                                            {"workers", required_argument, NULL, 'w'},
+                                            {"env", required_argument, NULL, 'e'},
+                                            {"set", required_argument, NULL, 's'},
+                                            {"check", no_argument, NULL, 'c'},
+                                            {"version", no_argument, NULL, 'V'},
+                                            {"help", no_argument, NULL, 'h'},
+                                            {NULL, 0, NULL, 0}};
+    bool stored = true;
+    int option;
+
+    while (stored &&
+           (option = getopt_long(argc, argv, "l:w:e:s:cVh", options, NULL)) != -1) {
+        switch (option) {
+        case 'l':
+            stored = add_override(state, "CAMPAIGND_LISTEN", optarg);
+            break;
+        case 'w':
+            stored = add_override(state, "WORKERS", optarg);
+            break;
+        case 'e':
+            state->env_file = optarg;
+            break;
+        case 's':
+            if (strchr(optarg, '=') == NULL)
+                return usage_error("--set wants NAME=VALUE");
+            stored = add_override(state, NULL, optarg);
+            break;
+        case 'c':
+            state->check_only = true;
+            break;
+        case 'V':
+            return printf("campaignd %s\n", PACKAGE_VERSION) < 0 ? CS_POOL_EXIT_FAILED
+                                                                 : 0;
+        case 'h':
+            return fputs(help_text, stdout) < 0 ? CS_POOL_EXIT_FAILED : 0;
+        default: /* getopt_long has said what is wrong */
+            (void)fputs("Try 'campaignd --help'.\n", stderr);
+            return EXIT_USAGE;
+        }
+    }
+    if (!stored)
+        return usage_error("out of memory");
+    if (optind < argc)
+        return usage_error("it takes options alone, no other arguments");
+    return -1;
+}
+
+/* Keys and tokens are in this process's memory: it leaves no core file, and no
+ * other process of the same user may look into it. */
+static void protect_process(void)
+{
+    const struct rlimit none = {0, 0};
+
+    (void)umask(077);
+    (void)setrlimit(RLIMIT_CORE, &none);
+    (void)prctl(PR_SET_DUMPABLE, 0);
+}
+
+static int run(struct main *state, struct cs_settings *settings)
+{
+    const char *listen_at = cs_settings_text(settings, CS_SET_LISTEN);
+    struct cs_err err = CS_ERR_NONE;
+    int code;
+
+    if (cs_listen_inherited(STDIN_FILENO))
+        listen_at = NULL;
+    else if (listen_at == NULL) {
+        cs_settings_free(settings);
+        return usage_error(
+            "there is no FastCGI socket on descriptor 0: give --listen ADDRESS");
+    }
+    if ((state->log = open_log(settings, &err)) == NULL) {
+        (void)fprintf(stderr, "campaignd: %s\n", err.text);
+        cs_settings_free(settings);
+        return EXIT_CONFIG;
+    }
+    if (listen_at != NULL)
+        return run_pool(state, settings, listen_at);
+    code = run_alone(state, settings);
+    cs_settings_free(settings);
+    return code;
+}
+
+int main(int argc, char **argv)
+{
+    struct main state = {.listen_fd = -1};
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_settings *settings = NULL;
+    int code = read_options(&state, argc, argv);
+
+    if (code >= 0)
+        goto out;
+    protect_process();
+    if ((settings = load(&state, &err)) == NULL) {
+        (void)fprintf(stderr, "campaignd: %s\n", err.text);
+        code = EXIT_CONFIG;
+    } else if (state.check_only) {
+        cs_settings_free(settings);
+        code = puts("The settings are good.") < 0 ? CS_POOL_EXIT_FAILED : 0;
+    } else {
+        code = run(&state, settings);
+    }
+out:
+    cs_log_free(state.log);
+    free_overrides(&state);
+    return code;
+}
