@@ -2,19 +2,20 @@
 
 #include "base/digest.h"
 
-#include <limits.h>
-#include <openssl/crypto.h>
-#include <openssl/evp.h>
-#include <openssl/hmac.h>
+/* SHA256_Init() and its sisters are marked deprecated, not slated for removal:
+ * with EVP every digest starts with an allocation in OpenSSL 3.0, and an HMAC
+ * with thirteen, for the same compression function below. */
+#define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/random.h>
 
 #include "base/encoding.h"
 
+#define BLOCK_LEN 64u /* of SHA-256 */
+
 struct cs_sha256 {
-    EVP_MD_CTX *context;
-    EVP_MD *method; /* fetched once: an implicit fetch per digest costs more than the
-                       digest */
+    SHA256_CTX state;
 };
 
 static enum cs_code crypto_error(struct cs_err *err, const char *what)
@@ -26,12 +27,7 @@ struct cs_sha256 *cs_sha256_new(void)
 {
     struct cs_sha256 *digest = calloc(1, sizeof(*digest));
 
-    if (digest == NULL)
-        return NULL;
-    digest->context = EVP_MD_CTX_new();
-    digest->method = EVP_MD_fetch(NULL, "SHA256", NULL);
-    if (digest->context == NULL || digest->method == NULL ||
-        cs_sha256_reset(digest, NULL) != CS_OK) {
+    if (digest != NULL && cs_sha256_reset(digest, NULL) != CS_OK) {
         cs_sha256_free(digest);
         return NULL;
     }
@@ -42,53 +38,81 @@ void cs_sha256_free(struct cs_sha256 *digest)
 {
     if (digest == NULL)
         return;
-    EVP_MD_CTX_free(digest->context);
-    EVP_MD_free(digest->method);
+    cs_wipe(digest, sizeof(*digest));
     free(digest);
 }
 
 enum cs_code cs_sha256_reset(struct cs_sha256 *digest, struct cs_err *err)
 {
-    if (EVP_DigestInit_ex(digest->context, digest->method, NULL) != 1)
-        return crypto_error(err, "starting a SHA-256 digest");
-    return CS_OK;
+    return SHA256_Init(&digest->state) == 1
+               ? CS_OK
+               : crypto_error(err, "starting a SHA-256 digest");
 }
 
 enum cs_code cs_sha256_add(struct cs_sha256 *digest, struct cs_view bytes,
                            struct cs_err *err)
 {
-    if (EVP_DigestUpdate(digest->context, bytes.ptr, bytes.len) != 1)
-        return crypto_error(err, "a SHA-256 digest");
-    return CS_OK;
+    return SHA256_Update(&digest->state, bytes.ptr, bytes.len) == 1
+               ? CS_OK
+               : crypto_error(err, "a SHA-256 digest");
 }
 
 enum cs_code cs_sha256_end(struct cs_sha256 *digest, uint8_t out[CS_SHA256_LEN],
                            struct cs_err *err)
 {
-    if (EVP_DigestFinal_ex(digest->context, out, NULL) != 1)
-        return crypto_error(err, "ending a SHA-256 digest");
-    return CS_OK;
+    return SHA256_Final(out, &digest->state) == 1
+               ? CS_OK
+               : crypto_error(err, "ending a SHA-256 digest");
 }
 
 enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes,
                           struct cs_err *err)
 {
-    if (EVP_Digest(bytes.ptr != NULL ? bytes.ptr : "", bytes.len, out, NULL, EVP_sha256(),
-                   NULL) != 1)
-        return crypto_error(err, "a SHA-256 digest");
-    return CS_OK;
+    struct cs_sha256 digest;
+    enum cs_code rc;
+
+    if ((rc = cs_sha256_reset(&digest, err)) == CS_OK &&
+        (rc = cs_sha256_add(&digest, bytes, err)) == CS_OK)
+        rc = cs_sha256_end(&digest, out, err);
+    return rc;
+}
+
+/* One of the two nested digests of RFC 2104 section 2. */
+static enum cs_code padded_digest(uint8_t out[CS_SHA256_LEN],
+                                  const uint8_t key[BLOCK_LEN], uint8_t pad,
+                                  struct cs_view bytes, struct cs_err *err)
+{
+    struct cs_sha256 digest;
+    uint8_t block[BLOCK_LEN];
+    enum cs_code rc;
+
+    for (size_t i = 0; i < BLOCK_LEN; i++)
+        block[i] = key[i] ^ pad;
+    if ((rc = cs_sha256_reset(&digest, err)) == CS_OK &&
+        (rc = cs_sha256_add(&digest, cs_view_of(block, sizeof(block)), err)) == CS_OK &&
+        (rc = cs_sha256_add(&digest, bytes, err)) == CS_OK)
+        rc = cs_sha256_end(&digest, out, err);
+    cs_wipe(block, sizeof(block));
+    cs_wipe(&digest, sizeof(digest));
+    return rc;
 }
 
 enum cs_code cs_hmac_sha256(uint8_t out[CS_SHA256_LEN], struct cs_view key,
                             struct cs_view bytes, struct cs_err *err)
 {
-    if (key.len > INT_MAX)
-        return cs_err_set(err, CS_ETOOBIG, "an HMAC key of %zu bytes", key.len);
-    if (HMAC(EVP_sha256(), key.ptr != NULL ? key.ptr : "", (int)key.len,
-             (const unsigned char *)(bytes.ptr != NULL ? bytes.ptr : ""), bytes.len, out,
-             NULL) == NULL)
-        return crypto_error(err, "HMAC-SHA-256");
-    return CS_OK;
+    uint8_t block[BLOCK_LEN] = {0};
+    uint8_t inner[CS_SHA256_LEN];
+    enum cs_code rc = CS_OK;
+
+    if (key.len > sizeof(block))
+        rc = cs_sha256_of(block, key, err);
+    else if (key.len > 0)
+        memcpy(block, key.ptr, key.len);
+    if (rc == CS_OK && (rc = padded_digest(inner, block, 0x36, bytes, err)) == CS_OK)
+        rc = padded_digest(out, block, 0x5c, cs_view_of(inner, sizeof(inner)), err);
+    cs_wipe(block, sizeof(block));
+    cs_wipe(inner, sizeof(inner));
+    return rc;
 }
 
 void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA256_LEN])

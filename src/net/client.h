@@ -15,6 +15,7 @@
 
 #include "base/buf.h"
 #include "base/clock.h"
+#include "net/header.h"
 
 struct cs_net_client;
 
@@ -33,11 +34,6 @@ struct cs_net_options {
 struct cs_net_client *cs_net_client_new(const struct cs_net_options *options,
                                         struct cs_err *err);
 void cs_net_client_free(struct cs_net_client *client);
-
-struct cs_net_header {
-    struct cs_view name;
-    struct cs_view value;
-};
 
 enum cs_net_body_kind {
     CS_NET_BODY_NONE,

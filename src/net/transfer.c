@@ -223,9 +223,11 @@ static void add_field(struct cs_buf *text, const struct cs_net_header *header)
     cs_buf_add_byte(text, '\0');
 }
 
-/* Curl's own wish to send these is switched off by a line without a value. */
-static const char no_expect[] = "Expect:";
-static const char no_type[] = "Content-Type:";
+static void add_line(struct cs_buf *text, struct cs_view line)
+{
+    cs_buf_add(text, line);
+    cs_buf_add_byte(text, '\0');
+}
 
 static enum cs_code make_room(struct cs_net_transfer *t, size_t count, struct cs_err *err)
 {
@@ -252,7 +254,7 @@ static enum cs_code fill_fields(struct cs_net_transfer *t, struct cs_err *err)
     if ((rc = make_room(t, count + 2, err)) != CS_OK)
         return rc;
     cs_buf_reset(&t->field_text);
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; i < request->header_count; i++) {
         const struct cs_net_header *header = &request->headers[i];
 
         if (header->name.len == 0 || !is_plain(header->name) || !is_plain(header->value))
@@ -260,18 +262,21 @@ static enum cs_code fill_fields(struct cs_net_transfer *t, struct cs_err *err)
         typed = typed || cs_view_eq_nocase(header->name, CS_LIT("content-type"));
         add_field(&t->field_text, header);
     }
+    /* Curl's own wish to send these is switched off by a line without a value. */
+    add_line(&t->field_text, CS_LIT("Expect:"));
+    count++;
+    if (!typed) {
+        add_line(&t->field_text, CS_LIT("Content-Type:"));
+        count++;
+    }
     if ((rc = cs_buf_check(&t->field_text, err)) != CS_OK)
         return rc;
     at = t->field_text.ptr;
     for (size_t i = 0; i < count; i++) {
         t->fields[i].data = at;
+        t->fields[i].next = i + 1 < count ? &t->fields[i + 1] : NULL;
         at += strlen(at) + 1;
     }
-    t->fields[count++].data = (char *)(uintptr_t)no_expect;
-    if (!typed)
-        t->fields[count++].data = (char *)(uintptr_t)no_type;
-    for (size_t i = 0; i < count; i++)
-        t->fields[i].next = i + 1 < count ? &t->fields[i + 1] : NULL;
     return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK
                ? CS_OK
                : cs_err_nomem(err);

@@ -1,0 +1,293 @@
+#include "config.h"
+
+#include "aws/signer.h"
+
+#include <stdlib.h>
+
+#include "base/encoding.h"
+
+#define KEYS_MAX       6u  /* S3, DynamoDB and STS, and room for a second region or day */
+#define SCOPE_NAME_MAX 64u /* bytes of a region or a service */
+#define SCRATCH_MAX    (64u << 10)
+#define EXPIRES_MAX    604800
+
+struct kept_key {
+    char day[8];
+    char region[SCOPE_NAME_MAX];
+    char service[SCOPE_NAME_MAX];
+    char secret[CS_SIGV4_SECRET_MAX]; /* a rotated one must not meet the old one's key */
+    size_t region_len, service_len, secret_len;
+    uint8_t key[CS_SIGV4_KEY_LEN];
+};
+
+struct cs_signer {
+    struct kept_key keys[KEYS_MAX];
+    size_t next_key;
+    struct cs_buf canonical;
+    struct cs_buf to_sign;
+    struct cs_buf authorization;
+    struct cs_buf scratch; /* of presigning: scope and signed headers */
+    char date[CS_SIGV4_DATE_LEN + 1];
+    char signature[CS_SIGV4_HEX_LEN + 1];
+};
+
+struct cs_signer *cs_signer_new(void)
+{
+    struct cs_signer *signer = calloc(1, sizeof(*signer));
+
+    if (signer == NULL)
+        return NULL;
+    cs_buf_init(&signer->canonical, SCRATCH_MAX);
+    cs_buf_init(&signer->to_sign, SCRATCH_MAX);
+    cs_buf_init(&signer->authorization, SCRATCH_MAX);
+    cs_buf_init(&signer->scratch, SCRATCH_MAX);
+    return signer;
+}
+
+void cs_signer_free(struct cs_signer *signer)
+{
+    if (signer == NULL)
+        return;
+    cs_buf_wipe(&signer->canonical); /* it has held session tokens */
+    cs_buf_wipe(&signer->to_sign);
+    cs_buf_wipe(&signer->authorization);
+    cs_buf_wipe(&signer->scratch);
+    cs_wipe(signer, sizeof(*signer));
+    free(signer);
+}
+
+/* ---- keys ---- */
+
+static bool holds(const char *bytes, size_t len, struct cs_view text)
+{
+    return cs_view_eq(cs_view_of(bytes, len), text);
+}
+
+static bool is_for(const struct kept_key *kept, const struct cs_signer_params *params,
+                   struct cs_view day)
+{
+    return holds(kept->day, sizeof(kept->day), day) &&
+           holds(kept->region, kept->region_len, params->region) &&
+           holds(kept->service, kept->service_len, params->service) &&
+           cs_view_eq_secret(cs_view_of(kept->secret, kept->secret_len), params->secret);
+}
+
+static void keep_text(char *to, size_t *len_out, struct cs_view text)
+{
+    memcpy(to, text.ptr, text.len);
+    *len_out = text.len;
+}
+
+enum cs_code cs_signer_key(struct cs_signer *signer,
+                           const struct cs_signer_params *params, struct cs_view day,
+                           const uint8_t **key_out, struct cs_err *err)
+{
+    const struct cs_sigv4_scope scope = {day, params->region, params->service};
+    struct kept_key *kept = &signer->keys[signer->next_key];
+    enum cs_code rc;
+
+    *key_out = NULL;
+    for (size_t i = 0; i < KEYS_MAX; i++) {
+        if (is_for(&signer->keys[i], params, day)) {
+            *key_out = signer->keys[i].key;
+            return CS_OK;
+        }
+    }
+    cs_wipe(kept, sizeof(*kept));
+    if (params->region.len > SCOPE_NAME_MAX || params->service.len > SCOPE_NAME_MAX)
+        return cs_err_set(err, CS_ETOOBIG, "a region or service of more than %u bytes",
+                          SCOPE_NAME_MAX);
+    if ((rc = cs_sigv4_signing_key(kept->key, params->secret, &scope, err)) != CS_OK)
+        return rc;
+    memcpy(kept->day, day.ptr, sizeof(kept->day));
+    keep_text(kept->region, &kept->region_len, params->region);
+    keep_text(kept->service, &kept->service_len, params->service);
+    keep_text(kept->secret, &kept->secret_len, params->secret);
+    signer->next_key = (signer->next_key + 1) % KEYS_MAX;
+    *key_out = kept->key;
+    return CS_OK;
+}
+
+/* ---- both forms ---- */
+
+static struct cs_view date_of(const struct cs_signer *signer)
+{
+    return cs_view_of(signer->date, CS_SIGV4_DATE_LEN);
+}
+
+static struct cs_sigv4_scope scope_of(const struct cs_signer *signer,
+                                      const struct cs_signer_params *params)
+{
+    return (struct cs_sigv4_scope){cs_view_of(signer->date, 8), params->region,
+                                   params->service};
+}
+
+/* From the request to the signature; *names_out is the list of signed headers. */
+static enum cs_code run_stages(struct cs_signer *signer,
+                               const struct cs_signer_params *params,
+                               const struct cs_sigv4_request *request,
+                               struct cs_view *names_out, struct cs_err *err)
+{
+    const struct cs_sigv4_scope scope = scope_of(signer, params);
+    const uint8_t *key;
+    enum cs_code rc;
+
+    cs_buf_reset(&signer->canonical);
+    cs_buf_reset(&signer->to_sign);
+    if ((rc = cs_sigv4_canonical_request(&signer->canonical, request, names_out, err)) !=
+            CS_OK ||
+        (rc = cs_sigv4_string_to_sign(&signer->to_sign, date_of(signer), &scope,
+                                      cs_buf_view(&signer->canonical), err)) != CS_OK ||
+        (rc = cs_signer_key(signer, params, scope.day, &key, err)) != CS_OK)
+        return rc;
+    return cs_sigv4_signature(signer->signature, key, cs_buf_view(&signer->to_sign), err);
+}
+
+/* ---- header form ---- */
+
+static void add_header(struct cs_signer_headers *out, struct cs_view name,
+                       struct cs_view value)
+{
+    out->items[out->count++] = (struct cs_net_header){name, value};
+}
+
+static void write_authorization(struct cs_signer *signer,
+                                const struct cs_signer_params *params,
+                                struct cs_view names)
+{
+    const struct cs_sigv4_scope scope = scope_of(signer, params);
+    struct cs_buf *out = &signer->authorization;
+
+    cs_buf_reset(out);
+    cs_buf_add(out, CS_LIT("AWS4-HMAC-SHA256 Credential="));
+    cs_buf_add(out, params->access_key_id);
+    cs_buf_add_byte(out, '/');
+    cs_sigv4_scope_text(out, &scope);
+    cs_buf_add(out, CS_LIT(", SignedHeaders="));
+    cs_buf_add(out, names);
+    cs_buf_add(out, CS_LIT(", Signature="));
+    cs_buf_add(out, cs_signer_last_signature(signer));
+}
+
+enum cs_code cs_signer_sign(struct cs_signer *signer,
+                            const struct cs_signer_params *params,
+                            const struct cs_sigv4_request *request,
+                            struct cs_signer_headers *out, struct cs_err *err)
+{
+    struct cs_net_header all[CS_SIGV4_HEADERS_MAX];
+    struct cs_sigv4_request complete = *request;
+    struct cs_view names;
+    enum cs_code rc;
+
+    out->count = 0;
+    if (request->header_count > CS_SIGV4_HEADERS_MAX - CS_SIGNER_ADDED_MAX)
+        return cs_err_set(err, CS_ETOOBIG, "too many headers to sign");
+    cs_sigv4_date(signer->date, params->time_us);
+    add_header(out, CS_LIT("X-Amz-Date"), date_of(signer));
+    if (params->content_sha256)
+        add_header(out, CS_LIT("x-amz-content-sha256"), request->payload);
+    if (params->token.len > 0 && !params->token_not_signed)
+        add_header(out, CS_LIT("X-Amz-Security-Token"), params->token);
+    for (size_t i = 0; i < request->header_count; i++)
+        all[i] = request->headers[i];
+    for (size_t i = 0; i < out->count; i++)
+        all[request->header_count + i] = out->items[i];
+    complete.headers = all;
+    complete.header_count = request->header_count + out->count;
+    if ((rc = run_stages(signer, params, &complete, &names, err)) != CS_OK)
+        return rc;
+    if (params->token.len > 0 && params->token_not_signed)
+        add_header(out, CS_LIT("X-Amz-Security-Token"), params->token);
+    write_authorization(signer, params, names);
+    if ((rc = cs_buf_check(&signer->authorization, err)) != CS_OK)
+        return rc;
+    add_header(out, CS_LIT("Authorization"), cs_buf_view(&signer->authorization));
+    return CS_OK;
+}
+
+/* ---- query form ---- */
+
+static void add_param(struct cs_buf *out, struct cs_view name, struct cs_view value)
+{
+    if (out->len > 0)
+        cs_buf_add_byte(out, '&');
+    cs_buf_add(out, name);
+    cs_buf_add_byte(out, '=');
+    cs_percent_encode(out, value, false);
+}
+
+static enum cs_code write_params(struct cs_signer *signer,
+                                 const struct cs_signer_params *params,
+                                 const struct cs_sigv4_request *request,
+                                 int64_t expires_s, struct cs_buf *query,
+                                 struct cs_err *err)
+{
+    const struct cs_sigv4_scope scope = scope_of(signer, params);
+    struct cs_buf *scratch = &signer->scratch;
+    enum cs_code rc;
+
+    add_param(query, CS_LIT("X-Amz-Algorithm"), CS_LIT("AWS4-HMAC-SHA256"));
+    cs_buf_reset(scratch);
+    cs_buf_add(scratch, params->access_key_id);
+    cs_buf_add_byte(scratch, '/');
+    cs_sigv4_scope_text(scratch, &scope);
+    add_param(query, CS_LIT("X-Amz-Credential"), cs_buf_view(scratch));
+    add_param(query, CS_LIT("X-Amz-Date"), date_of(signer));
+    cs_buf_reset(scratch);
+    if ((rc = cs_sigv4_signed_headers(scratch, request, err)) != CS_OK)
+        return rc;
+    add_param(query, CS_LIT("X-Amz-SignedHeaders"), cs_buf_view(scratch));
+    cs_buf_reset(scratch);
+    cs_buf_add_i64(scratch, expires_s);
+    add_param(query, CS_LIT("X-Amz-Expires"), cs_buf_view(scratch));
+    if (params->token.len > 0 && !params->token_not_signed)
+        add_param(query, CS_LIT("X-Amz-Security-Token"), params->token);
+    if ((rc = cs_buf_check(scratch, err)) != CS_OK)
+        return rc;
+    return cs_buf_check(query, err);
+}
+
+enum cs_code cs_signer_presign(struct cs_signer *signer,
+                               const struct cs_signer_params *params,
+                               const struct cs_sigv4_request *request, int64_t expires_s,
+                               struct cs_buf *query_out, struct cs_err *err)
+{
+    struct cs_sigv4_request complete = *request;
+    struct cs_buf *query = &signer->authorization; /* free for use in this form */
+    struct cs_view names;
+    enum cs_code rc;
+
+    if (expires_s < 1 || expires_s > EXPIRES_MAX)
+        return cs_err_set(err, CS_EINVAL, "a presigned URL lives 1 to %d seconds",
+                          EXPIRES_MAX);
+    cs_sigv4_date(signer->date, params->time_us);
+    cs_buf_reset(query);
+    cs_buf_add(query, request->query);
+    if ((rc = write_params(signer, params, request, expires_s, query, err)) != CS_OK)
+        return rc;
+    complete.query = cs_buf_view(query);
+    if ((rc = run_stages(signer, params, &complete, &names, err)) != CS_OK)
+        return rc;
+    if (params->token.len > 0 && params->token_not_signed)
+        add_param(query, CS_LIT("X-Amz-Security-Token"), params->token);
+    add_param(query, CS_LIT("X-Amz-Signature"), cs_signer_last_signature(signer));
+    cs_buf_add(query_out, cs_buf_view(query));
+    if ((rc = cs_buf_check(query, err)) != CS_OK)
+        return rc;
+    return cs_buf_check(query_out, err);
+}
+
+struct cs_view cs_signer_last_signature(const struct cs_signer *signer)
+{
+    return cs_view_cstr(signer->signature);
+}
+
+struct cs_view cs_signer_canonical_request(const struct cs_signer *signer)
+{
+    return cs_buf_view(&signer->canonical);
+}
+
+struct cs_view cs_signer_string_to_sign(const struct cs_signer *signer)
+{
+    return cs_buf_view(&signer->to_sign);
+}
