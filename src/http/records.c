@@ -455,7 +455,7 @@ static ssize_t receive_body(struct cs_records *records, void *to, size_t room)
             return fault(ECONNRESET); /* a body ends by a record, not by leaving */
         if (errno != EAGAIN && errno != EWOULDBLOCK)
             return -1;
-        if ((got = wait_for_body(records)) < 0)
+        if (wait_for_body(records) < 0)
             return -1;
     }
 }

@@ -207,8 +207,8 @@ static enum cs_code scan_word(struct scanner *s, struct cs_view word)
 
 static enum cs_code scan_member(struct scanner *s, size_t first_name)
 {
-    struct cs_view name;
-    bool escaped;
+    struct cs_view name = cs_view_of(NULL, 0);
+    bool escaped = false;
     enum cs_code rc;
 
     skip_space(s);
