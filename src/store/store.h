@@ -18,11 +18,15 @@
 #include "base/clock.h"
 #include "base/digest.h"
 
-#define CS_STORE_KEY_MAX     512u   /* bytes of an object's key */
-#define CS_RECORD_KEY_MAX    255u   /* bytes of a record's key */
+#define CS_STORE_KEY_MAX     512u           /* bytes of an object's key */
+#define CS_RECORD_KEY_MAX    255u           /* bytes of a record's key */
 #define CS_RECORD_BYTES_MAX  (350u * 1024u) /* summary and detail together */
-#define CS_SUMMARY_BYTES_MAX 1024u  /* what a listing shows of a record */
+#define CS_SUMMARY_BYTES_MAX 1024u          /* what a listing shows of a record */
 #define CS_LIST_LIMIT_MAX    1000u
+#define CS_LOG_ENTRY_MAX     (256u * 1024u)  /* bytes of one entry */
+#define CS_LOG_APPEND_MAX    1000u           /* entries of one append */
+#define CS_LOG_APPEND_BYTES  (2048u * 1024u) /* and their bytes together */
+#define CS_LOG_PAGE_BYTES    (1024u * 1024u) /* a page ends once it has as many */
 
 struct cs_store;
 
@@ -39,14 +43,15 @@ struct cs_store_names {
 
 /* Views are borrowed: from the caller when writing, from the box when reading. */
 struct cs_record {
-    struct cs_view key;        /* 1 to CS_RECORD_KEY_MAX bytes; service records start with '#' */
-    uint64_t revision;         /* of the stored record; 0 when it was never stored */
+    struct cs_view key; /* 1 to CS_RECORD_KEY_MAX bytes; service records start with '#' */
+    uint64_t revision;  /* of the stored record; 0 when it was never stored */
     struct cs_view user_id;    /* listed by user when not empty */
     struct cs_view status;     /* listed by status when not empty */
     struct cs_view created_at; /* RFC 3339 text: the order of both lists */
     int64_t expires_at_us;     /* 0: never; the store does not act on it, it lists it */
-    struct cs_view summary;    /* JSON object, at most CS_SUMMARY_BYTES_MAX; lists carry it */
-    struct cs_view detail;     /* JSON object; read by get alone */
+    struct cs_view
+        summary;           /* JSON object, at most CS_SUMMARY_BYTES_MAX; lists carry it */
+    struct cs_view detail; /* JSON object; read by get alone */
 };
 
 /* A record with the memory that it lives in. */
@@ -57,7 +62,8 @@ struct cs_record *cs_record_copy(const struct cs_record *record);
 
 enum cs_write_kind {
     CS_WRITE_CREATE,  /* the key must be free */
-    CS_WRITE_REPLACE, /* the stored revision must be record->revision; it becomes one more */
+    CS_WRITE_REPLACE, /* the stored revision must be record->revision; it becomes one more
+                       */
     CS_WRITE_DELETE   /* the same condition; only key and revision are looked at */
 };
 
@@ -103,9 +109,9 @@ void cs_record_page_clear(struct cs_record_page *page);
 /* ---- log ---- */
 
 struct cs_log_page {
-    struct cs_buf json;   /* the entries as a JSON array */
+    struct cs_buf json; /* the entries as a JSON array */
     size_t count;
-    char *last_position;  /* of the last entry, or NULL when count is 0 */
+    char *last_position; /* of the last entry, or NULL when count is 0 */
     bool more;
 };
 void cs_log_page_clear(struct cs_log_page *page);
@@ -120,12 +126,15 @@ struct cs_counters {
     struct cs_counter *items;
     size_t count;
 };
-int64_t cs_counters_get(const struct cs_counters *counters, const char *name); /* 0 if absent */
+int64_t cs_counters_get(const struct cs_counters *counters,
+                        const char *name); /* 0 if absent */
 void cs_counters_clear(struct cs_counters *counters);
 
+#define CS_RECOUNT_DELTAS 40u
+
 /* What a recount asks of the domain: the deltas that one record stands for.
- * deltas_out has room for 40; returns how many. Their views may point into
- * the record or to constants. */
+ * deltas_out has room for CS_RECOUNT_DELTAS; returns how many. The record has
+ * its detail. The views of the deltas may point into the record or to constants. */
 typedef size_t cs_recount_fn(void *payload, const struct cs_record *record,
                              struct cs_delta *deltas_out);
 
@@ -133,7 +142,7 @@ typedef size_t cs_recount_fn(void *payload, const struct cs_record *record,
 
 /* What a record keeps of an object, enough to find and check it for ever. */
 struct cs_object {
-    char *bucket;  /* "" where the store has none */
+    char *bucket; /* "" where the store has none */
     char *key;
     char *version; /* "" where the store has none */
     uint64_t size;
@@ -204,11 +213,13 @@ struct cs_store_ops {
 
     /* CS_ENOTFOUND. *out is freed by cs_record_free(). Sees every commit that
      * was acknowledged before (consistent read). */
-    enum cs_code (*get)(struct cs_store *store, struct cs_view key, struct cs_record **out,
-                        struct cs_deadline deadline, struct cs_err *err);
+    enum cs_code (*get)(struct cs_store *store, struct cs_view key,
+                        struct cs_record **out, struct cs_deadline deadline,
+                        struct cs_err *err);
     /* CS_EEXISTS for a create whose key is taken, CS_ECONFLICT for a revision
      * that is not the stored one (a missing record too); durable when CS_OK. */
-    enum cs_code (*commit)(struct cs_store *store, const struct cs_transaction *transaction,
+    enum cs_code (*commit)(struct cs_store *store,
+                           const struct cs_transaction *transaction,
                            struct cs_deadline deadline, struct cs_err *err);
     /* CS_EINVAL (field "cursor") for a cursor that is not one of this query's. */
     enum cs_code (*list)(struct cs_store *store, const struct cs_list_query *query,
@@ -216,14 +227,18 @@ struct cs_store_ops {
                          struct cs_err *err);
 
     /* Appends `count` entries (JSON texts), all or none. A dedupe text that was
-     * used on this key before makes the call a success that changes nothing. */
+     * used on this key before makes the call a success that changes nothing.
+     * CS_ENOTFOUND when there is no record under the key. */
     enum cs_code (*log_append)(struct cs_store *store, struct cs_view key,
                                const struct cs_view *entries, size_t count,
                                struct cs_view dedupe, struct cs_deadline deadline,
                                struct cs_err *err);
-    /* Oldest first, behind position `after` (empty: from the start). */
-    enum cs_code (*log_read)(struct cs_store *store, struct cs_view key, struct cs_view after,
-                             size_t limit, struct cs_log_page *out,
+    /* Oldest first, behind position `after` (empty: from the start). Positions
+     * are of one width and sort as the entries do. At most CS_LIST_LIMIT_MAX;
+     * a page may be shorter than asked for when its entries are large: `more`
+     * says whether to go on. CS_EINVAL (field "after") for what is no position. */
+    enum cs_code (*log_read)(struct cs_store *store, struct cs_view key,
+                             struct cs_view after, size_t limit, struct cs_log_page *out,
                              struct cs_deadline deadline, struct cs_err *err);
     enum cs_code (*log_delete)(struct cs_store *store, struct cs_view key,
                                uint64_t *deleted_out, struct cs_deadline deadline,
@@ -233,8 +248,9 @@ struct cs_store_ops {
                              struct cs_counters *out, struct cs_deadline deadline,
                              struct cs_err *err);
     /* Sets all counters anew from all records. */
-    enum cs_code (*recount)(struct cs_store *store, cs_recount_fn *deltas_of, void *payload,
-                            struct cs_deadline deadline, struct cs_err *err);
+    enum cs_code (*recount)(struct cs_store *store, cs_recount_fn *deltas_of,
+                            void *payload, struct cs_deadline deadline,
+                            struct cs_err *err);
 
     /* Stores all sources, in parallel where that helps; outs[i] belongs to
      * sources[i] and is cleared by the caller. On failure no out is set, and
@@ -257,26 +273,29 @@ struct cs_store_ops {
 
     /* version empty: the newest. range NULL: all of it; CS_ERANGE outside of
      * it. *size_out is the size of the whole object. Freed by close. */
-    enum cs_code (*open)(struct cs_store *store, struct cs_view key, struct cs_view version,
-                         const struct cs_byte_range *range, struct cs_object_reader **out,
-                         uint64_t *size_out, struct cs_deadline deadline, struct cs_err *err);
+    enum cs_code (*open)(struct cs_store *store, struct cs_view key,
+                         struct cs_view version, const struct cs_byte_range *range,
+                         struct cs_object_reader **out, uint64_t *size_out,
+                         struct cs_deadline deadline, struct cs_err *err);
     /* *got_out is 0 at the end and never before. */
-    enum cs_code (*read)(struct cs_store *store, struct cs_object_reader *reader, char *to,
-                         size_t room, size_t *got_out, struct cs_err *err);
+    enum cs_code (*read)(struct cs_store *store, struct cs_object_reader *reader,
+                         char *to, size_t room, size_t *got_out, struct cs_err *err);
     void (*close)(struct cs_store *store, struct cs_object_reader *reader);
 
     /* Where clients can fetch it without us: a presigned URL for at most
      * ttl_s, its true end in *expires_us_out. CS_EUNSUPPORTED where the store
      * has no such thing. */
     enum cs_code (*url)(struct cs_store *store, const struct cs_object *object,
-                        const struct cs_object_info *info, int64_t ttl_s, struct cs_buf *out,
-                        int64_t *expires_us_out, struct cs_err *err);
+                        const struct cs_object_info *info, int64_t ttl_s,
+                        struct cs_buf *out, int64_t *expires_us_out, struct cs_err *err);
     /* The file's path below the store's object folder, percent-encoded, for
      * X-Accel-Redirect. CS_EUNSUPPORTED where objects are no files. */
     enum cs_code (*file_path)(struct cs_store *store, const struct cs_object *object,
                               struct cs_buf *out, struct cs_err *err);
 
-    /* Every version of every object whose key starts with prefix. */
+    /* Every version of every object whose key starts with prefix ("" for all);
+     * the versions of one key follow each other, oldest first. The callback may
+     * delete what it is shown. */
     enum cs_code (*each_object)(struct cs_store *store, struct cs_view prefix,
                                 cs_object_entry_fn *callback, void *payload,
                                 struct cs_deadline deadline, struct cs_err *err);
@@ -284,11 +303,11 @@ struct cs_store_ops {
     enum cs_code (*delete_version)(struct cs_store *store, struct cs_view key,
                                    struct cs_view version, struct cs_deadline deadline,
                                    struct cs_err *err);
-    /* All versions, markers and unfinished puts under the prefix, then lists
-     * again; out->left is what that found. */
+    /* All versions, markers and unfinished puts under the prefix, which must
+     * end in '/' (CS_EINVAL), then lists again; out->left is what that found. */
     enum cs_code (*delete_prefix)(struct cs_store *store, struct cs_view prefix,
-                                  struct cs_delete_report *out, struct cs_deadline deadline,
-                                  struct cs_err *err);
+                                  struct cs_delete_report *out,
+                                  struct cs_deadline deadline, struct cs_err *err);
 };
 
 struct cs_store { /* first member of each store's own struct */

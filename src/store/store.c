@@ -1,0 +1,89 @@
+#include "config.h"
+
+#include "store/store.h"
+
+#include <stdlib.h>
+
+void cs_record_free(struct cs_record *record)
+{
+    free(record);
+}
+
+/* Copies bytes to *at, moves *at behind them and returns where they are now. */
+static struct cs_view pack(char **at, struct cs_view bytes)
+{
+    struct cs_view packed = cs_view_of(*at, bytes.len);
+
+    if (bytes.len > 0)
+        memcpy(*at, bytes.ptr, bytes.len);
+    *at += bytes.len;
+    return packed;
+}
+
+struct cs_record *cs_record_copy(const struct cs_record *record)
+{
+    const size_t parts[] = {record->key.len,     record->user_id.len,
+                            record->status.len,  record->created_at.len,
+                            record->summary.len, record->detail.len};
+    size_t size = sizeof(*record);
+    struct cs_record *copy;
+    char *at;
+
+    for (size_t i = 0; i < CS_COUNT(parts); i++)
+        if (__builtin_add_overflow(size, parts[i], &size))
+            return NULL;
+    copy = malloc(size);
+    if (copy == NULL)
+        return NULL;
+    at = (char *)(copy + 1);
+    *copy = *record;
+    copy->key = pack(&at, record->key);
+    copy->user_id = pack(&at, record->user_id);
+    copy->status = pack(&at, record->status);
+    copy->created_at = pack(&at, record->created_at);
+    copy->summary = pack(&at, record->summary);
+    copy->detail = pack(&at, record->detail);
+    return copy;
+}
+
+void cs_record_page_clear(struct cs_record_page *page)
+{
+    for (size_t i = 0; i < page->count; i++)
+        cs_record_free(page->records[i]);
+    free(page->records);
+    free(page->next_cursor);
+    *page = (struct cs_record_page){NULL, 0, NULL};
+}
+
+void cs_log_page_clear(struct cs_log_page *page)
+{
+    cs_buf_clear(&page->json);
+    free(page->last_position);
+    page->count = 0;
+    page->last_position = NULL;
+    page->more = false;
+}
+
+int64_t cs_counters_get(const struct cs_counters *counters, const char *name)
+{
+    for (size_t i = 0; i < counters->count; i++)
+        if (strcmp(counters->items[i].name, name) == 0)
+            return counters->items[i].value;
+    return 0;
+}
+
+void cs_counters_clear(struct cs_counters *counters)
+{
+    for (size_t i = 0; i < counters->count; i++)
+        free(counters->items[i].name);
+    free(counters->items);
+    *counters = (struct cs_counters){NULL, 0};
+}
+
+void cs_object_clear(struct cs_object *object)
+{
+    free(object->bucket);
+    free(object->key);
+    free(object->version);
+    *object = (struct cs_object){.size = 0};
+}
