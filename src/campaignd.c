@@ -409,7 +409,8 @@ static void protect_process(void)
 {
     const struct rlimit none = {0, 0};
 
-    (void)umask(077);
+    /* never anything for others; for the group what the administrator left it */
+    (void)umask(umask(077) | 027);
     (void)setrlimit(RLIMIT_CORE, &none);
     (void)prctl(PR_SET_DUMPABLE, 0);
 }

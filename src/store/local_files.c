@@ -184,7 +184,7 @@ static int open_tmp(int root_fd, struct cs_err *err)
 }
 
 enum cs_code cs_local_temporary_make(struct cs_local_temporary *out, int root_fd,
-                                     struct cs_err *err)
+                                     mode_t mode, struct cs_err *err)
 {
     uint8_t random[RANDOM_BYTES];
     char digits[2 * RANDOM_BYTES + 1];
@@ -199,7 +199,7 @@ enum cs_code cs_local_temporary_make(struct cs_local_temporary *out, int root_fd
     cs_hex_encode(digits, random, sizeof(random));
     (void)snprintf(out->name, sizeof(out->name), "%ld-%s", (long)getpid(), digits);
     out->fd = openat(out->folder_fd, out->name,
-                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+                     O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, mode);
     if (out->fd < 0) {
         rc = cs_err_errno(err, errno, "no file can be made in tmp/");
         out->name[0] = '\0';

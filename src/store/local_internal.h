@@ -85,8 +85,9 @@ struct cs_local_temporary {
 };
 #define CS_LOCAL_TEMPORARY_NONE ((struct cs_local_temporary){-1, -1, ""})
 
+/* mode is that of the file, less what the umask takes. */
 enum cs_code cs_local_temporary_make(struct cs_local_temporary *out, int root_fd,
-                                     struct cs_err *err) CS_MUST_USE;
+                                     mode_t mode, struct cs_err *err) CS_MUST_USE;
 /* Gives it its name unless that is taken, which is durable once the folder is
  * fsynced. 0, or errno. */
 int cs_local_temporary_place(struct cs_local_temporary *temporary, int folder_fd,

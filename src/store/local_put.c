@@ -68,7 +68,7 @@ enum cs_code cs_local_put_begin(struct cs_store *store, const struct cs_object_i
     if (writer->digest == NULL || writer->key == NULL)
         rc = cs_err_nomem(err);
     else
-        rc = cs_local_temporary_make(&writer->file, root_fd, err);
+        rc = cs_local_temporary_make(&writer->file, root_fd, 0640, err);
     if (rc != CS_OK) {
         writer_free(writer);
         return rc;
@@ -116,7 +116,7 @@ static enum cs_code open_target(int root_fd, const char *folder, int *fd_out,
 
     *fd_out = cs_local_open_folder(root_fd, folder);
     if (*fd_out < 0 && errno == ENOENT) {
-        rc = cs_file_make_folders(root_fd, folder, 0700, err);
+        rc = cs_file_make_folders(root_fd, folder, 0750, err);
         *fd_out = cs_local_open_folder(root_fd, folder);
         if (*fd_out < 0 && errno == ENOENT && rc == CS_OK)
             return CS_ENOTFOUND;

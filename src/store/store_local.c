@@ -28,7 +28,7 @@ static int make_folder(const char *path, const char *parent)
     int failed = 0;
     int fd;
 
-    if (mkdir(path, 0700) != 0)
+    if (mkdir(path, 0710) != 0)
         return errno == EEXIST ? 0 : errno;
     fd = open(parent, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     if (fd < 0 || fsync(fd) != 0)
@@ -89,7 +89,7 @@ static enum cs_code open_root(struct cs_local_store *store, struct cs_err *err)
         return cs_err_errno(err, errno, "the folder %s can't be opened", store->root);
     if (fstat(fd, &about) != 0) {
         rc = cs_err_errno(err, errno, "the folder %s can't be looked at", store->root);
-    } else if ((rc = cs_file_make_folders(fd, CS_LOCAL_OBJECTS, 0700, err)) == CS_OK &&
+    } else if ((rc = cs_file_make_folders(fd, CS_LOCAL_OBJECTS, 0750, err)) == CS_OK &&
                (rc = cs_file_make_folders(fd, CS_LOCAL_TMP, 0700, err)) == CS_OK) {
         store->root_fd = fd;
         store->root_dev = about.st_dev;
@@ -206,7 +206,7 @@ static enum cs_code make_secret(int root_fd, struct cs_err *err)
     enum cs_code rc;
 
     if ((rc = cs_random_bytes(bytes, sizeof(bytes), err)) != CS_OK ||
-        (rc = cs_local_temporary_make(&file, root_fd, err)) != CS_OK)
+        (rc = cs_local_temporary_make(&file, root_fd, 0600, err)) != CS_OK)
         goto out;
     failed = cs_file_write_all(file.fd, cs_view_of(bytes, sizeof(bytes)));
     if (failed == 0 && fsync(file.fd) != 0)
@@ -295,7 +295,7 @@ static enum cs_code try_objects(struct cs_local_store *store, struct cs_err *err
     enum cs_code rc;
 
     if ((rc = cs_local_root(store, &root_fd, err)) != CS_OK ||
-        (rc = cs_local_temporary_make(&file, root_fd, err)) != CS_OK)
+        (rc = cs_local_temporary_make(&file, root_fd, 0600, err)) != CS_OK)
         return rc;
     cs_local_temporary_end(&file);
     if (faccessat(root_fd, CS_LOCAL_OBJECTS, R_OK | W_OK | X_OK, AT_EACCESS) != 0)

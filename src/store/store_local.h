@@ -1,8 +1,9 @@
 /* store/store_local.h: the embedded store: records in SQLite, objects as files.
  *
- * Below its root folder (mode 0700):
+ * Below its root folder (mode 0710; the group is let through to objects/, less
+ * what the umask takes, so that a web server in it can send them):
  *   campaigns.db                the records, log and counters (with -wal and -shm)
- *   objects/<key>@<version>     one file (mode 0600) per version of an object; the
+ *   objects/<key>@<version>     one file (mode 0640) per version of an object; the
  *                               key's slashes are folders, bytes of it outside
  *                               [A-Za-z0-9._-] are written as %XX
  *   tmp/                        puts that have not ended
@@ -24,7 +25,7 @@ enum cs_local_journal {
 };
 
 struct cs_store_local_options {
-    const char *root;        /* folder of the store; made by init with mode 0700. A
+    const char *root;        /* folder of the store; made by init with mode 0710. A
                               * relative one is taken from the working folder at once */
     const char *bucket_name; /* as the API shows it */
     const char *table_name;
