@@ -1,0 +1,218 @@
+#include "config.h"
+
+#include "render/pdf_cover.h"
+
+#include <math.h>
+
+#include "render/labels.h"
+#include "render/pdf_ops.h"
+
+#define EDGE       56.0 /* left and right margin */
+#define HERO_SHARE 0.56 /* of the page's height is the coloured field */
+#define TEXT_MAX   420u /* bytes of a title; all of it is in the brief's section */
+
+/* Sizes of the title that are tried until it fits. */
+static const struct {
+    double size, leading;
+    size_t lines;
+} title_sizes[] = {{44, 49, 3}, {36, 41, 4}, {29, 34, 5}, {23, 28, 6}, {17, 22, 9}};
+
+/* A text cut at a whole character. */
+static struct cs_view short_text(const char *text)
+{
+    struct cs_view view = cs_view_cstr(text);
+
+    if (view.len <= TEXT_MAX)
+        return view;
+    view.len = TEXT_MAX;
+    while (view.len > 0 && ((unsigned char)text[view.len] & 0xc0u) == 0x80)
+        view.len--;
+    return view;
+}
+
+/* Sets lines of text at x from the baseline of the first line down; gives the
+ * baseline of the last. rtl text ends at the right edge. */
+static double set_lines(struct cs_pdf_book *book, struct cs_buf *out, struct cs_view text,
+                        const struct cs_pdf_style *style, double x, double y,
+                        double width, double leading, size_t most)
+{
+    const struct cs_pdf_line *lines;
+    size_t count;
+
+    cs_pdf_text_reset(book->text, book->rtl);
+    cs_pdf_text_add(book->text, text, style, NULL);
+    cs_pdf_text_shape(book->text);
+    lines = cs_pdf_text_lines(book->text, width, true, &count);
+    for (size_t i = 0; i < count && i < most; i++) {
+        double left = cs_pdf_text_rtl(book->text) ? x + width - lines[i].width : x;
+
+        cs_pdf_text_draw(book->text, &lines[i], out, left, y - (double)i * leading);
+    }
+    count = count < most ? count : most;
+    return y - (double)(count > 0 ? count - 1 : 0) * leading;
+}
+
+static size_t count_lines(struct cs_pdf_book *book, struct cs_view text,
+                          const struct cs_pdf_style *style, double width)
+{
+    size_t count;
+
+    cs_pdf_text_reset(book->text, book->rtl);
+    cs_pdf_text_add(book->text, text, style, NULL);
+    cs_pdf_text_shape(book->text);
+    (void)cs_pdf_text_lines(book->text, width, false, &count);
+    return count;
+}
+
+/* The field of colour, with two circles of a near shade cut off by its edges. */
+static void hero_ground(const struct cs_scheme *scheme, const struct cs_pdf_frame *frame,
+                        struct cs_buf *out, double bottom)
+{
+    double height = frame->height - bottom;
+
+    cs_pdf_fill_colour(out, scheme->fill);
+    cs_pdf_box(out, 0, bottom, frame->width, height);
+    cs_buf_add(out, CS_LIT("q\n"));
+    cs_pdf_number(out, 0);
+    cs_pdf_number(out, bottom);
+    cs_pdf_number(out, frame->width);
+    cs_pdf_number(out, height);
+    cs_buf_add(out, CS_LIT("re W n\n"));
+    cs_pdf_fill_colour(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.06));
+    cs_pdf_disc(out, frame->width - 40, frame->height - 30, 250);
+    cs_pdf_fill_colour(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.12));
+    cs_pdf_disc(out, frame->width + 10, frame->height + 10, 150);
+    cs_buf_add(out, CS_LIT("Q\n"));
+    cs_pdf_fill_colour(out, scheme->second);
+    cs_pdf_box(out, 0, bottom - 7, frame->width, 7);
+}
+
+static void hero_text(struct cs_pdf_book *book, const struct cs_document *document,
+                      const struct cs_pdf_frame *frame, struct cs_buf *out, double bottom)
+{
+    const struct cs_scheme *scheme = book->scheme;
+    struct cs_pdf_style style =
+        cs_pdf_book_style(book, 12, CS_PDF_BOLD, scheme->fill_ink);
+    double width = frame->width - 2 * EDGE, y = frame->height - 74, title_top;
+    struct cs_view title = short_text(document->title);
+    size_t size = 0;
+
+    (void)cs_pdf_book_label(book, out, short_text(document->client), &style,
+                            book->rtl ? CS_PDF_RIGHT : CS_PDF_LEFT,
+                            book->rtl ? frame->width - EDGE : EDGE, y, width);
+    style.font = CS_PDF_BOLD;
+    for (; size + 1 < CS_COUNT(title_sizes); size++) {
+        style.size = title_sizes[size].size;
+        if (count_lines(book, title, &style, width) <= title_sizes[size].lines)
+            break;
+    }
+    style.size = title_sizes[size].size;
+    title_top =
+        bottom + 0.5 * (frame->height - bottom) +
+        (double)count_lines(book, title, &style, width) * title_sizes[size].leading / 2;
+    y = set_lines(book, out, title, &style, EDGE, fmin(title_top - style.size, y - 56),
+                  width, title_sizes[size].leading, title_sizes[size].lines);
+    style = cs_pdf_book_style(book, 13, 0, scheme->fill_ink);
+    if (document->tagline[0] != '\0')
+        (void)set_lines(book, out, short_text(document->tagline), &style, EDGE, y - 34,
+                        width * 0.82, 18.5,
+                        (size_t)fmax(1, (y - 34 - bottom - 12) / 18.5));
+}
+
+/* A name above its value; gives the height that was used. */
+static double fact(struct cs_pdf_book *book, struct cs_buf *out, const char *name,
+                   struct cs_view value, double x, double y, double width)
+{
+    struct cs_pdf_style style = cs_pdf_book_style(book, 8.2, 0, book->scheme->muted);
+    double last;
+
+    (void)set_lines(book, out, cs_view_cstr(name), &style, x, y, width, 12, 1);
+    style = cs_pdf_book_style(book, 10.5, CS_PDF_BOLD, book->scheme->ink);
+    last = set_lines(book, out, value, &style, x, y - 15, width, 14, 3);
+    return y - last;
+}
+
+struct fact {
+    enum cs_label label;
+    const char *value;
+    size_t most; /* bytes of the value to show; 0: all */
+};
+
+static double facts(struct cs_pdf_book *book, const struct cs_document *document,
+                    const struct cs_pdf_frame *frame, struct cs_buf *out, double y)
+{
+    const struct fact list[] = {
+        {CS_LABEL_CLIENT, document->client, 0},
+        {CS_LABEL_PRODUCT, document->product, 0},
+        {CS_LABEL_STATUS, document->status, 0},
+        {CS_LABEL_COMPLETED, document->completed_at, 10}, /* the day */
+        {CS_LABEL_BUDGET, document->budget, 0},
+        {CS_LABEL_DURATION, document->duration, 0},
+        {CS_LABEL_QUALITY, document->quality_score, 0},
+    };
+    double width = (frame->width - 2 * EDGE - 24) / 2, row = 0;
+    size_t shown = 0;
+
+    for (size_t i = 0; i < CS_COUNT(list); i++) {
+        struct cs_view value = short_text(list[i].value);
+        double x = EDGE + (shown % 2 != (book->rtl ? 1u : 0u) ? width + 24 : 0), used;
+
+        if (value.len == 0)
+            continue;
+        if (list[i].most != 0)
+            value = cs_view_sub(value, 0, list[i].most);
+        used =
+            fact(book, out, cs_label(book->language, list[i].label), value, x, y, width);
+        row = fmax(row, used);
+        if (shown++ % 2 == 1) {
+            y -= row + 25;
+            row = 0;
+        }
+    }
+    return shown % 2 == 1 ? y - row - 25 : y;
+}
+
+static void swatches(struct cs_pdf_book *book, const struct cs_document *document,
+                     struct cs_buf *out, double y)
+{
+    const struct cs_palette *palette = &document->palette;
+    struct cs_pdf_style style = cs_pdf_book_style(book, 8.2, 0, book->scheme->muted);
+    double x = EDGE;
+
+    if (palette->count == 0 || y < 120)
+        return;
+    (void)cs_pdf_book_label(book, out,
+                            cs_view_cstr(cs_label(book->language, CS_LABEL_PALETTE)),
+                            &style, CS_PDF_LEFT, x, y, 300);
+    y -= 34;
+    for (size_t i = 0; i < palette->count; i++) {
+        char hex[CS_COLOUR_HEX_LEN + 1];
+        double width;
+
+        cs_colour_hex(hex, palette->swatches[i].colour);
+        cs_pdf_fill_colour(out, book->scheme->line);
+        cs_pdf_disc(out, x + 12, y + 4, 12.6);
+        cs_pdf_fill_colour(out, palette->swatches[i].colour);
+        cs_pdf_disc(out, x + 12, y + 4, 12);
+        width = cs_pdf_book_label(book, out, cs_view_of(hex, CS_COLOUR_HEX_LEN), &style,
+                                  CS_PDF_LEFT, x + 31, y + 1, 80);
+        x += 31 + width + 22;
+    }
+}
+
+void cs_pdf_cover(struct cs_pdf_book *book, const struct cs_document *document,
+                  const struct cs_pdf_frame *frame, struct cs_buf *out)
+{
+    double bottom = frame->height * (1 - HERO_SHARE), y;
+    struct cs_pdf_style style = cs_pdf_book_style(book, 7.8, 0, book->scheme->muted);
+
+    hero_ground(book->scheme, frame, out, bottom);
+    hero_text(book, document, frame, out, bottom);
+    y = facts(book, document, frame, out, bottom - 44);
+    swatches(book, document, out, y - 2);
+    (void)cs_pdf_book_label(book, out, short_text(document->campaign_id), &style,
+                            book->rtl ? CS_PDF_RIGHT : CS_PDF_LEFT,
+                            book->rtl ? frame->width - EDGE : EDGE, 40,
+                            frame->width - 2 * EDGE);
+    cs_pdf_text_reset(book->text, book->rtl);
+}

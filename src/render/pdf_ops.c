@@ -1,0 +1,171 @@
+#include "config.h"
+
+#include "render/pdf_ops.h"
+
+#include <math.h>
+
+#define NUMBER_MAX 30000.0
+#define ROUNDNESS  0.5523 /* control point of a quarter circle by a Bezier curve */
+
+void cs_pdf_number(struct cs_buf *out, double value)
+{
+    char text[16];
+    size_t at = sizeof(text);
+    unsigned long hundredths;
+    bool negative, digits = false;
+
+    if (!isfinite(value) || fabs(value) > NUMBER_MAX)
+        value = 0;
+    negative = value < 0;
+    hundredths = (unsigned long)(fabs(value) * 100 + 0.5);
+    if (hundredths == 0)
+        negative = false;
+    text[--at] = ' ';
+    for (int place = 0; place < 2; place++) {
+        digits = digits || hundredths % 10 != 0;
+        if (digits)
+            text[--at] = (char)('0' + hundredths % 10);
+        hundredths /= 10;
+    }
+    if (digits)
+        text[--at] = '.';
+    if (hundredths == 0 && !digits)
+        text[--at] = '0';
+    for (; hundredths != 0; hundredths /= 10)
+        text[--at] = (char)('0' + hundredths % 10);
+    if (negative)
+        text[--at] = '-';
+    cs_buf_add(out, cs_view_of(text + at, sizeof(text) - at));
+}
+
+/* A colour channel with three decimals: two would not give 256 values. */
+static void channel(struct cs_buf *out, uint8_t value)
+{
+    unsigned thousandths = (value * 1000u + 127u) / 255u;
+    const char text[6] = {
+        (char)('0' + thousandths / 1000),     '.',
+        (char)('0' + thousandths / 100 % 10), (char)('0' + thousandths / 10 % 10),
+        (char)('0' + thousandths % 10),       ' '};
+
+    cs_buf_add(out, cs_view_of(text, sizeof(text)));
+}
+
+void cs_pdf_fill_colour(struct cs_buf *out, struct cs_colour colour)
+{
+    channel(out, colour.red);
+    channel(out, colour.green);
+    channel(out, colour.blue);
+    cs_buf_add(out, CS_LIT("rg\n"));
+}
+
+void cs_pdf_line_colour(struct cs_buf *out, struct cs_colour colour)
+{
+    channel(out, colour.red);
+    channel(out, colour.green);
+    channel(out, colour.blue);
+    cs_buf_add(out, CS_LIT("RG\n"));
+}
+
+void cs_pdf_box(struct cs_buf *out, double x, double y, double width, double height)
+{
+    cs_pdf_number(out, x);
+    cs_pdf_number(out, y);
+    cs_pdf_number(out, width);
+    cs_pdf_number(out, height);
+    cs_buf_add(out, CS_LIT("re f\n"));
+}
+
+static void point(struct cs_buf *out, double x, double y)
+{
+    cs_pdf_number(out, x);
+    cs_pdf_number(out, y);
+}
+
+/* A curve from the current point, by way of two control points, to (x, y). */
+static void curve(struct cs_buf *out, const double control[4], double x, double y)
+{
+    point(out, control[0], control[1]);
+    point(out, control[2], control[3]);
+    point(out, x, y);
+    cs_buf_add(out, CS_LIT("c\n"));
+}
+
+void cs_pdf_round_box(struct cs_buf *out, double x, double y, double width, double height,
+                      double radius)
+{
+    double r = fmin(radius, fmin(width, height) / 2), k = r * (1 - ROUNDNESS);
+    double right = x + width, top = y + height;
+
+    if (r <= 0.05) {
+        cs_pdf_box(out, x, y, width, height);
+        return;
+    }
+    point(out, x + r, y);
+    cs_buf_add(out, CS_LIT("m\n"));
+    point(out, right - r, y);
+    cs_buf_add(out, CS_LIT("l\n"));
+    curve(out, (const double[]){right - k, y, right, y + k}, right, y + r);
+    point(out, right, top - r);
+    cs_buf_add(out, CS_LIT("l\n"));
+    curve(out, (const double[]){right, top - k, right - k, top}, right - r, top);
+    point(out, x + r, top);
+    cs_buf_add(out, CS_LIT("l\n"));
+    curve(out, (const double[]){x + k, top, x, top - k}, x, top - r);
+    point(out, x, y + r);
+    cs_buf_add(out, CS_LIT("l\n"));
+    curve(out, (const double[]){x, y + k, x + k, y}, x + r, y);
+    cs_buf_add(out, CS_LIT("f\n"));
+}
+
+void cs_pdf_disc(struct cs_buf *out, double x, double y, double radius)
+{
+    cs_pdf_round_box(out, x - radius, y - radius, 2 * radius, 2 * radius, radius);
+}
+
+void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, double y2,
+                        double thickness)
+{
+    cs_pdf_number(out, thickness);
+    cs_buf_add(out, CS_LIT("w "));
+    point(out, x1, y1);
+    cs_buf_add(out, CS_LIT("m "));
+    point(out, x2, y2);
+    cs_buf_add(out, CS_LIT("l S\n"));
+}
+
+void cs_pdf_codes_begin(struct cs_buf *out)
+{
+    cs_buf_add_byte(out, '(');
+}
+
+static void code_byte(struct cs_buf *out, unsigned byte)
+{
+    switch (byte) {
+    case '(':
+    case ')':
+    case '\\':
+        cs_buf_add_byte(out, '\\');
+        cs_buf_add_byte(out, (char)byte);
+        break;
+    case '\r':
+        cs_buf_add(out, CS_LIT("\\r"));
+        break;
+    case '\n':
+        cs_buf_add(out, CS_LIT("\\n"));
+        break;
+    default:
+        cs_buf_add_byte(out, (char)(unsigned char)byte);
+        break;
+    }
+}
+
+void cs_pdf_code(struct cs_buf *out, unsigned code)
+{
+    code_byte(out, code >> 8 & 0xffu);
+    code_byte(out, code & 0xffu);
+}
+
+void cs_pdf_codes_end(struct cs_buf *out)
+{
+    cs_buf_add_byte(out, ')');
+}

@@ -1,0 +1,29 @@
+/* render/pdf_ops.h: operators of a page's content stream (ISO 32000-1, Annex A),
+ * appended to a buffer. Lengths are points, y grows upwards. */
+#ifndef CS_RENDER_PDF_OPS_H
+#define CS_RENDER_PDF_OPS_H
+
+#include "base/buf.h"
+#include "render/palette.h"
+
+/* A number with at most two decimals and a space behind it; a value that is not
+ * finite or beyond what readers take is 0. */
+void cs_pdf_number(struct cs_buf *out, double value);
+
+void cs_pdf_fill_colour(struct cs_buf *out, struct cs_colour colour);
+void cs_pdf_line_colour(struct cs_buf *out, struct cs_colour colour);
+
+/* x and y are those of the lower left corner. */
+void cs_pdf_box(struct cs_buf *out, double x, double y, double width, double height);
+void cs_pdf_round_box(struct cs_buf *out, double x, double y, double width, double height,
+                      double radius);
+void cs_pdf_disc(struct cs_buf *out, double x, double y, double radius);
+void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, double y2,
+                        double thickness);
+
+/* A string of two-byte codes in parentheses, special bytes escaped. */
+void cs_pdf_codes_begin(struct cs_buf *out);
+void cs_pdf_code(struct cs_buf *out, unsigned code);
+void cs_pdf_codes_end(struct cs_buf *out);
+
+#endif
