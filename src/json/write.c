@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 
 void cs_json_writer_init(struct cs_json_writer *writer, struct cs_buf *out)
@@ -199,4 +200,26 @@ void cs_json_member_u64(struct cs_json_writer *writer, const char *name, uint64_
 {
     cs_json_key(writer, name);
     cs_json_u64(writer, value);
+}
+
+void cs_json_quote_time(struct cs_buf *out, int64_t time_us)
+{
+    char text[CS_TIME_TEXT_LEN + 1];
+
+    cs_time_text(text, time_us);
+    cs_json_quote(out, cs_view_cstr(text));
+}
+
+void cs_json_member_bool(struct cs_json_writer *writer, const char *name, bool value)
+{
+    cs_json_key(writer, name);
+    cs_json_boolean(writer, value);
+}
+
+void cs_json_member_time(struct cs_json_writer *writer, const char *name, int64_t time_us)
+{
+    char text[CS_TIME_TEXT_LEN + 1];
+
+    cs_time_text(text, time_us);
+    cs_json_member_cstr(writer, name, text);
 }

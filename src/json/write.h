@@ -49,8 +49,14 @@ void cs_json_member_cstr(struct cs_json_writer *writer, const char *name,
 void cs_json_member_raw(struct cs_json_writer *writer, const char *name,
                         struct cs_view json);
 void cs_json_member_u64(struct cs_json_writer *writer, const char *name, uint64_t value);
+void cs_json_member_bool(struct cs_json_writer *writer, const char *name, bool value);
+void cs_json_member_time(struct cs_json_writer *writer, const char *name,
+                         int64_t time_us);
 
 /* A bare JSON string with quotes, without a writer. */
 void cs_json_quote(struct cs_buf *out, struct cs_view text);
+
+/* A time as a bare JSON string, in the form of cs_time_text(). */
+void cs_json_quote_time(struct cs_buf *out, int64_t time_us);
 
 #endif

@@ -1,0 +1,348 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "api/routes.h"
+#include "api/view.h"
+#include "campaign/artifacts.h"
+#include "campaign/create.h"
+#include "campaign/lifecycle.h"
+#include "campaign/listing.h"
+#include "json/scan.h"
+
+#define BLOCK_BYTES (64u * 1024u)
+
+/* ---- POST /campaigns ---- */
+
+static enum cs_code answer_created(struct cs_exchange *x, const struct cs_record *record,
+                                   struct cs_err *err)
+{
+    struct cs_json_writer w;
+
+    cs_json_writer_init(&w, cs_response_body(x->response));
+    cs_json_object(&w);
+    cs_view_summary(&w, record);
+    cs_json_object_end(&w);
+    cs_response_header_fmt(x->response, "Location", "/api/v1/campaigns/%.*s",
+                           CS_FMT(record->key));
+    return cs_exchange_answer(x, 201, err);
+}
+
+enum cs_code cs_api_campaign_create(struct cs_exchange *x, struct cs_err *err)
+{
+    size_t max = x->app->campaigns.limits.json_bytes;
+    struct cs_buf body = CS_BUF_INIT(max);
+    struct cs_record *record = NULL;
+    bool replayed = false;
+    enum cs_code rc = cs_exchange_json(x, &body, max, false, err);
+
+    if (rc == CS_OK)
+        rc = cs_campaign_create(&x->app->campaigns, &x->call, cs_buf_view(&body),
+                                cs_request_header(x->request, "Idempotency-Key"), &record,
+                                &replayed, &x->faults, err);
+    if (rc == CS_OK && replayed)
+        cs_response_header(x->response, "Idempotency-Replayed", CS_LIT("true"));
+    if (rc == CS_OK)
+        rc = answer_created(x, record, err);
+    cs_record_free(record);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+/* ---- GET /campaigns and /campaigns/aws/list ---- */
+
+struct list_request {
+    struct cs_buf cursor, status, text, user_id;
+    struct cs_campaign_query query;
+};
+
+static void list_request_clear(struct list_request *list)
+{
+    cs_buf_clear(&list->cursor);
+    cs_buf_clear(&list->status);
+    cs_buf_clear(&list->text);
+    cs_buf_clear(&list->user_id);
+}
+
+static enum cs_code check_list_query(struct cs_exchange *x, struct list_request *list,
+                                     struct cs_err *err)
+{
+    static const char *const statuses[] = {"running", "completed", "failed"};
+    bool known = list->status.len == 0;
+
+    for (size_t i = 0; i < CS_COUNT(statuses); i++)
+        known = known || cs_view_eq_cstr(cs_buf_view(&list->status), statuses[i]);
+    if (!known)
+        return cs_err_field(err, CS_EINVAL, "status", "query_invalid",
+                            "the query parameter status is running, completed or failed");
+    if (list->user_id.len > 0 && !x->call.admin &&
+        !cs_view_eq(cs_buf_view(&list->user_id), x->call.user_id))
+        return cs_err_field(err, CS_EDENIED, "user_id", "admin_required",
+                            "only an administrator may list the campaigns of others");
+    return CS_OK;
+}
+
+static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *list,
+                                    struct cs_err *err)
+{
+    uint64_t limit;
+    enum cs_code rc;
+
+    *list = (struct list_request){.cursor = CS_BUF_INIT(4096),
+                                  .status = CS_BUF_INIT(64),
+                                  .text = CS_BUF_INIT(1024),
+                                  .user_id = CS_BUF_INIT(4 * CS_USER_ID_MAX)};
+    if ((rc = cs_exchange_query_number(x, "limit", 1, CS_CAMPAIGN_LIST_MAX, 50, &limit,
+                                       err)) != CS_OK ||
+        (rc = cs_exchange_query_text(x, "cursor", &list->cursor, err)) != CS_OK ||
+        (rc = cs_exchange_query_text(x, "status", &list->status, err)) != CS_OK ||
+        (rc = cs_exchange_query_text(x, "q", &list->text, err)) != CS_OK ||
+        (rc = cs_exchange_query_text(x, "user_id", &list->user_id, err)) != CS_OK ||
+        (rc = check_list_query(x, list, err)) != CS_OK)
+        return rc;
+    list->query = (struct cs_campaign_query){
+        .user_id = list->user_id.len > 0 ? cs_buf_view(&list->user_id) : x->call.user_id,
+        .status = cs_buf_view(&list->status),
+        .text = cs_buf_view(&list->text),
+        .cursor = cs_buf_view(&list->cursor),
+        .limit = limit,
+    };
+    return CS_OK;
+}
+
+static enum cs_code write_campaigns(struct cs_exchange *x, struct cs_json_writer *w,
+                                    const struct cs_record_page *page, struct cs_err *err)
+{
+    int64_t earliest_us = 0;
+    enum cs_code rc = CS_OK;
+
+    cs_json_key(w, "campaigns");
+    cs_json_array(w);
+    for (size_t i = 0; i < page->count && rc == CS_OK; i++) {
+        int64_t expires_us = 0;
+
+        cs_json_object(w);
+        cs_view_summary(w, page->records[i]);
+        cs_json_key(w, "s3_urls");
+        cs_json_object(w);
+        rc = cs_view_urls(x, w, page->records[i], "", "", &expires_us, err);
+        cs_json_object_end(w);
+        cs_json_object_end(w);
+        if (expires_us != 0 && (earliest_us == 0 || expires_us < earliest_us))
+            earliest_us = expires_us;
+    }
+    cs_json_array_end(w);
+    if (earliest_us != 0)
+        cs_json_member_time(w, "urls_expire_at", earliest_us);
+    return rc;
+}
+
+enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
+{
+    struct cs_campaign_totals totals;
+    struct cs_record_page page = {.count = 0};
+    struct list_request list;
+    struct cs_json_writer w;
+    enum cs_code rc = read_list_query(x, &list, err);
+
+    if (rc != CS_OK ||
+        (rc = cs_campaign_list(&x->app->campaigns, &x->call, &list.query, &page, err)) !=
+            CS_OK ||
+        (rc = cs_campaign_totals(&x->app->campaigns, list.query.user_id, &totals,
+                                 x->call.deadline, err)) != CS_OK)
+        goto out;
+    cs_json_writer_init(&w, cs_response_body(x->response));
+    cs_json_object(&w);
+    if ((rc = write_campaigns(x, &w, &page, err)) != CS_OK)
+        goto out;
+    cs_json_member_u64(&w, "total", (uint64_t)totals.total);
+    cs_json_member_str(&w, "user_id", list.query.user_id);
+    cs_json_member_cstr(&w, "next_cursor", page.next_cursor);
+    cs_json_object_end(&w);
+    rc = cs_exchange_answer(x, 200, err);
+out:
+    cs_record_page_clear(&page);
+    list_request_clear(&list);
+    return rc;
+}
+
+enum cs_code cs_api_aws_list(struct cs_exchange *x, struct cs_err *err)
+{
+    return cs_api_campaign_list(x, err);
+}
+
+/* ---- GET /campaigns/{id}/status ---- */
+
+enum cs_code cs_api_campaign_status(struct cs_exchange *x, struct cs_err *err)
+{
+    struct cs_record *record = NULL;
+    struct cs_json_writer w;
+    char etag[32];
+    enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
+                                       CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
+
+    if (rc != CS_OK)
+        return rc;
+    (void)snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)record->revision);
+    cs_response_header(x->response, "ETag", cs_view_cstr(etag));
+    if (cs_exchange_not_modified(x, etag))
+        goto out;
+    cs_json_writer_init(&w, cs_response_body(x->response));
+    cs_json_object(&w);
+    cs_json_member_str(&w, "campaign_id", record->key);
+    cs_json_member_str(&w, "status", record->status);
+    cs_json_member_raw(&w, "updated_at", cs_json_slice(record->summary, "updated_at"));
+    cs_json_member_raw(&w, "completed_at",
+                       cs_json_slice(record->summary, "completed_at"));
+    cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
+    cs_json_member_raw(&w, "error", cs_json_slice(record->detail, "error"));
+    cs_json_object_end(&w);
+    rc = cs_exchange_answer(x, 200, err);
+    cs_response_header(x->response, "Cache-Control", CS_LIT("private, no-cache"));
+out:
+    cs_record_free(record);
+    return rc;
+}
+
+/* ---- GET /campaigns/{id} ---- */
+
+/* The answer is head + the state's own bytes + tail, so that the state, which
+ * may be large, is never held in memory. */
+struct whole_record {
+    struct cs_buf head;
+    struct cs_buf tail;
+    struct cs_artifact state;
+    bool has_state;
+};
+
+static bool write_detail_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct cs_json_writer *w = payload;
+    static const char *const elsewhere[] = {"files", "campaign_brief", "progress_log",
+                                            "tags"};
+
+    for (size_t i = 0; i < CS_COUNT(elsewhere); i++)
+        if (cs_view_eq_cstr(name, elsewhere[i]))
+            return true;
+    cs_json_key_view(w, name);
+    cs_json_raw(w, value);
+    return true;
+}
+
+/* GET .../interactions pages through all of them where this cuts. */
+static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_writer *w,
+                                       struct cs_err *err)
+{
+    bool cut = false;
+    enum cs_code rc;
+
+    cs_json_key(w, "agent_interactions");
+    rc = cs_campaign_interactions(&x->app->campaigns, x->params[0],
+                                  x->app->campaigns.limits.interactions, w->out, &cut,
+                                  x->call.deadline, err);
+    w->comma = true; /* the array went past the writer */
+    cs_json_member_bool(w, "agent_interactions_truncated", cut);
+    return rc;
+}
+
+static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *record,
+                               struct whole_record *whole, struct cs_err *err)
+{
+    struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
+    struct cs_view tags = cs_json_slice(record->detail, "tags");
+    struct cs_json_writer w;
+    int64_t expires_us = 0;
+    enum cs_code rc;
+
+    cs_json_writer_init(&w, &whole->head);
+    cs_json_object(&w);
+    cs_view_summary(&w, record);
+    if (cs_json_slice(record->summary, "tags").ptr == NULL && tags.ptr != NULL)
+        cs_json_member_raw(&w, "tags", tags);
+    if ((rc = cs_view_urls(x, &w, record, "s3_", "_url", &expires_us, err)) != CS_OK ||
+        (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
+                                     err)) != CS_OK)
+        goto out;
+    if (expires_us != 0)
+        cs_json_member_time(&w, "urls_expire_at", expires_us);
+    cs_json_key(&w, "files");
+    cs_view_files(&w, record);
+    cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
+    cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
+    cs_json_each_member(record->detail, write_detail_member, &w);
+    if ((rc = write_interactions(x, &w, err)) != CS_OK)
+        goto out;
+    cs_json_key(&w, "final_state");
+    rc = cs_buf_check(&whole->head, err);
+out:
+    cs_buf_clear(&brief);
+    return rc;
+}
+
+static enum cs_code copy_object(struct cs_exchange *x, struct cs_object_reader *reader,
+                                struct cs_err *err)
+{
+    struct cs_store *store = x->app->store;
+    char *block = malloc(BLOCK_BYTES);
+    size_t got = 0;
+    enum cs_code rc = block == NULL ? cs_err_nomem(err) : CS_OK;
+
+    while (rc == CS_OK) {
+        rc = store->ops->read(store, reader, block, BLOCK_BYTES, &got, err);
+        if (rc != CS_OK || got == 0)
+            break;
+        rc = cs_response_write(x->response, cs_view_of(block, got), err);
+    }
+    free(block);
+    return rc;
+}
+
+static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record *whole,
+                               struct cs_err *err)
+{
+    struct cs_store *store = x->app->store;
+    struct cs_object_reader *reader = NULL;
+    uint64_t state_size = strlen("null");
+    enum cs_code rc = CS_OK;
+
+    if (whole->has_state)
+        rc = store->ops->open(store, whole->state.key, whole->state.version, NULL,
+                              &reader, &state_size, x->call.deadline, err);
+    if (rc == CS_OK && (rc = cs_exchange_answer(x, 200, err)) == CS_OK)
+        rc = cs_response_start(x->response,
+                               whole->head.len + state_size + whole->tail.len, err);
+    if (rc == CS_OK)
+        rc = cs_response_write(x->response, cs_buf_view(&whole->head), err);
+    if (rc == CS_OK)
+        rc = reader != NULL ? copy_object(x, reader, err)
+                            : cs_response_write(x->response, CS_LIT("null"), err);
+    if (rc == CS_OK)
+        rc = cs_response_write(x->response, cs_buf_view(&whole->tail), err);
+    if (reader != NULL)
+        store->ops->close(store, reader);
+    return rc;
+}
+
+enum cs_code cs_api_campaign_get(struct cs_exchange *x, struct cs_err *err)
+{
+    struct whole_record whole = {.head = CS_BUF_INIT(256u << 20),
+                                 .tail = CS_BUF_INIT(16)};
+    struct cs_record *record = NULL;
+    enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
+                                       CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
+
+    if (rc != CS_OK)
+        goto out;
+    whole.has_state =
+        cs_artifact_find(record, CS_LIT("artifacts"), &whole.state, NULL) == CS_OK;
+    cs_buf_add_byte(&whole.tail, '}');
+    if ((rc = cs_buf_check(&whole.tail, err)) == CS_OK &&
+        (rc = write_head(x, record, &whole, err)) == CS_OK)
+        rc = send_whole(x, &whole, err);
+out:
+    cs_record_free(record);
+    cs_buf_clear(&whole.head);
+    cs_buf_clear(&whole.tail);
+    return rc;
+}

@@ -1,0 +1,227 @@
+#include "config.h"
+
+#include "api/download.h"
+
+#include <stdlib.h>
+
+#include "base/encoding.h"
+
+#define BLOCK_BYTES (64u * 1024u)
+
+/* A generated page is somebody else's code: it gets an origin of its own, no
+ * script, no form, no request. Style and embedded images work. */
+#define PAGE_POLICY                                                               \
+    "sandbox allow-popups allow-popups-to-escape-sandbox; default-src 'none'; "   \
+    "style-src 'unsafe-inline'; img-src data:; font-src data:; media-src data:; " \
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
+
+/* PDFs, images and the like: viewers need no right at all. */
+#define FILE_POLICY \
+    "sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+enum range_kind { RANGE_NONE, RANGE_GOOD, RANGE_OUTSIDE };
+
+/* One "bytes=" range (RFC 9110 section 14.1.2). What is no such range, or more
+ * than one, is ignored, as the RFC allows. */
+static enum range_kind read_range(struct cs_view header, uint64_t size,
+                                  struct cs_byte_range *out)
+{
+    const struct cs_view unit = CS_LIT("bytes=");
+    size_t dash;
+    uint64_t first = 0;
+    uint64_t last = 0;
+    bool has_first;
+    bool has_last;
+
+    if (!cs_view_starts(header, unit) || cs_view_find_byte(header, ',') != SIZE_MAX)
+        return RANGE_NONE;
+    header = cs_view_trim(cs_view_from(header, unit.len));
+    dash = cs_view_find_byte(header, '-');
+    if (dash == SIZE_MAX)
+        return RANGE_NONE;
+    has_first = cs_view_to_u64(cs_view_sub(header, 0, dash), &first);
+    has_last = cs_view_to_u64(cs_view_from(header, dash + 1), &last);
+    if ((!has_first && dash > 0) || (!has_last && dash + 1 < header.len) ||
+        (!has_first && !has_last) || (has_first && has_last && last < first))
+        return RANGE_NONE;
+    if (!has_first) { /* the last so many bytes */
+        first = last < size ? size - last : 0;
+        if (last == 0 || size == 0)
+            return RANGE_OUTSIDE;
+        last = size - 1;
+    }
+    if (first >= size)
+        return RANGE_OUTSIDE;
+    *out = (struct cs_byte_range){first, has_last && last < size ? last : size - 1};
+    return RANGE_GOOD;
+}
+
+/* If-Range with another tag than ours means: the whole, please. */
+static bool range_applies(struct cs_exchange *x, const char *etag)
+{
+    struct cs_view condition = cs_request_header(x->request, "If-Range");
+
+    return condition.len == 0 || cs_view_eq_cstr(condition, etag);
+}
+
+static void add_disposition(struct cs_exchange *x, struct cs_view name, bool save)
+{
+    struct cs_view file_name = cs_artifact_file_name(name);
+
+    /* File names are from an allow-list, so they need no quoting rules. */
+    cs_response_header_fmt(x->response, "Content-Disposition", "%s; filename=\"%.*s\"",
+                           save ? "attachment" : "inline", CS_FMT(file_name));
+}
+
+/* Types that a browser would run or guess at are saved, not shown. */
+static bool is_shown(struct cs_view type)
+{
+    static const char *const shown[] = {
+        "text/html", "text/plain", "application/pdf", "application/json",
+        "image/",    "video/",     "text/csv",        "text/markdown"};
+
+    for (size_t i = 0; i < CS_COUNT(shown); i++)
+        if (cs_view_starts(type, cs_view_cstr(shown[i])))
+            return true;
+    return false;
+}
+
+static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
+                                const struct cs_artifact *artifact, const char *etag,
+                                struct cs_err *err)
+{
+    struct cs_buf download = CS_BUF_INIT(64);
+    const struct cs_artifact_kind *kind = cs_artifact_kind(name);
+    struct cs_view type = artifact->content_type;
+    bool page = cs_view_starts(type, CS_LIT("text/html"));
+    enum cs_code rc = cs_exchange_query_text(x, "download", &download, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_response_header(x->response, "Content-Type", type);
+    cs_response_header(x->response, "ETag", cs_view_cstr(etag));
+    cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));
+    cs_response_header(x->response, "X-Content-Type-Options", CS_LIT("nosniff"));
+    cs_response_header(x->response, "Content-Security-Policy",
+                       page ? CS_LIT(PAGE_POLICY) : CS_LIT(FILE_POLICY));
+    cs_response_header(x->response, "Referrer-Policy", CS_LIT("no-referrer"));
+    cs_response_header(x->response, "Cross-Origin-Resource-Policy",
+                       CS_LIT("same-origin"));
+    cs_response_header(
+        x->response, "Cache-Control",
+        cs_view_cstr(kind != NULL ? kind->cache_control : "private, no-cache"));
+    add_disposition(x, name,
+                    cs_view_eq(cs_buf_view(&download), CS_LIT("1")) || !is_shown(type));
+    cs_buf_clear(&download);
+    return CS_OK;
+}
+
+/* Lets the web server send the file; false when it can't. */
+static bool hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
+{
+    const char *prefix = cs_settings_text(x->app->settings, CS_SET_ACCEL_PREFIX);
+    struct cs_buf path = CS_BUF_INIT(8192);
+    char *texts[3] = {cs_view_dup(artifact->bucket), cs_view_dup(artifact->key),
+                      cs_view_dup(artifact->version)};
+    struct cs_object object = {texts[0], texts[1], texts[2], artifact->size, ""};
+    bool done = false;
+
+    if (prefix != NULL && texts[0] != NULL && texts[1] != NULL && texts[2] != NULL) {
+        cs_buf_add_cstr(&path, prefix);
+        done =
+            x->app->store->ops->file_path(x->app->store, &object, &path, NULL) == CS_OK &&
+            cs_buf_check(&path, NULL) == CS_OK;
+    }
+    if (done)
+        cs_response_header(x->response, "X-Accel-Redirect", cs_buf_view(&path));
+    cs_object_clear(&object);
+    cs_buf_clear(&path);
+    return done;
+}
+
+static enum cs_code send_bytes(struct cs_exchange *x, struct cs_object_reader *reader,
+                               uint64_t size, struct cs_err *err)
+{
+    struct cs_store *store = x->app->store;
+    char *block = malloc(BLOCK_BYTES);
+    size_t got = 0;
+    enum cs_code rc = block == NULL ? cs_err_nomem(err) : CS_OK;
+
+    if (rc == CS_OK)
+        rc = cs_response_start(x->response, size, err);
+    while (rc == CS_OK) {
+        rc = store->ops->read(store, reader, block, BLOCK_BYTES, &got, err);
+        if (rc != CS_OK || got == 0)
+            break;
+        rc = cs_response_write(x->response, cs_view_of(block, got), err);
+    }
+    free(block);
+    return rc;
+}
+
+/* The part that was asked for, or all of it, by this worker. */
+static enum cs_code stream(struct cs_exchange *x, const struct cs_artifact *artifact,
+                           bool with_range, struct cs_err *err)
+{
+    struct cs_store *store = x->app->store;
+    struct cs_object_reader *reader = NULL;
+    struct cs_byte_range range = {0, 0};
+    enum range_kind kind = RANGE_NONE;
+    uint64_t size = 0;
+    enum cs_code rc = store->ops->open(store, artifact->key, artifact->version, NULL,
+                                       &reader, &size, x->call.deadline, err);
+
+    if (rc != CS_OK)
+        return rc;
+    x->range_size = size;
+    if (with_range)
+        kind = read_range(cs_request_header(x->request, "Range"), size, &range);
+    if (kind == RANGE_OUTSIDE) {
+        store->ops->close(store, reader);
+        return cs_err_field(err, CS_ERANGE, "Range", "range_not_satisfiable",
+                            "the artifact has %llu bytes; the range lies outside",
+                            (unsigned long long)size);
+    }
+    if (kind == RANGE_GOOD) {
+        store->ops->close(store, reader);
+        reader = NULL;
+        rc = store->ops->open(store, artifact->key, artifact->version, &range, &reader,
+                              &size, x->call.deadline, err);
+        if (rc != CS_OK)
+            return rc;
+        cs_response_status(x->response, 206);
+        cs_response_header_fmt(x->response, "Content-Range", "bytes %llu-%llu/%llu",
+                               (unsigned long long)range.first,
+                               (unsigned long long)range.last, (unsigned long long)size);
+        size = range.last - range.first + 1;
+    }
+    rc = send_bytes(x, reader, size, err);
+    store->ops->close(store, reader);
+    return rc;
+}
+
+enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
+                         const struct cs_artifact *artifact, struct cs_err *err)
+{
+    struct cs_buf etag = CS_BUF_INIT(4096);
+    bool ranged = cs_request_header(x->request, "Range").len > 0;
+    bool conditional = cs_request_header(x->request, "If-Range").len > 0;
+    enum cs_code rc;
+
+    cs_buf_add_byte(&etag, '"');
+    cs_buf_add(&etag, artifact->sha256.len > 0 ? artifact->sha256 : artifact->version);
+    cs_buf_add_byte(&etag, '"');
+    if ((rc = cs_buf_check(&etag, err)) != CS_OK ||
+        (rc = add_headers(x, name, artifact, cs_buf_cstr(&etag), err)) != CS_OK)
+        goto out;
+    cs_response_status(x->response, 200);
+    if (cs_exchange_not_modified(x, cs_buf_cstr(&etag)))
+        goto out;
+    /* The web server does not know our tag, so a conditional range is ours. */
+    if (!(ranged && conditional) && hand_over(x, artifact))
+        goto out;
+    rc = stream(x, artifact, ranged && range_applies(x, cs_buf_cstr(&etag)), err);
+out:
+    cs_buf_clear(&etag);
+    return rc;
+}

@@ -1,0 +1,16 @@
+/* api/download.h: sending an artifact: conditional requests, ranges, security
+ * headers, by the web server itself where it can reach the file. */
+#ifndef CS_API_DOWNLOAD_H
+#define CS_API_DOWNLOAD_H
+
+#include "api/exchange.h"
+#include "campaign/artifacts.h"
+
+/* Answers with the artifact's bytes: 200, 206, 304 or 416. artifact->sha256 may
+ * be empty (a signed address does not carry it): the version is the tag then.
+ * Query parameter download=1 makes it a file to save. */
+enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
+                         const struct cs_artifact *artifact,
+                         struct cs_err *err) CS_MUST_USE;
+
+#endif

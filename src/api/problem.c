@@ -1,0 +1,161 @@
+#include "config.h"
+
+#include "api/problem.h"
+
+#include "json/write.h"
+
+static const struct {
+    int status;
+    const char *title;
+    const char
+        *generic; /* said in place of an inner cause; NULL: the cause is for the client */
+} answers[CS_CODE_COUNT] = {
+    [CS_OK] = {500, "Internal Server Error", "the service failed to say why"},
+    [CS_EINVAL] = {400, "Bad Request", NULL},
+    [CS_ENOTFOUND] = {404, "Not Found", NULL},
+    [CS_EEXISTS] = {409, "Conflict", NULL},
+    [CS_ECONFLICT] = {409, "Conflict", NULL},
+    [CS_ETOOBIG] = {413, "Content Too Large", NULL},
+    [CS_EUNAUTH] = {401, "Unauthorized", NULL},
+    [CS_EDENIED] = {403, "Forbidden", NULL},
+    [CS_ESHORT] = {400, "Bad Request", NULL},
+    [CS_EGONE] = {400, "Bad Request", NULL},
+    [CS_ERENDER] = {422, "Unprocessable Content", NULL},
+    [CS_ERANGE] = {416, "Range Not Satisfiable", NULL},
+    [CS_EUNSUPPORTED] = {415, "Unsupported Media Type", NULL},
+    [CS_EBUSY] = {503, "Service Unavailable", NULL},
+    [CS_ETIMEOUT] = {504, "Gateway Timeout",
+                     "the store did not answer within the request's time; try again"},
+    [CS_EUPSTREAM] = {502, "Bad Gateway", NULL},
+    [CS_EIO] =
+        {500, "Internal Server Error",
+         "the store of this machine failed; its administrator finds the cause in the "
+         "log under the request id"},
+    [CS_ENOMEM] = {503, "Service Unavailable",
+                   "the service is short of memory; try again in a moment"},
+    [CS_ECRYPTO] = {500, "Internal Server Error",
+                    "a cryptographic operation failed; the cause is in the log under the "
+                    "request id"},
+    [CS_EINTERNAL] =
+        {500, "Internal Server Error",
+         "a fault of the service; the cause is in the log under the request id"},
+};
+
+#define RETRY_AFTER_S 2
+
+/* Reading a body that is no valid JSON is 400; a field in it that breaks a rule is 422.
+ */
+int cs_problem_status(const struct cs_err *err)
+{
+    bool in_body = err->field[0] == '/' || strcmp(err->reason, "validation_failed") == 0;
+
+    if ((unsigned)err->code >= CS_CODE_COUNT)
+        return 500;
+    if (err->code == CS_EINVAL && in_body)
+        return 422;
+    if (err->code == CS_ETOOBIG && strcmp(err->field, "parameters") == 0)
+        return 431;
+    if (err->code == CS_EUNSUPPORTED && strcmp(err->reason, "method_not_allowed") == 0)
+        return 405;
+    return answers[err->code].status;
+}
+
+static const char *title_of(int status, enum cs_code code)
+{
+    switch (status) {
+    case 405:
+        return "Method Not Allowed";
+    case 422:
+        return "Unprocessable Content";
+    case 431:
+        return "Request Header Fields Too Large";
+    default:
+        return answers[code].title;
+    }
+}
+
+static void add_headers(struct cs_exchange *x, const struct cs_err *err, int status)
+{
+    struct cs_response *response = x->response;
+
+    if (status == 401 && strncmp(err->reason, "authorization_header", 20) == 0)
+        cs_response_header(response, "WWW-Authenticate", CS_LIT("Bearer"));
+    else if (status == 401)
+        cs_response_header_fmt(response, "WWW-Authenticate",
+                               "Bearer error=\"invalid_token\", error_description=\"%s\"",
+                               err->reason);
+    if (status == 503 || status == 504)
+        cs_response_header_fmt(response, "Retry-After", "%d",
+                               err->retry_after_s > 0 ? err->retry_after_s
+                                                      : RETRY_AFTER_S);
+    if (status == 416)
+        cs_response_header_fmt(response, "Content-Range", "bytes */%llu",
+                               (unsigned long long)x->range_size);
+    cs_response_header(response, "Content-Type", CS_LIT("application/problem+json"));
+    cs_response_header(response, "Cache-Control", CS_LIT("no-store"));
+}
+
+/* One element for errors[] where the error names a field by itself. */
+static void write_single_error(struct cs_json_writer *w, const struct cs_err *err,
+                               const char *reason)
+{
+    cs_json_object(w);
+    cs_json_member_cstr(w, "pointer", err->field);
+    cs_json_member_cstr(w, "code", reason);
+    cs_json_member_cstr(w, "detail", err->text);
+    cs_json_object_end(w);
+}
+
+static void write_errors(struct cs_exchange *x, struct cs_json_writer *w,
+                         const struct cs_err *err, const char *reason)
+{
+    if (x->faults.count == 0 && err->field[0] != '/')
+        return;
+    cs_json_key(w, "errors");
+    cs_json_array(w);
+    if (x->faults.count > 0)
+        cs_json_raw(w, cs_buf_view(&x->faults.json));
+    else
+        write_single_error(w, err, reason);
+    cs_json_array_end(w);
+}
+
+static const char *detail_of(const struct cs_err *err, int status, enum cs_code code)
+{
+    if (answers[code].generic != NULL)
+        return answers[code].generic;
+    return *err->text != '\0' ? err->text : title_of(status, code);
+}
+
+void cs_problem_answer(struct cs_exchange *x, const struct cs_err *err)
+{
+    struct cs_buf *body = cs_response_body(x->response);
+    struct cs_buf type = CS_BUF_INIT(256);
+    enum cs_code code = (unsigned)err->code < CS_CODE_COUNT ? err->code : CS_EINTERNAL;
+    const char *reason = *err->reason != '\0' ? err->reason : cs_code_name(code);
+    int status = cs_problem_status(err);
+    struct cs_json_writer w;
+
+    if (status >= 500)
+        cs_log_put(x->app->log, CS_LOG_ERROR, "request failed",
+                   CS_LOG_TEXT("request_id", cs_request_id(x->request)),
+                   CS_LOG_TEXT("code", cs_view_cstr(reason)),
+                   CS_LOG_TEXT("detail", cs_view_cstr(err->text)),
+                   CS_LOG_NUM("upstream_status", err->upstream_status));
+    cs_response_status(x->response, status);
+    add_headers(x, err, status);
+    cs_buf_reset(body);
+    cs_buf_add_cstr(&type, "urn:campaignstore:problem:");
+    cs_buf_add_cstr(&type, reason);
+    cs_json_writer_init(&w, body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "type", cs_buf_view(&type));
+    cs_json_member_cstr(&w, "title", title_of(status, code));
+    cs_json_member_u64(&w, "status", (uint64_t)status);
+    cs_json_member_cstr(&w, "detail", detail_of(err, status, code));
+    cs_json_member_cstr(&w, "code", reason);
+    cs_json_member_str(&w, "request_id", cs_request_id(x->request));
+    write_errors(x, &w, err, reason);
+    cs_json_object_end(&w);
+    cs_buf_clear(&type);
+}

@@ -1,0 +1,108 @@
+#include "config.h"
+
+#include "api/routes.h"
+#include "base/file.h"
+#include "campaign/lifecycle.h"
+#include "json/scan.h"
+#include "json/write.h"
+
+#define HEALTH_LIFE_US    (5 * CS_SECOND_US)
+#define HEALTH_BUDGET_MS  3000
+#define OPENAPI_BYTES_MAX (4u << 20)
+
+/* ---- GET /health ---- */
+
+/* The store is asked every few seconds at most, however often we are. */
+static void refresh_health(struct cs_app *app)
+{
+    int64_t now_us = cs_clock_monotonic_us();
+
+    if (now_us < app->health_until_us)
+        return;
+    app->store->ops->health(app->store, &app->health,
+                            cs_deadline_in_ms(HEALTH_BUDGET_MS));
+    app->health_until_us = now_us + HEALTH_LIFE_US;
+}
+
+static void write_part(struct cs_json_writer *w, const char *name, bool good,
+                       const char *text)
+{
+    cs_json_key(w, name);
+    cs_json_object(w);
+    cs_json_member_cstr(w, "status", good ? "ok" : "unavailable");
+    if (!good)
+        cs_json_member_cstr(w, "detail", text);
+    cs_json_object_end(w);
+}
+
+enum cs_code cs_api_health(struct cs_exchange *x, struct cs_err *err)
+{
+    struct cs_app *app = x->app;
+    struct cs_json_writer w;
+    bool good;
+
+    refresh_health(app);
+    good = app->health.objects_ok && app->health.records_ok;
+    cs_json_writer_init(&w, cs_response_body(x->response));
+    cs_json_object(&w);
+    cs_json_member_cstr(&w, "status", good ? "ok" : "unavailable");
+    cs_json_member_cstr(&w, "service", PACKAGE_NAME);
+    cs_json_member_cstr(&w, "version", PACKAGE_VERSION);
+    cs_json_member_str(&w, "store", app->store->ops->names(app->store)->kind);
+    cs_json_member_cstr(&w, "started_as", app->started_as);
+    write_part(&w, "s3", app->health.objects_ok, app->health.objects_text);
+    write_part(&w, "dynamodb", app->health.records_ok, app->health.records_text);
+    cs_json_member_time(&w, "time", x->call.now_us);
+    cs_json_object_end(&w);
+    if (!good)
+        cs_response_header(x->response, "Retry-After", CS_LIT("5"));
+    return cs_exchange_answer(x, good ? 200 : 503, err);
+}
+
+/* ---- GET /limits ---- */
+
+enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
+{
+    const struct cs_campaign_limits *limits = &x->app->campaigns.limits;
+    const struct cs_settings *settings = x->app->settings;
+    struct cs_json_writer w;
+
+    cs_json_writer_init(&w, cs_response_body(x->response));
+    cs_json_object(&w);
+    cs_json_member_u64(&w, "json_bytes", limits->json_bytes);
+    cs_json_member_u64(&w, "file_bytes", limits->file_bytes);
+    cs_json_member_u64(&w, "files_per_campaign", limits->files);
+    cs_json_member_u64(&w, "part_bytes", limits->part_bytes);
+    cs_json_member_u64(&w, "request_seconds",
+                       (uint64_t)cs_settings_integer(settings, CS_SET_LIMIT_REQUEST));
+    cs_json_member_u64(&w, "url_seconds",
+                       (uint64_t)cs_settings_integer(settings, CS_SET_URL_TTL));
+    cs_json_member_u64(&w, "campaign_name_bytes", CS_CAMPAIGN_NAME_MAX);
+    cs_json_member_u64(&w, "interactions_per_request", CS_INTERACTIONS_AT_ONCE);
+    cs_json_member_u64(&w, "interaction_bytes", CS_INTERACTION_BYTES_MAX);
+    cs_json_member_u64(&w, "json_depth", CS_JSON_MAX_DEPTH);
+    cs_json_object_end(&w);
+    return cs_exchange_answer(x, 200, err);
+}
+
+/* ---- GET /openapi.json ---- */
+
+enum cs_code cs_api_openapi(struct cs_exchange *x, struct cs_err *err)
+{
+    struct cs_buf path = CS_BUF_INIT(8192);
+    struct cs_buf *body = cs_response_body(x->response);
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&path, x->app->share_dir);
+    cs_buf_add_cstr(&path, "/openapi.json");
+    if ((rc = cs_buf_check(&path, err)) == CS_OK)
+        rc = cs_file_read(body, cs_buf_cstr(&path), OPENAPI_BYTES_MAX, err);
+    cs_buf_clear(&path);
+    if (rc == CS_ENOTFOUND)
+        return CS_EIO; /* an installation without its files is a fault of ours */
+    if (rc != CS_OK)
+        return rc;
+    rc = cs_exchange_answer(x, 200, err);
+    cs_response_header(x->response, "Cache-Control", CS_LIT("public, max-age=300"));
+    return rc;
+}

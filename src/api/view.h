@@ -1,0 +1,23 @@
+/* api/view.h: a campaign as JSON, as the answers show it. */
+#ifndef CS_API_VIEW_H
+#define CS_API_VIEW_H
+
+#include "api/exchange.h"
+#include "json/write.h"
+
+/* Writes "website": "https://...", ... for the four artifacts of the seed
+ * document, null for what is not there, as members of the object that is open;
+ * names are prefix + name + suffix ("s3_" "website" "_url"). *expires_us_out is
+ * the earliest end of the links, 0 when there are none. */
+enum cs_code cs_view_urls(struct cs_exchange *x, struct cs_json_writer *w,
+                          const struct cs_record *record, const char *prefix,
+                          const char *suffix, int64_t *expires_us_out,
+                          struct cs_err *err) CS_MUST_USE;
+
+/* The members of the record's summary, in their order, into the open object. */
+void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record);
+
+/* The client's view of detail.files: {"website": {size, sha256, content_type}, ...}. */
+void cs_view_files(struct cs_json_writer *w, const struct cs_record *record);
+
+#endif

@@ -1,0 +1,324 @@
+#include "config.h"
+
+#include "campaign/campaign.h"
+
+#include "json/scan.h"
+#include "json/write.h"
+
+#define COMMIT_ATTEMPTS 8
+
+static bool is_alphanumeric(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9');
+}
+
+static bool is_name(struct cs_view text, size_t max, const char *also)
+{
+    if (text.len == 0 || text.len > max || !is_alphanumeric(text.ptr[0]))
+        return false;
+    for (size_t i = 1; i < text.len; i++)
+        if (!is_alphanumeric(text.ptr[i]) &&
+            (text.ptr[i] == '\0' || strchr(also, text.ptr[i]) == NULL))
+            return false;
+    return true;
+}
+
+bool cs_campaign_id_valid(struct cs_view id)
+{
+    return is_name(id, CS_CAMPAIGN_ID_MAX, "_-");
+}
+
+bool cs_file_name_valid(struct cs_view name)
+{
+    return is_name(name, CS_FILE_NAME_MAX, "._-");
+}
+
+struct cs_view cs_campaign_field(const struct cs_record *record, const char *name)
+{
+    struct cs_view value = cs_json_slice(record->summary, name);
+
+    return value.ptr != NULL ? value : cs_json_slice(record->detail, name);
+}
+
+struct cs_view cs_campaign_plain(const struct cs_record *record, const char *name)
+{
+    struct cs_view value = cs_campaign_field(record, name);
+
+    if (value.len < 2 || value.ptr[0] != '"')
+        return cs_view_of(NULL, 0);
+    return cs_view_of(value.ptr + 1, value.len - 2);
+}
+
+bool cs_campaign_is(const struct cs_record *record, const char *status)
+{
+    return cs_view_eq_cstr(record->status, status);
+}
+
+static enum cs_code no_such_campaign(struct cs_view id, struct cs_err *err)
+{
+    return cs_err_field(err, CS_ENOTFOUND, "", "campaign_not_found",
+                        "there is no campaign %.*s among yours", CS_FMT(id));
+}
+
+/* The owner stands in the summary, since a tombstone has left the index. */
+static bool is_owner(const struct cs_record *record, struct cs_view user_id)
+{
+    struct cs_buf owner = CS_BUF_INIT(4 * CS_USER_ID_MAX);
+    bool same = cs_json_slice_string(&owner, record->summary, "user_id") &&
+                cs_view_eq(cs_buf_view(&owner), user_id);
+
+    cs_buf_clear(&owner);
+    return same;
+}
+
+enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
+                              const struct cs_call *call, struct cs_view id,
+                              enum cs_access access, bool deleting_too,
+                              struct cs_record **out, struct cs_err *err)
+{
+    struct cs_err cause = CS_ERR_NONE;
+    struct cs_record *record = NULL;
+    enum cs_code rc;
+    bool allowed;
+    bool gone;
+
+    *out = NULL;
+    if (!cs_campaign_id_valid(id))
+        return no_such_campaign(cs_view_of(NULL, 0), err);
+    rc =
+        campaigns->store->ops->get(campaigns->store, id, &record, call->deadline, &cause);
+    if (rc == CS_ENOTFOUND)
+        return no_such_campaign(id, err);
+    if (rc != CS_OK) {
+        if (err != NULL && err->code == CS_OK)
+            *err = cause;
+        return rc;
+    }
+    allowed = is_owner(record, call->user_id) ||
+              (access == CS_ACCESS_OWNER_OR_ADMIN && call->admin);
+    gone = record->expires_at_us != 0 && record->expires_at_us <= call->now_us;
+    if (cs_campaign_is(record, "deleting"))
+        gone = !deleting_too;
+    if (!allowed || gone) {
+        cs_record_free(record);
+        return no_such_campaign(id, err);
+    }
+    *out = record;
+    return CS_OK;
+}
+
+/* ---- counters ---- */
+
+/* Seconds as a decimal text ("200.5") to microseconds; 0 for what is no such text. */
+static int64_t seconds_to_us(struct cs_view text)
+{
+    size_t point = cs_view_find_byte(text, '.');
+    struct cs_view fraction =
+        point == SIZE_MAX ? cs_view_of(NULL, 0) : cs_view_sub(text, point + 1, 6);
+    uint64_t whole = 0;
+    uint64_t part = 0;
+
+    if (!cs_view_to_u64(cs_view_sub(text, 0, point), &whole) || whole > 1000000000000ull)
+        return 0;
+    if (fraction.len > 0 && !cs_view_to_u64(fraction, &part))
+        return 0;
+    for (size_t i = fraction.len; i < 6; i++)
+        part *= 10;
+    return (int64_t)(whole * 1000000 + part);
+}
+
+static struct cs_view status_counter(struct cs_view status)
+{
+    static const struct {
+        struct cs_view status, counter;
+    } names[] = {
+        {CS_LIT_INIT("running"), CS_LIT_INIT("status/running")},
+        {CS_LIT_INIT("completed"), CS_LIT_INIT("status/completed")},
+        {CS_LIT_INIT("failed"), CS_LIT_INIT("status/failed")},
+    };
+
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        if (cs_view_eq(status, names[i].status))
+            return names[i].counter;
+    return cs_view_of(NULL, 0);
+}
+
+size_t cs_campaign_deltas(const struct cs_record *record, int sign,
+                          struct cs_buf *owner_group_out, struct cs_delta *deltas_out)
+{
+    const struct cs_view stats = CS_LIT("stats");
+    struct cs_view counter = status_counter(record->status);
+    struct cs_view owner;
+    size_t count = 0;
+
+    /* Service records and campaigns being deleted count for nothing. */
+    if (record->key.len == 0 || record->key.ptr[0] == '#' || counter.ptr == NULL)
+        return 0;
+    cs_buf_reset(owner_group_out);
+    cs_buf_add_cstr(owner_group_out, "user/");
+    cs_buf_add(owner_group_out, record->user_id);
+    owner = cs_buf_view(owner_group_out);
+    deltas_out[count++] = (struct cs_delta){stats, CS_LIT("total"), sign};
+    deltas_out[count++] = (struct cs_delta){stats, counter, sign};
+    deltas_out[count++] = (struct cs_delta){owner, CS_LIT("total"), sign};
+    deltas_out[count++] = (struct cs_delta){owner, counter, sign};
+    if (cs_campaign_is(record, "completed"))
+        deltas_out[count++] = (struct cs_delta){
+            stats, CS_LIT("execution_time_us"),
+            sign * seconds_to_us(cs_json_slice(record->summary, "execution_time"))};
+    return count;
+}
+
+/* Sums the deltas of one counter, and leaves out those that come to nothing:
+ * a transaction may touch a counter once only. Returns how many are left. */
+static size_t merge_deltas(struct cs_delta *deltas, size_t count)
+{
+    size_t kept = 0;
+
+    for (size_t i = 0; i < count; i++) {
+        size_t same = 0;
+
+        while (same < kept && !(cs_view_eq(deltas[same].group, deltas[i].group) &&
+                                cs_view_eq(deltas[same].name, deltas[i].name)))
+            same++;
+        if (same < kept)
+            deltas[same].add += deltas[i].add;
+        else
+            deltas[kept++] = deltas[i];
+    }
+    count = kept;
+    kept = 0;
+    for (size_t i = 0; i < count; i++)
+        if (deltas[i].add != 0)
+            deltas[kept++] = deltas[i];
+    return kept;
+}
+
+/* ---- changing a record ---- */
+
+/* What expires_at says in the summary, for the record's own field. */
+static int64_t expiry_of(struct cs_view summary)
+{
+    struct cs_buf text = CS_BUF_INIT(64);
+    int64_t time_us = 0;
+
+    if (cs_json_slice_string(&text, summary, "expires_at") &&
+        cs_time_parse(&time_us, cs_buf_view(&text), NULL) != CS_OK)
+        time_us = 0;
+    cs_buf_clear(&text);
+    return time_us;
+}
+
+/* The summary with the change, updated_at and status in it. */
+static void edit_summary(struct cs_buf *out, const struct cs_record *record,
+                         const struct cs_campaign_change *change, int64_t now_us)
+{
+    struct cs_buf first = CS_BUF_INIT(64u * 1024u);
+    struct cs_buf status = CS_BUF_INIT(256);
+    struct cs_buf quoted_now = CS_BUF_INIT(64);
+    struct cs_json_change own[2];
+    size_t own_count = 0;
+
+    cs_json_quote_time(&quoted_now, now_us);
+    own[own_count++] = (struct cs_json_change){"updated_at", cs_buf_view(&quoted_now)};
+    if (change->status != NULL) {
+        cs_json_quote(&status, cs_view_cstr(change->status));
+        own[own_count++] = (struct cs_json_change){"status", cs_buf_view(&status)};
+    }
+    cs_json_edit(&first, record->summary, change->summary, change->summary_count);
+    cs_json_edit(out, cs_buf_view(&first), own, own_count);
+    if (first.failed != CS_OK)
+        out->failed = first.failed;
+    cs_buf_clear(&first);
+    cs_buf_clear(&status);
+    cs_buf_clear(&quoted_now);
+}
+
+enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
+                                const struct cs_call *call,
+                                const struct cs_record *record,
+                                const struct cs_campaign_change *change,
+                                uint64_t *revision_out, struct cs_err *err)
+{
+    struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
+    struct cs_buf detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
+    struct cs_buf old_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
+    struct cs_buf new_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
+    struct cs_delta deltas[2 * CS_CAMPAIGN_DELTAS_MAX];
+    struct cs_record next = *record;
+    struct cs_write write = {CS_WRITE_REPLACE, &next};
+    struct cs_transaction transaction = {&write, 1, deltas, 0};
+    enum cs_code rc;
+
+    edit_summary(&summary, record, change, call->now_us);
+    cs_json_edit(&detail, record->detail, change->detail, change->detail_count);
+    if (cs_buf_check(&summary, NULL) == CS_ETOOBIG ||
+        cs_buf_check(&detail, NULL) == CS_ETOOBIG) {
+        rc = cs_err_field(
+            err, CS_ETOOBIG, "", "record_too_big",
+            "the campaign's own fields would pass %u KiB; send large parts as "
+            "files or within final_state",
+            CS_RECORD_BYTES_MAX / 1024u);
+        goto out;
+    }
+    if ((rc = cs_buf_check(&summary, err)) != CS_OK ||
+        (rc = cs_buf_check(&detail, err)) != CS_OK)
+        goto out;
+    next.summary = cs_buf_view(&summary);
+    next.detail = cs_buf_view(&detail);
+    next.expires_at_us = expiry_of(next.summary);
+    if (change->status != NULL)
+        next.status = cs_view_cstr(change->status);
+    if (change->status != NULL) {
+        transaction.delta_count = cs_campaign_deltas(record, -1, &old_group, deltas);
+        transaction.delta_count +=
+            cs_campaign_deltas(&next, 1, &new_group, deltas + transaction.delta_count);
+        transaction.delta_count = merge_deltas(deltas, transaction.delta_count);
+    }
+    if (change->unlist)
+        next.user_id = CS_LIT("");
+    rc = campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
+                                       err);
+    if (rc == CS_OK && revision_out != NULL)
+        *revision_out = record->revision + 1;
+out:
+    cs_buf_clear(&summary);
+    cs_buf_clear(&detail);
+    cs_buf_clear(&old_group);
+    cs_buf_clear(&new_group);
+    return rc;
+}
+
+enum cs_code cs_campaign_edit(const struct cs_campaigns *campaigns,
+                              const struct cs_call *call, struct cs_view id,
+                              cs_campaign_edit_fn *edit, void *payload,
+                              uint64_t *revision_out, struct cs_err *err)
+{
+    enum cs_code rc = CS_ECONFLICT;
+
+    for (int attempt = 0; attempt < COMMIT_ATTEMPTS; attempt++) {
+        struct cs_campaign_change change = {.status = NULL};
+        struct cs_record *record = NULL;
+        struct cs_err cause = CS_ERR_NONE;
+
+        rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record, err);
+        if (rc != CS_OK)
+            return rc;
+        rc = edit(payload, record, &change, err);
+        if (rc == CS_OK) {
+            rc = cs_campaign_commit(campaigns, call, record, &change, revision_out,
+                                    &cause);
+            if (rc != CS_OK && rc != CS_ECONFLICT && err != NULL && err->code == CS_OK)
+                *err = cause;
+        } else {
+            cs_record_free(record);
+            return rc;
+        }
+        cs_record_free(record);
+        if (rc != CS_ECONFLICT)
+            return rc;
+    }
+    return cs_err_field(
+        err, CS_EBUSY, "", "campaign_contended",
+        "too many others change this campaign at the same time; try again");
+}

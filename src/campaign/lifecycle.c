@@ -1,0 +1,340 @@
+#include "config.h"
+
+#include "campaign/lifecycle.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "json/scan.h"
+#include "json/write.h"
+
+#define PROGRESS_BYTES_MAX     (64u * 1024u)
+#define INTERACTIONS_PER_PAGE  500u
+#define INTERACTIONS_BYTES_MAX (16u << 20)
+#define ERROR_BYTES_MAX        (64u * 1024u)
+
+/* ---- progress ---- */
+
+static enum cs_code must_run(const struct cs_record *record, struct cs_err *err)
+{
+    if (cs_campaign_is(record, "running"))
+        return CS_OK;
+    return cs_err_field(err, CS_ECONFLICT, "", "campaign_not_running",
+                        "the campaign is %.*s; only a running one takes this",
+                        CS_FMT(record->status));
+}
+
+struct progress_edit {
+    struct cs_json_change change;
+};
+
+static enum cs_code edit_progress(void *payload, const struct cs_record *record,
+                                  struct cs_campaign_change *change_out,
+                                  struct cs_err *err)
+{
+    struct progress_edit *edit = payload;
+
+    change_out->detail = &edit->change;
+    change_out->detail_count = 1;
+    return must_run(record, err);
+}
+
+static enum cs_code check_progress(struct cs_view body, struct cs_faults *faults,
+                                   struct cs_err *err)
+{
+    static const struct {
+        const char *pointer, *name;
+        bool is_number;
+    } fields[] = {
+        {"/current_step", "current_step", true},
+        {"/completed_steps", "completed_steps", true},
+        {"/total_steps", "total_steps", true},
+        {"/step_name", "step_name", false},
+        {"/step_description", "step_description", false},
+    };
+    struct cs_buf text = CS_BUF_INIT(PROGRESS_BYTES_MAX);
+    uint64_t number;
+
+    if (cs_json_kind(body) != '{')
+        return cs_err_field(err, CS_EINVAL, "", "validation_failed",
+                            "the body must be a JSON object");
+    if (body.len > PROGRESS_BYTES_MAX)
+        return cs_err_field(err, CS_ETOOBIG, "", "progress_too_big",
+                            "a progress has at most %u KiB; log details as interactions",
+                            PROGRESS_BYTES_MAX / 1024u);
+    for (size_t i = 0; i < CS_COUNT(fields); i++) {
+        const struct cs_field field = {fields[i].pointer,
+                                       cs_json_slice(body, fields[i].name), false};
+
+        cs_buf_reset(&text);
+        if (fields[i].is_number)
+            (void)cs_check_integer(faults, &field, 1000000, &number);
+        else
+            (void)cs_check_text(faults, &field, 0, 2000, &text);
+    }
+    cs_buf_clear(&text);
+    return cs_faults_check(faults, err);
+}
+
+enum cs_code cs_campaign_progress(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view id,
+                                  struct cs_view body, struct cs_buf *progress_out,
+                                  struct cs_faults *faults, struct cs_err *err)
+{
+    struct cs_buf now = CS_BUF_INIT(64);
+    struct progress_edit edit;
+    struct cs_json_change stamp;
+    enum cs_code rc = check_progress(body, faults, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_json_quote_time(&now, call->now_us);
+    stamp = (struct cs_json_change){"last_update", cs_buf_view(&now)};
+    cs_json_edit(progress_out, body, &stamp, 1);
+    edit.change = (struct cs_json_change){"progress_log", cs_buf_view(progress_out)};
+    if ((rc = cs_buf_check(progress_out, err)) == CS_OK)
+        rc = cs_campaign_edit(campaigns, call, id, edit_progress, &edit, NULL, err);
+    cs_buf_clear(&now);
+    return rc;
+}
+
+/* ---- interactions ---- */
+
+struct interaction_list {
+    struct cs_view entries[CS_INTERACTIONS_AT_ONCE]; /* into the body, or into stamped */
+    size_t count;
+    bool too_many;
+    bool nested; /* pointers begin with /interactions */
+    bool array;
+    struct cs_faults *faults;
+};
+
+static bool collect_interaction(void *payload, struct cs_view value)
+{
+    struct interaction_list *list = payload;
+
+    list->too_many = list->count == CS_INTERACTIONS_AT_ONCE;
+    if (!list->too_many)
+        list->entries[list->count++] = value;
+    return !list->too_many;
+}
+
+static void check_interaction(struct interaction_list *list, size_t index)
+{
+    static const char *const texts[] = {"agent", "action", "status"};
+    struct cs_view entry = list->entries[index];
+    char base[64] = "";
+    char pointer[96];
+    struct cs_buf text = CS_BUF_INIT(8192);
+    int64_t time_us;
+
+    if (list->array)
+        (void)snprintf(base, sizeof(base), "%s/%zu", list->nested ? "/interactions" : "",
+                       index);
+    if (cs_json_kind(entry) != '{') {
+        cs_faults_add(list->faults, base, "wrong_type",
+                      "an interaction must be an object");
+        return;
+    }
+    if (entry.len > CS_INTERACTION_BYTES_MAX)
+        cs_faults_add(list->faults, base, "too_long", "an interaction has at most %u KiB",
+                      CS_INTERACTION_BYTES_MAX / 1024u);
+    for (size_t i = 0; i < CS_COUNT(texts); i++) {
+        (void)snprintf(pointer, sizeof(pointer), "%s/%s", base, texts[i]);
+        cs_buf_reset(&text);
+        (void)cs_check_text(
+            list->faults,
+            &(struct cs_field){pointer, cs_json_slice(entry, texts[i]), i == 0},
+            i == 0 ? 1 : 0, 256, &text);
+    }
+    (void)snprintf(pointer, sizeof(pointer), "%s/timestamp", base);
+    (void)cs_check_time(
+        list->faults,
+        &(struct cs_field){pointer, cs_json_slice(entry, "timestamp"), false}, &time_us);
+    cs_buf_clear(&text);
+}
+
+static enum cs_code collect_interactions(struct interaction_list *list,
+                                         struct cs_view body, struct cs_err *err)
+{
+    struct cs_view inner = cs_json_slice(body, "interactions");
+
+    list->nested = inner.ptr != NULL;
+    if (inner.ptr != NULL)
+        body = inner;
+    list->array = cs_json_kind(body) == '[';
+    if (list->array)
+        cs_json_each_element(body, collect_interaction, list);
+    else
+        (void)collect_interaction(list, body);
+    if (list->too_many)
+        return cs_err_field(
+            err, CS_ETOOBIG, "", "too_many_interactions",
+            "at most %u interactions go into one request; send the rest in "
+            "another",
+            CS_INTERACTIONS_AT_ONCE);
+    for (size_t i = 0; i < list->count; i++)
+        check_interaction(list, i);
+    return cs_faults_check(list->faults, err);
+}
+
+/* Copies all entries into `stamped`, those without a timestamp with one, and
+ * makes the list's views point there. */
+static enum cs_code stamp_interactions(struct interaction_list *list,
+                                       struct cs_buf *stamped, int64_t now_us,
+                                       struct cs_err *err)
+{
+    struct cs_buf now = CS_BUF_INIT(64);
+    struct cs_json_change stamp;
+    size_t from = 0;
+
+    cs_json_quote_time(&now, now_us);
+    stamp = (struct cs_json_change){"timestamp", cs_buf_view(&now)};
+    for (size_t i = 0; i < list->count; i++) {
+        bool has_one = cs_json_slice(list->entries[i], "timestamp").ptr != NULL;
+        size_t before = stamped->len;
+
+        cs_json_edit(stamped, list->entries[i], &stamp, has_one ? 0 : 1);
+        list->entries[i].len = stamped->len - before;
+    }
+    /* Only now does the buffer stay where it is. */
+    for (size_t i = 0; i < list->count; from += list->entries[i++].len)
+        list->entries[i].ptr = cs_buf_cstr(stamped) + from;
+    cs_buf_clear(&now);
+    return cs_buf_check(stamped, err);
+}
+
+enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view id,
+                                  struct cs_view body, struct cs_view idempotency_key,
+                                  size_t *appended_out, struct cs_faults *faults,
+                                  struct cs_err *err)
+{
+    struct interaction_list *list = calloc(1, sizeof(*list));
+    struct cs_buf stamped =
+        CS_BUF_INIT(CS_INTERACTIONS_AT_ONCE * (CS_INTERACTION_BYTES_MAX + 64u));
+    struct cs_record *record = NULL;
+    enum cs_code rc;
+
+    *appended_out = 0;
+    if (list == NULL)
+        return cs_err_nomem(err);
+    list->faults = faults;
+    if ((rc = collect_interactions(list, body, err)) != CS_OK ||
+        (rc = stamp_interactions(list, &stamped, call->now_us, err)) != CS_OK ||
+        (rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record,
+                               err)) != CS_OK ||
+        (rc = must_run(record, err)) != CS_OK)
+        goto out;
+    if (list->count > 0)
+        rc = campaigns->store->ops->log_append(campaigns->store, id, list->entries,
+                                               list->count, idempotency_key,
+                                               call->deadline, err);
+    if (rc == CS_OK)
+        *appended_out = list->count;
+out:
+    cs_record_free(record);
+    cs_buf_clear(&stamped);
+    free(list);
+    return rc;
+}
+
+enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
+                                      struct cs_view id, size_t max, struct cs_buf *out,
+                                      bool *cut_out, struct cs_deadline deadline,
+                                      struct cs_err *err)
+{
+    const struct cs_store_ops *ops = campaigns->store->ops;
+    struct cs_buf position = CS_BUF_INIT(1024);
+    size_t from = out->len;
+    size_t taken = 0;
+    bool more = true;
+    enum cs_code rc = CS_OK;
+
+    cs_buf_add_byte(out, '[');
+    *cut_out = false;
+    while (more && !*cut_out && rc == CS_OK) {
+        struct cs_log_page page = {.count = 0};
+
+        rc = ops->log_read(campaigns->store, id, cs_buf_view(&position),
+                           INTERACTIONS_PER_PAGE, &page, deadline, err);
+        if (rc == CS_OK && page.count > 0) {
+            struct cs_view entries = cs_buf_view(&page.json);
+
+            if (taken > 0)
+                cs_buf_add_byte(out, ',');
+            cs_buf_add(out, cs_view_sub(entries, 1, entries.len - 2));
+            taken += page.count;
+            cs_buf_reset(&position);
+            cs_buf_add_cstr(&position, page.last_position);
+        }
+        more = rc == CS_OK && page.more;
+        *cut_out = more && (taken >= max || out->len - from > INTERACTIONS_BYTES_MAX);
+        cs_log_page_clear(&page);
+    }
+    cs_buf_add_byte(out, ']');
+    cs_buf_clear(&position);
+    return rc != CS_OK ? rc : cs_buf_check(out, err);
+}
+
+/* ---- fail ---- */
+
+struct failure {
+    struct cs_view error;
+    struct cs_json_change detail;
+    struct cs_json_change summary;
+    struct cs_buf now;
+    bool done; /* it had failed with this very error before */
+};
+
+static enum cs_code edit_failure(void *payload, const struct cs_record *record,
+                                 struct cs_campaign_change *change_out,
+                                 struct cs_err *err)
+{
+    struct failure *failure = payload;
+
+    failure->done = cs_campaign_is(record, "failed") &&
+                    cs_view_eq(cs_json_slice(record->detail, "error"), failure->error);
+    if (failure->done)
+        return CS_EEXISTS;
+    failure->detail = (struct cs_json_change){"error", failure->error};
+    failure->summary =
+        (struct cs_json_change){"completed_at", cs_buf_view(&failure->now)};
+    *change_out = (struct cs_campaign_change){.summary = &failure->summary,
+                                              .summary_count = 1,
+                                              .detail = &failure->detail,
+                                              .detail_count = 1,
+                                              .status = "failed"};
+    return must_run(record, err);
+}
+
+enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,
+                              const struct cs_call *call, struct cs_view id,
+                              struct cs_view body, struct cs_faults *faults,
+                              struct cs_err *err)
+{
+    struct failure failure = {.error = cs_json_slice(body, "error"),
+                              .now = CS_BUF_INIT(64)};
+    char kind = cs_json_kind(failure.error);
+    enum cs_code rc;
+
+    if (cs_json_kind(body) != '{')
+        return cs_err_field(err, CS_EINVAL, "", "validation_failed",
+                            "the body must be a JSON object");
+    if (failure.error.ptr == NULL || kind == 'n')
+        cs_faults_add(faults, "/error", "required", "say what went wrong");
+    else if (kind != '"' && kind != '{')
+        cs_faults_add(faults, "/error", "wrong_type",
+                      "this field must be a text or an object");
+    else if (failure.error.len > ERROR_BYTES_MAX)
+        cs_faults_add(faults, "/error", "too_long", "at most %u KiB are allowed",
+                      ERROR_BYTES_MAX / 1024u);
+    if ((rc = cs_faults_check(faults, err)) != CS_OK)
+        return rc;
+    cs_json_quote_time(&failure.now, call->now_us);
+    rc = cs_campaign_edit(campaigns, call, id, edit_failure, &failure, NULL, err);
+    if (rc == CS_EEXISTS && failure.done)
+        rc = CS_OK;
+    cs_buf_clear(&failure.now);
+    return rc;
+}

@@ -1,0 +1,44 @@
+/* campaign/lifecycle.h: progress, interactions, failing. Creating,
+ * completing and deleting have files of their own. */
+#ifndef CS_CAMPAIGN_LIFECYCLE_H
+#define CS_CAMPAIGN_LIFECYCLE_H
+
+#include "campaign/campaign.h"
+
+#define CS_INTERACTIONS_AT_ONCE  1000u
+#define CS_INTERACTION_BYTES_MAX (64u * 1024u)
+
+/* Sets progress_log from a body: current_step, step_name, step_description,
+ * completed_steps, total_steps, any other field; last_update is added.
+ * CS_ECONFLICT unless the campaign is running. */
+enum cs_code cs_campaign_progress(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view id,
+                                  struct cs_view body, struct cs_buf *progress_out,
+                                  struct cs_faults *faults,
+                                  struct cs_err *err) CS_MUST_USE;
+
+/* Appends one interaction (an object) or many (an array, or {"interactions":
+ * [...]}). Each has agent, action, message, status, timestamp, all optional but
+ * agent, and any other field; a missing timestamp becomes call->now_us. */
+enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view id,
+                                  struct cs_view body, struct cs_view idempotency_key,
+                                  size_t *appended_out, struct cs_faults *faults,
+                                  struct cs_err *err) CS_MUST_USE;
+
+/* All interactions as a JSON array, oldest first, appended; at most about max
+ * entries and 16 MiB, *cut_out tells whether some were left out. The caller has
+ * checked that the campaign may be read. */
+enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
+                                      struct cs_view id, size_t max, struct cs_buf *out,
+                                      bool *cut_out, struct cs_deadline deadline,
+                                      struct cs_err *err) CS_MUST_USE;
+
+/* Status failed with the body's `error` (a text or an object); the rest is kept.
+ * The same error again is a success that changes nothing. */
+enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,
+                              const struct cs_call *call, struct cs_view id,
+                              struct cs_view body, struct cs_faults *faults,
+                              struct cs_err *err) CS_MUST_USE;
+
+#endif

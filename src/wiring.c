@@ -1,0 +1,100 @@
+#include "config.h"
+
+#include "wiring.h"
+
+#include <stdlib.h>
+
+#include "render/render.h"
+#include "store/store_local.h"
+
+#define INLINE_BRIEF_BYTES (16u * 1024u)
+
+const char *cs_wiring_share_dir(const struct cs_settings *settings)
+{
+    const char *setting = cs_settings_text(settings, CS_SET_SHARE_DIR);
+
+    return setting != NULL ? setting : CS_SHARE_DIR;
+}
+
+static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
+{
+    return (struct cs_campaign_limits){
+        .json_bytes = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_JSON),
+        .file_bytes = (uint64_t)cs_settings_integer(settings, CS_SET_LIMIT_FILE),
+        .files = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_FILES),
+        .part_bytes = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_PART),
+        .interactions = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_INTERACTIONS),
+        .inline_brief_bytes = INLINE_BRIEF_BYTES,
+    };
+}
+
+static enum cs_code make_store(struct cs_wiring *out, struct cs_err *err)
+{
+    const struct cs_store_local_options options = {
+        .root = cs_settings_text(out->settings, CS_SET_LOCAL_ROOT),
+        .bucket_name = cs_settings_text(out->settings, CS_SET_BUCKET_NAME),
+        .table_name = cs_settings_text(out->settings, CS_SET_TABLE_NAME),
+        .log = out->log,
+    };
+
+    if (!cs_settings_is(out->settings, CS_SET_STORE, "local"))
+        return cs_err_field(
+            err, CS_EINVAL, "CAMPAIGN_STORE", "setting_invalid",
+            "CAMPAIGN_STORE is not local: this build has the local store alone");
+    out->store = cs_store_local_new(&options, err);
+    return out->store != NULL ? CS_OK : CS_ENOMEM;
+}
+
+static enum cs_code make_renderer(struct cs_wiring *out, struct cs_err *err)
+{
+    const struct cs_settings *settings = out->settings;
+    const struct cs_renderer_options options = {
+        .share_dir = cs_wiring_share_dir(settings),
+        .theme = cs_settings_text(settings, CS_SET_THEME),
+        .fonts = cs_settings_text(settings, CS_SET_FONTS),
+        .page_size = cs_settings_text(settings, CS_SET_PAGE_SIZE),
+        .cpu_limit_s = (int)cs_settings_integer(settings, CS_SET_RENDER_CPU),
+        .memory_limit_mib = (int)cs_settings_integer(settings, CS_SET_RENDER_MEMORY),
+        .log = out->log,
+    };
+
+    out->renderer = cs_renderer_new(&options, err);
+    return out->renderer != NULL ? CS_OK : err != NULL ? err->code : CS_EINVAL;
+}
+
+enum cs_code cs_wiring_init(struct cs_wiring *out, const struct cs_settings *settings,
+                            struct cs_log *log, bool with_renderer, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    *out = (struct cs_wiring){.log = log, .settings = settings};
+    if ((rc = make_store(out, err)) == CS_OK && with_renderer)
+        rc = make_renderer(out, err);
+    out->campaigns = (struct cs_campaigns){.store = out->store,
+                                           .renderer = out->renderer,
+                                           .log = log,
+                                           .limits = limits_of(settings)};
+    return rc;
+}
+
+void cs_wiring_clear(struct cs_wiring *wiring)
+{
+    cs_net_client_free(wiring->net);
+    cs_renderer_free(wiring->renderer);
+    if (wiring->store != NULL)
+        wiring->store->ops->free(wiring->store);
+    *wiring = (struct cs_wiring){.store = NULL};
+}
+
+enum cs_code cs_wiring_fetch(void *payload, const char *url, struct cs_buf *out,
+                             struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_net_options options = {.ca_bundle = NULL};
+    struct cs_wiring *wiring = payload;
+
+    if (wiring->net == NULL)
+        wiring->net = cs_net_client_new(&options, err);
+    if (wiring->net == NULL)
+        return err != NULL ? err->code : CS_EUPSTREAM;
+    return cs_net_fetch(wiring->net, url, out, deadline, err);
+}
