@@ -39,7 +39,16 @@ static struct cs_view text_of(const struct cs_json *object, const char *name)
 
 static const char *url_of(struct cs_arena *arena, struct cs_view url)
 {
-    return cs_text_is_web_url(url) ? line_of(arena, url, MAX_LINE) : "";
+    struct cs_buf encoded = CS_BUF_INIT(MAX_LINE);
+    const char *copy = "";
+
+    if (!cs_text_is_web_url(url))
+        return "";
+    cs_text_url(&encoded, url);
+    if (encoded.failed == CS_OK)
+        copy = cs_arena_text(arena, cs_buf_view(&encoded));
+    cs_buf_clear(&encoded);
+    return copy;
 }
 
 /* A text of everything that is likely to be prose, for guessing its language. */

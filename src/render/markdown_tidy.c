@@ -47,13 +47,35 @@ static void hoist_children(cmark_node *node)
             cmark_node_free(child); /* can't happen: the parent holds the same kind */
 }
 
+static void set_url(cmark_node *node, struct cs_view url)
+{
+    struct cs_buf encoded = CS_BUF_INIT(SCRATCH);
+
+    cs_text_url(&encoded, url);
+    if (encoded.failed != CS_OK)
+        _exit(CS_DOCUMENT_EXIT_NOMEM);
+    cmark_node_set_url(node, cs_buf_cstr(&encoded));
+    cs_buf_clear(&encoded);
+}
+
+static bool is_ascii(struct cs_view text)
+{
+    for (size_t i = 0; i < text.len; i++)
+        if ((unsigned char)text.ptr[i] >= 0x7f)
+            return false;
+    return true;
+}
+
 /* Addresses that may not be followed stay readable: text (address). */
 static void tidy_link(struct tidy *tidy, cmark_node *link)
 {
     struct cs_view url = cs_view_cstr(cmark_node_get_url(link));
 
-    if (cs_text_link_allowed(url))
+    if (cs_text_link_allowed(url)) {
+        if (!is_ascii(url))
+            set_url(link, url);
         return;
+    }
     if (cmark_node_first_child(link) == NULL && url.len == 0)
         insert_literal(tidy, link, CMARK_NODE_TEXT, CS_LIT("[]()"));
     hoist_children(link);
@@ -70,8 +92,11 @@ static void tidy_image(struct tidy *tidy, cmark_node *image)
     struct cs_view url = cs_view_cstr(cmark_node_get_url(image));
     cmark_node *note;
 
-    if (cs_text_is_web_url(url) || url.len == 0)
+    if (cs_text_is_web_url(url) || url.len == 0) {
+        if (!is_ascii(url))
+            set_url(image, url);
         return;
+    }
     if (!cs_view_starts(url, CS_LIT("data:"))) {
         note = cs_markdown_node(tidy->markdown, CMARK_NODE_CODE);
         set_literal(note, url);
@@ -108,16 +133,6 @@ static cmark_node_type wrapper_type(enum cs_tag_effect effect)
     default:
         return CMARK_NODE_NONE;
     }
-}
-
-static void set_url(cmark_node *node, struct cs_view url)
-{
-    char *copy = cs_view_dup(url);
-
-    if (copy == NULL)
-        _exit(CS_DOCUMENT_EXIT_NOMEM);
-    cmark_node_set_url(node, copy);
-    free(copy);
 }
 
 /* Puts what stands between an opening tag and here into a node of its meaning. */

@@ -342,6 +342,18 @@ static bool tidy_url(struct cs_view url)
     return true;
 }
 
+void cs_text_url(struct cs_buf *out, struct cs_view url)
+{
+    for (size_t i = 0; i < url.len; i++) {
+        unsigned char byte = (unsigned char)url.ptr[i];
+
+        if (byte > 0x20 && byte < 0x7f && strchr("[]{}|^", url.ptr[i]) == NULL)
+            cs_buf_add_byte(out, url.ptr[i]);
+        else
+            cs_percent_encode(out, cs_view_of(url.ptr + i, 1), false);
+    }
+}
+
 bool cs_text_is_web_url(struct cs_view url)
 {
     return url.len > 8 && tidy_url(url) &&

@@ -30,6 +30,9 @@ void cs_text_slug(struct cs_buf *out, struct cs_view text);
  * quotes or control characters. */
 bool cs_text_link_allowed(struct cs_view url);
 
+/* Appends a URL with the bytes that URLs do not have (RFC 3986) as %XX. */
+void cs_text_url(struct cs_buf *out, struct cs_view url);
+
 /* True for http: and https: alone. */
 bool cs_text_is_web_url(struct cs_view url);
 

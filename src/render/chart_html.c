@@ -1,0 +1,267 @@
+#include "config.h"
+
+#include "render/chart_html.h"
+
+#include "render/text.h"
+
+void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
+                      const struct cs_scheme *scheme)
+{
+    struct cs_colour first = scheme->fill, second = scheme->second;
+
+    for (size_t i = 0; i < CS_CHART_COLOURS; i++) {
+        /* First and second colour in turn, each time nearer to the page. */
+        struct cs_colour base = i % 2 == 0 ? first : second;
+        struct cs_colour colour =
+            cs_colour_mix(base, scheme->paper, 0.18 * (double)(i / 2));
+
+        out[i] = cs_colour_readable(colour, scheme->surface, 1.6 + (i < 4 ? 1.4 : 0));
+    }
+}
+
+static void put(struct cs_buf *out, const char *markup)
+{
+    cs_buf_add_cstr(out, markup);
+}
+
+static void put_text(struct cs_buf *out, const char *text)
+{
+    cs_text_html(out, cs_view_cstr(text));
+}
+
+static void put_title(struct cs_buf *out, const char *title)
+{
+    put(out, "<title>");
+    put_text(out, title);
+    put(out, "</title>");
+}
+
+/* ---- shares: a ring and its legend ----------------------------------------------------
+ */
+
+static double sum_of(const struct cs_chart *chart)
+{
+    double sum = 0;
+
+    for (size_t i = 0; i < chart->count; i++)
+        sum += chart->rows[i].value;
+    return sum;
+}
+
+static double largest_of(const struct cs_chart *chart)
+{
+    double largest = 0;
+
+    for (size_t i = 0; i < chart->count; i++)
+        largest = chart->rows[i].value > largest ? chart->rows[i].value : largest;
+    return largest;
+}
+
+/* One part of the ring as a stroke of its length: a circle of circumference 100. */
+static void put_ring(struct cs_buf *out, const struct cs_chart *chart)
+{
+    double sum = sum_of(chart), done = 0;
+
+    for (size_t i = 0; i < chart->count && sum > 0; i++) {
+        double part = chart->rows[i].value / sum * 100;
+
+        cs_buf_add_fmt(out,
+                       "<circle class=\"k%zu\" cx=\"21\" cy=\"21\" r=\"15.9155\" "
+                       "stroke-dasharray=\"%.3f %.3f\" stroke-dashoffset=\"%.3f\"/>",
+                       i % CS_CHART_COLOURS, part > 0.6 ? part - 0.6 : part / 2,
+                       100.6 - part, 25 - done);
+        done += part;
+    }
+}
+
+static void put_description(struct cs_buf *out, const struct cs_chart *chart)
+{
+    put(out, "<desc>");
+    for (size_t i = 0; i < chart->count; i++) {
+        put(out, i > 0 ? "; " : "");
+        put_text(out, chart->rows[i].label);
+        put(out, ": ");
+        put_text(out, chart->rows[i].text);
+    }
+    put(out, "</desc>");
+}
+
+static void put_shares(struct cs_buf *out, const struct cs_chart *chart)
+{
+    put(out, "<div class=\"ring\"><svg viewBox=\"0 0 42 42\" role=\"img\">");
+    put_title(out, chart->title);
+    put_description(out, chart);
+    put_ring(out, chart);
+    put(out, "</svg></div>\n<ul class=\"legend\">\n");
+    for (size_t i = 0; i < chart->count; i++) {
+        cs_buf_add_fmt(out, "<li><span class=\"what key k%zu\">", i % CS_CHART_COLOURS);
+        put_text(out, chart->rows[i].label);
+        put(out, "</span> <span class=\"much\">");
+        put_text(out, chart->rows[i].text);
+        put(out, "</span></li>\n");
+    }
+    put(out, "</ul>\n");
+}
+
+/* ---- bars: one row each, so that they fit any width
+ * -------------------------------------- */
+
+static void put_bar_row(struct cs_buf *out, const struct cs_chart_row *row, double from,
+                        double to)
+{
+    put(out, "<li><span class=\"what\">");
+    put_text(out, row->label);
+    put(out, "</span> <span class=\"much\">");
+    put_text(out, row->text);
+    put(out,
+        "</span><svg viewBox=\"0 0 100 4\" preserveAspectRatio=\"none\" role=\"img\">");
+    put_title(out, row->label);
+    put(out, "<desc>");
+    put_text(out, row->text);
+    cs_buf_add_fmt(
+        out,
+        "</desc><rect class=\"track\" width=\"100\" height=\"4\"/>"
+        "<rect class=\"bar\" x=\"%.2f\" width=\"%.2f\" height=\"4\"/></svg></li>\n",
+        from, to - from < 0.6 ? 0.6 : to - from);
+}
+
+static void put_schedule(struct cs_buf *out, const struct cs_chart *chart)
+{
+    int64_t first = chart->rows[0].start_day, last = chart->rows[0].end_day;
+
+    for (size_t i = 1; i < chart->count; i++) {
+        first = chart->rows[i].start_day < first ? chart->rows[i].start_day : first;
+        last = chart->rows[i].end_day > last ? chart->rows[i].end_day : last;
+    }
+    put(out, "<ul class=\"bars schedule\">\n");
+    for (size_t i = 0; i < chart->count; i++) {
+        double scale = 100.0 / (double)(last - first + 1);
+
+        put_bar_row(out, &chart->rows[i],
+                    (double)(chart->rows[i].start_day - first) * scale,
+                    (double)(chart->rows[i].end_day + 1 - first) * scale);
+    }
+    put(out, "</ul>\n");
+}
+
+static void put_durations(struct cs_buf *out, const struct cs_chart *chart)
+{
+    double largest = largest_of(chart);
+
+    put(out, "<ul class=\"bars\">\n");
+    for (size_t i = 0; i < chart->count; i++)
+        put_bar_row(out, &chart->rows[i], 0,
+                    largest > 0 ? chart->rows[i].value / largest * 100 : 0);
+    put(out, "</ul>\n");
+}
+
+void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id)
+{
+    cs_buf_add_fmt(
+        out, "<figure class=\"chart\" aria-labelledby=\"%s-c\"><figcaption id=\"%s-c\">",
+        id, id);
+    put_text(out, chart->title);
+    put(out, "</figcaption>\n");
+    switch (chart->kind) {
+    case CS_CHART_SHARES:
+        put_shares(out, chart);
+        break;
+    case CS_CHART_SCHEDULE:
+        put_schedule(out, chart);
+        break;
+    case CS_CHART_DURATIONS:
+        put_durations(out, chart);
+        break;
+    }
+    put(out, "</figure>\n");
+}
+
+/* ---- the campaign's pattern
+ * ------------------------------------------------------------------ */
+
+static uint64_t hash_of(struct cs_view text)
+{
+    uint64_t hash = 1469598103934665603u;
+
+    for (size_t i = 0; i < text.len; i++)
+        hash = (hash ^ (unsigned char)text.ptr[i]) * 1099511628211u;
+    return hash;
+}
+
+/* A number below `below`, from a sequence that the seed determines (SplitMix64). */
+static unsigned draw(uint64_t *seed, unsigned below)
+{
+    uint64_t z = (*seed += 0x9e3779b97f4a7c15u);
+
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return (unsigned)((z ^ (z >> 31)) % below);
+}
+
+/* Tiles of quarter circles, circles and bars, 4 by 3. */
+static void put_tiles(struct cs_buf *out, uint64_t *seed)
+{
+    static const char *const quarters[] = {
+        "h100a100 100 0 0 1-100 100z", "h100v100a100 100 0 0 1-100-100z",
+        "a100 100 0 0 1 100 100h-100z", "m100 0v100h-100a100 100 0 0 1 100-100z"};
+
+    for (unsigned i = 0; i < 12; i++) {
+        unsigned x = i % 4 * 100, y = i / 4 * 100, shape = draw(seed, 7);
+
+        cs_buf_add_fmt(
+            out, "<rect class=\"p%u\" x=\"%u\" y=\"%u\" width=\"100\" height=\"100\"/>",
+            draw(seed, 3), x, y);
+        if (shape < 4) {
+            cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M%u %u%s\"/>", 3 + draw(seed, 3),
+                           x, y, quarters[shape]);
+        } else if (shape < 6) {
+            cs_buf_add_fmt(out, "<circle class=\"p%u\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
+                           3 + draw(seed, 3), x + 50, y + 50, 22 + draw(seed, 24));
+        }
+    }
+}
+
+/* Rings around a point off the middle. */
+static void put_rings(struct cs_buf *out, uint64_t *seed)
+{
+    unsigned x = 180 + draw(seed, 160), y = 90 + draw(seed, 140);
+
+    put(out, "<rect class=\"p0\" width=\"400\" height=\"300\"/>");
+    for (unsigned i = 0; i < 7; i++)
+        cs_buf_add_fmt(out, "<circle class=\"p%u\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
+                       (i + draw(seed, 2)) % 6, x, y, 290 - i * 42 + draw(seed, 14));
+}
+
+/* Waves one before the other. */
+static void put_waves(struct cs_buf *out, uint64_t *seed)
+{
+    put(out, "<rect class=\"p0\" width=\"400\" height=\"300\"/>");
+    cs_buf_add_fmt(out, "<circle class=\"p4\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
+                   100 + draw(seed, 220), 70 + draw(seed, 40), 36 + draw(seed, 26));
+    for (unsigned i = 0; i < 5; i++) {
+        unsigned y = 110 + i * 38 + draw(seed, 14), swing = 18 + draw(seed, 26);
+        unsigned shift = draw(seed, 200);
+
+        cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M-%u %u", 1 + (i + 1) % 5, shift, y);
+        for (unsigned wave = 0; wave < 4; wave++)
+            cs_buf_add_fmt(out, "q50-%u 100 0t100 0", swing);
+        put(out, "V300H-200z\"/>");
+    }
+}
+
+void cs_pattern_html(struct cs_buf *out, struct cs_view seed_text)
+{
+    uint64_t seed = hash_of(seed_text);
+    unsigned kind = draw(&seed, 3);
+
+    put(out, "<svg class=\"pattern\" viewBox=\"0 0 400 300\" "
+             "preserveAspectRatio=\"xMidYMid slice\" aria-hidden=\"true\" "
+             "focusable=\"false\">");
+    if (kind == 0)
+        put_tiles(out, &seed);
+    else if (kind == 1)
+        put_rings(out, &seed);
+    else
+        put_waves(out, &seed);
+    put(out, "</svg>");
+}
