@@ -113,8 +113,8 @@ enum cs_code cs_check_folder_prefix(struct cs_view prefix, struct cs_err *err)
     return cs_check_object_key(cs_view_of(prefix.ptr, prefix.len - 1), err);
 }
 
-enum cs_code cs_check_text(struct cs_view text, const char *field, size_t max,
-                           struct cs_err *err)
+enum cs_code cs_store_check_text(struct cs_view text, const char *field, size_t max,
+                                 struct cs_err *err)
 {
     if (text.len == 0)
         return cs_err_field(err, CS_EINVAL, field, "empty", "%s is empty", field);
@@ -131,12 +131,12 @@ enum cs_code cs_check_text(struct cs_view text, const char *field, size_t max,
 static enum cs_code check_optional(struct cs_view text, const char *field, size_t max,
                                    struct cs_err *err)
 {
-    return text.len == 0 ? CS_OK : cs_check_text(text, field, max, err);
+    return text.len == 0 ? CS_OK : cs_store_check_text(text, field, max, err);
 }
 
 enum cs_code cs_check_record_key(struct cs_view key, struct cs_err *err)
 {
-    return cs_check_text(key, "key", CS_RECORD_KEY_MAX, err);
+    return cs_store_check_text(key, "key", CS_RECORD_KEY_MAX, err);
 }
 
 static enum cs_code check_record(const struct cs_record *record, struct cs_err *err)
@@ -186,9 +186,9 @@ enum cs_code cs_check_delta(const struct cs_delta *delta, struct cs_err *err)
 {
     enum cs_code rc;
 
-    if ((rc = cs_check_text(delta->group, "group", GROUP_MAX, err)) != CS_OK)
+    if ((rc = cs_store_check_text(delta->group, "group", GROUP_MAX, err)) != CS_OK)
         return rc;
-    return cs_check_text(delta->name, "name", GROUP_MAX, err);
+    return cs_store_check_text(delta->name, "name", GROUP_MAX, err);
 }
 
 enum cs_code cs_check_transaction(const struct cs_transaction *transaction,
@@ -216,7 +216,7 @@ enum cs_code cs_check_list_query(const struct cs_list_query *query, struct cs_er
                             "limit must be from 1 to %u", CS_LIST_LIMIT_MAX);
     if (query->index == CS_LIST_ALL)
         return CS_OK;
-    return cs_check_text(
+    return cs_store_check_text(
         query->value, query->index == CS_LIST_USER ? "user_id" : "status", TEXT_MAX, err);
 }
 

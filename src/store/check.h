@@ -25,8 +25,8 @@ enum cs_code cs_check_folder_prefix(struct cs_view prefix,
                                     struct cs_err *err) CS_MUST_USE;
 
 /* Text without control characters, of 1 to max bytes of UTF-8. */
-enum cs_code cs_check_text(struct cs_view text, const char *field, size_t max,
-                           struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_store_check_text(struct cs_view text, const char *field, size_t max,
+                                 struct cs_err *err) CS_MUST_USE;
 
 enum cs_code cs_check_record_key(struct cs_view key, struct cs_err *err) CS_MUST_USE;
 
