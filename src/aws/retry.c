@@ -67,28 +67,6 @@ int64_t cs_retry_backoff_us(const struct cs_retry_policy *policy, unsigned attem
     return (int64_t)(random * (double)bound);
 }
 
-static const char *const months = "JanFebMarAprMayJunJulAugSepOctNovDec";
-
-/* "Sun, 06 Nov 1994 08:49:37 GMT", the one form that is sent today. */
-static bool read_http_date(struct cs_view text, int64_t *time_us_out)
-{
-    char iso[] = "YYYY-MM-DDThh:mm:ssZ";
-    size_t month;
-
-    if (text.len != CS_HTTP_DATE_LEN || !cs_view_ends(text, CS_LIT(" GMT")))
-        return false;
-    month = cs_view_find(cs_view_cstr(months), cs_view_sub(text, 8, 3));
-    if (month == SIZE_MAX || month % 3 != 0)
-        return false;
-    month = month / 3 + 1;
-    memcpy(iso, text.ptr + 12, 4);
-    iso[5] = (char)('0' + month / 10);
-    iso[6] = (char)('0' + month % 10);
-    memcpy(iso + 8, text.ptr + 5, 2);
-    memcpy(iso + 11, text.ptr + 17, 8);
-    return cs_time_parse(time_us_out, cs_view_cstr(iso), NULL) == CS_OK;
-}
-
 int64_t cs_retry_after_us(struct cs_view header, int64_t now_us)
 {
     uint64_t seconds;
@@ -96,7 +74,7 @@ int64_t cs_retry_after_us(struct cs_view header, int64_t now_us)
 
     if (cs_view_to_u64(header, &seconds))
         return seconds > 86400 ? 86400 * CS_SECOND_US : (int64_t)seconds * CS_SECOND_US;
-    if (read_http_date(header, &at_us) && at_us > now_us)
+    if (cs_time_parse_http_date(&at_us, header) && at_us > now_us)
         return at_us - now_us;
     return 0;
 }

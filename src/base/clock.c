@@ -243,3 +243,23 @@ enum cs_code cs_time_parse(int64_t *time_us_out, struct cs_view text, struct cs_
                    t.microsecond;
     return CS_OK;
 }
+
+bool cs_time_parse_http_date(int64_t *time_us_out, struct cs_view text)
+{
+    char iso[] = "YYYY-MM-DDThh:mm:ssZ";
+    struct cs_view name = cs_view_sub(text, 8, 3);
+    size_t month = 0;
+
+    if (text.len != CS_HTTP_DATE_LEN || !cs_view_ends(text, CS_LIT(" GMT")))
+        return false;
+    while (month < 12 && !cs_view_eq_cstr(name, month_names[month]))
+        month++;
+    if (month++ == 12)
+        return false;
+    memcpy(iso, text.ptr + 12, 4);
+    iso[5] = (char)('0' + month / 10);
+    iso[6] = (char)('0' + month % 10);
+    memcpy(iso + 8, text.ptr + 5, 2);
+    memcpy(iso + 11, text.ptr + 17, 8);
+    return cs_time_parse(time_us_out, cs_view_of(iso, sizeof(iso) - 1), NULL) == CS_OK;
+}

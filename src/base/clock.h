@@ -44,4 +44,7 @@ enum cs_code cs_time_parse(int64_t *time_us_out, struct cs_view text,
 #define CS_HTTP_DATE_LEN 29u
 void cs_time_http_date(char out[CS_HTTP_DATE_LEN + 1], int64_t time_us);
 
+/* Reads that form, the only one sent today; false for anything else. */
+bool cs_time_parse_http_date(int64_t *time_us_out, struct cs_view text);
+
 #endif

@@ -1,0 +1,254 @@
+#include "config.h"
+
+#include "aws/credentials.h"
+
+#include <stdlib.h>
+
+#include "aws/credentials_internal.h"
+#include "base/file.h"
+#include "json/tree.h"
+
+#define REFRESH_AHEAD_US (5 * 60 * CS_SECOND_US)
+#define RETRY_LATER_US \
+    (30 * CS_SECOND_US) /* a failed refresh, while the old ones are good */
+#define FAILED_FOR_US \
+    (10 * CS_SECOND_US) /* a failed search is not repeated for so long */
+
+struct cs_aws_credentials {
+    struct cs_aws_credentials_options options;
+    struct cs_keyset keys;
+    bool expired;          /* a service said so */
+    int64_t not_before_us; /* no search before this time */
+    struct cs_err failure; /* of the last search */
+};
+
+static const struct {
+    const char *name;
+    cs_key_source *find;
+} sources[] = {
+    {"environment", cs_keys_from_environment},
+    {"web identity", cs_keys_from_web_identity},
+    {"profile", cs_keys_from_profile},
+    {"container", cs_keys_from_container},
+    {"instance", cs_keys_from_instance},
+};
+
+struct cs_aws_credentials *cs_aws_credentials_new(
+    const struct cs_aws_credentials_options *options)
+{
+    struct cs_aws_credentials *c = calloc(1, sizeof(*c));
+
+    if (c != NULL)
+        c->options = *options;
+    return c;
+}
+
+void cs_aws_credentials_free(struct cs_aws_credentials *c)
+{
+    if (c == NULL)
+        return;
+    cs_keyset_clear(&c->keys);
+    free(c);
+}
+
+void cs_aws_credentials_expire(struct cs_aws_credentials *c)
+{
+    c->expired = true;
+    c->not_before_us = 0;
+}
+
+/* ---- sets ---- */
+
+static void wipe_text(char **text)
+{
+    if (*text != NULL)
+        cs_wipe(*text, strlen(*text));
+    free(*text);
+    *text = NULL;
+}
+
+void cs_keyset_clear(struct cs_keyset *keys)
+{
+    wipe_text(&keys->access_key_id);
+    wipe_text(&keys->secret);
+    wipe_text(&keys->token);
+    keys->expires_at_us = 0;
+    keys->source = NULL;
+}
+
+enum cs_code cs_keyset_set(struct cs_keyset *keys, struct cs_view access_key_id,
+                           struct cs_view secret, struct cs_view token,
+                           struct cs_err *err)
+{
+    if (access_key_id.len == 0 || secret.len == 0)
+        return cs_err_set(err, CS_EUNAUTH,
+                          "AWS credentials without a key id or a secret");
+    keys->access_key_id = cs_view_dup(access_key_id);
+    keys->secret = cs_view_dup(secret);
+    keys->token = cs_view_dup(token);
+    if (keys->access_key_id != NULL && keys->secret != NULL && keys->token != NULL)
+        return CS_OK;
+    cs_keyset_clear(keys);
+    return cs_err_nomem(err);
+}
+
+enum cs_code cs_keyset_from_json(struct cs_keyset *out, struct cs_view json,
+                                 struct cs_err *err)
+{
+    struct cs_json *root;
+    struct cs_view end;
+    enum cs_code rc;
+
+    if ((rc = cs_json_parse(&root, json, NULL, err)) != CS_OK)
+        return rc;
+    end = cs_json_get_string(root, "Expiration");
+    rc = cs_keyset_set(out, cs_json_get_string(root, "AccessKeyId"),
+                       cs_json_get_string(root, "SecretAccessKey"),
+                       cs_json_get_string(root, "Token"), err);
+    if (rc == CS_OK && end.len > 0)
+        rc = cs_time_parse(&out->expires_at_us, end, err);
+    if (rc != CS_OK)
+        cs_keyset_clear(out);
+    cs_json_free(root);
+    return rc;
+}
+
+/* ---- the search ---- */
+
+const char *cs_key_setting(const struct cs_key_search *search, const char *name)
+{
+    const char *value = search->options->setting(search->options->payload, name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+enum cs_code cs_key_file(struct cs_buf *out, const char *path, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = cs_file_read(out, path, CS_KEY_TOKEN_MAX, &why);
+
+    if (rc == CS_OK)
+        return CS_OK;
+    if (rc == CS_ENOMEM)
+        return cs_err_nomem(err);
+    return cs_err_set(err, CS_EUNAUTH, "the token file %s can't be read: %s", path,
+                      why.text);
+}
+
+enum cs_code cs_keys_from_environment(const struct cs_key_search *search,
+                                      struct cs_keyset *out, struct cs_err *err)
+{
+    const char *id = cs_key_setting(search, "AWS_ACCESS_KEY_ID");
+    const char *secret = cs_key_setting(search, "AWS_SECRET_ACCESS_KEY");
+    const char *token = cs_key_setting(search, "AWS_SESSION_TOKEN");
+
+    if (id == NULL && secret == NULL)
+        return CS_ENOTFOUND;
+    if (id == NULL || secret == NULL)
+        return cs_err_field(
+            err, CS_EUNAUTH, id == NULL ? "AWS_ACCESS_KEY_ID" : "AWS_SECRET_ACCESS_KEY",
+            "credentials_incomplete",
+            "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together: set both");
+    return cs_keyset_set(out, cs_view_cstr(id), cs_view_cstr(secret), cs_view_cstr(token),
+                         err);
+}
+
+static enum cs_code search_all(const struct cs_key_search *search, struct cs_keyset *out,
+                               struct cs_err *err)
+{
+    for (size_t i = 0; i < CS_COUNT(sources); i++) {
+        enum cs_code rc = sources[i].find(search, out, err);
+
+        if (rc == CS_OK)
+            out->source = sources[i].name;
+        if (rc != CS_ENOTFOUND)
+            return rc;
+    }
+    return cs_err_field(
+        err, CS_EUNAUTH, "AWS_ACCESS_KEY_ID", "credentials_missing",
+        "no AWS credentials: neither in the environment or .env, nor a web "
+        "identity, a profile, a container endpoint or an instance role");
+}
+
+static bool are_good_at(const struct cs_keyset *keys, int64_t time_us)
+{
+    return keys->access_key_id != NULL &&
+           (keys->expires_at_us == 0 || keys->expires_at_us > time_us);
+}
+
+static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
+                            struct cs_deadline deadline)
+{
+    const struct cs_key_search search = {&c->options, now_us, deadline};
+    struct cs_keyset fresh = {.access_key_id = NULL};
+    enum cs_code rc;
+
+    c->failure = CS_ERR_NONE;
+    rc = search_all(&search, &fresh, &c->failure);
+    if (rc != CS_OK)
+        return rc;
+    cs_keyset_clear(&c->keys);
+    c->keys = fresh;
+    c->expired = false;
+    c->not_before_us = 0;
+    cs_log_put(
+        c->options.log, CS_LOG_INFO, "AWS credentials",
+        CS_LOG_TEXT("source", cs_view_cstr(fresh.source)),
+        CS_LOG_NUM("expires_in_s", fresh.expires_at_us == 0
+                                       ? 0
+                                       : (fresh.expires_at_us - now_us) / CS_SECOND_US));
+    return CS_OK;
+}
+
+/* What a failed refresh means: the old ones go on while they are good. */
+static enum cs_code fall_back(struct cs_aws_credentials *c, int64_t now_us,
+                              enum cs_code why, struct cs_err *err)
+{
+    if (why == CS_ENOMEM)
+        return cs_err_nomem(err);
+    cs_log_err(c->options.log, CS_LOG_WARN, "AWS credentials not refreshed", &c->failure);
+    if (are_good_at(&c->keys, now_us) && !c->expired) {
+        c->not_before_us = now_us + RETRY_LATER_US;
+        return CS_OK;
+    }
+    c->not_before_us = now_us + FAILED_FOR_US;
+    if (err != NULL && err->code == CS_OK)
+        *err = c->failure;
+    return why;
+}
+
+static enum cs_code ensure(struct cs_aws_credentials *c, int64_t now_us,
+                           struct cs_deadline deadline, struct cs_err *err)
+{
+    bool good = are_good_at(&c->keys, now_us) && !c->expired;
+    enum cs_code rc;
+
+    if (good && are_good_at(&c->keys, now_us + REFRESH_AHEAD_US))
+        return CS_OK;
+    if (now_us < c->not_before_us) {
+        if (good)
+            return CS_OK;
+        if (err != NULL && err->code == CS_OK)
+            *err = c->failure;
+        return c->failure.code;
+    }
+    rc = refresh(c, now_us, deadline);
+    return rc == CS_OK ? CS_OK : fall_back(c, now_us, rc, err);
+}
+
+enum cs_code cs_aws_credentials_get(struct cs_aws_credentials *c, int64_t now_us,
+                                    struct cs_deadline deadline, struct cs_aws_keys *out,
+                                    struct cs_err *err)
+{
+    enum cs_code rc;
+
+    *out = (struct cs_aws_keys){.source = ""};
+    if ((rc = ensure(c, now_us, deadline, err)) != CS_OK)
+        return rc;
+    out->access_key_id = cs_view_cstr(c->keys.access_key_id);
+    out->secret = cs_view_cstr(c->keys.secret);
+    out->token = cs_view_cstr(c->keys.token);
+    out->expires_at_us = c->keys.expires_at_us;
+    out->source = c->keys.source;
+    return CS_OK;
+}

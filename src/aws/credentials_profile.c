@@ -1,0 +1,208 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "aws/credentials_internal.h"
+#include "aws/profile.h"
+#include "base/file.h"
+
+#define FILE_MAX  (1u << 20)
+#define DEPTH_MAX 5u /* of roles assumed one by another */
+
+struct files {
+    struct cs_buf config;
+    struct cs_buf credentials;
+};
+
+/* A missing file is an empty one. */
+static enum cs_code read_shared(const struct cs_key_search *search, const char *variable,
+                                const char *below_home, struct cs_buf *out,
+                                struct cs_err *err)
+{
+    const char *named = cs_key_setting(search, variable);
+    const char *home = cs_key_setting(search, "HOME");
+    struct cs_buf path = CS_BUF_INIT(4096);
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = CS_ENOTFOUND;
+
+    if (named != NULL)
+        cs_buf_add_cstr(&path, named);
+    else if (home != NULL)
+        cs_buf_add_fmt(&path, "%s/.aws/%s", home, below_home);
+    if (path.len > 0 && (rc = cs_buf_check(&path, &why)) == CS_OK)
+        rc = cs_file_read(out, cs_buf_cstr(&path), FILE_MAX, &why);
+    cs_buf_clear(&path);
+    if (rc == CS_OK || rc == CS_ENOTFOUND)
+        return CS_OK;
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+/* The credentials file wins where both have a key. */
+static struct cs_view get(const struct files *files, struct cs_view profile,
+                          const char *key)
+{
+    struct cs_view value = cs_profile_get(cs_buf_view(&files->credentials),
+                                          CS_PROFILE_CREDENTIALS, profile, key);
+
+    if (value.ptr != NULL)
+        return value;
+    return cs_profile_get(cs_buf_view(&files->config), CS_PROFILE_CONFIG, profile, key);
+}
+
+static bool exists(const struct files *files, struct cs_view profile)
+{
+    return cs_profile_has(cs_buf_view(&files->credentials), CS_PROFILE_CREDENTIALS,
+                          profile) ||
+           cs_profile_has(cs_buf_view(&files->config), CS_PROFILE_CONFIG, profile);
+}
+
+static enum cs_code static_keys(const struct files *files, struct cs_view profile,
+                                struct cs_keyset *out, struct cs_err *err)
+{
+    struct cs_view id = get(files, profile, "aws_access_key_id");
+    struct cs_view secret = get(files, profile, "aws_secret_access_key");
+
+    if (id.len == 0 && secret.len == 0)
+        return CS_ENOTFOUND;
+    return cs_keyset_set(out, id, secret, get(files, profile, "aws_session_token"), err);
+}
+
+static enum cs_code from_profile(const struct cs_key_search *search,
+                                 const struct files *files, struct cs_view profile,
+                                 unsigned depth, struct cs_keyset *out,
+                                 struct cs_err *err);
+
+static enum cs_code from_credential_source(const struct cs_key_search *search,
+                                           struct cs_view name, struct cs_keyset *out,
+                                           struct cs_err *err)
+{
+    static const struct {
+        const char *name;
+        cs_key_source *find;
+    } named[] = {
+        {"Environment", cs_keys_from_environment},
+        {"EcsContainer", cs_keys_from_container},
+        {"Ec2InstanceMetadata", cs_keys_from_instance},
+    };
+
+    for (size_t i = 0; i < CS_COUNT(named); i++)
+        if (cs_view_eq_cstr(name, named[i].name))
+            return named[i].find(search, out, err);
+    return cs_err_field(
+        err, CS_EUNAUTH, "credential_source", "credentials_source_unknown",
+        "credential_source \"%.*s\" is none of Environment, EcsContainer, "
+        "Ec2InstanceMetadata",
+        CS_FMT(name));
+}
+
+/* Who assumes the role: another profile, or this one's own keys when it names itself. */
+static enum cs_code source_keys(const struct cs_key_search *search,
+                                const struct files *files, struct cs_view profile,
+                                unsigned depth, struct cs_keyset *out, struct cs_err *err)
+{
+    struct cs_view source = get(files, profile, "source_profile");
+    struct cs_view kind = get(files, profile, "credential_source");
+    enum cs_code rc;
+
+    if (kind.len > 0)
+        rc = from_credential_source(search, kind, out, err);
+    else if (source.len > 0 && cs_view_eq(source, profile))
+        rc = static_keys(files, profile, out, err);
+    else if (source.len > 0)
+        rc = from_profile(search, files, source, depth + 1, out, err);
+    else
+        rc = CS_ENOTFOUND;
+    if (rc != CS_ENOTFOUND)
+        return rc;
+    return cs_err_field(
+        err, CS_EUNAUTH, "source_profile", "credentials_source_missing",
+        "profile \"%.*s\" has a role_arn and no credentials to assume it with: "
+        "give it a source_profile or a credential_source",
+        CS_FMT(profile));
+}
+
+static enum cs_code role_keys(const struct cs_key_search *search,
+                              const struct files *files, struct cs_view profile,
+                              unsigned depth, struct cs_keyset *out, struct cs_err *err)
+{
+    char *web_file = NULL;
+    char *duration = NULL;
+    struct cs_keyset source = {.access_key_id = NULL};
+    struct cs_assume_role role = {
+        .role_arn = get(files, profile, "role_arn"),
+        .session_name = get(files, profile, "role_session_name"),
+        .external_id = get(files, profile, "external_id"),
+        .region = get(files, profile, "region"),
+        .signer = &source,
+    };
+    struct cs_view file = get(files, profile, "web_identity_token_file");
+    struct cs_view seconds = get(files, profile, "duration_seconds");
+    enum cs_code rc = CS_OK;
+
+    if ((file.len > 0 && (web_file = cs_view_dup(file)) == NULL) ||
+        (seconds.len > 0 && (duration = cs_view_dup(seconds)) == NULL)) {
+        rc = cs_err_nomem(err);
+        goto out;
+    }
+    role.duration_s = duration;
+    if (web_file != NULL) {
+        role.web_identity_file = web_file;
+        role.signer = NULL;
+    } else {
+        rc = source_keys(search, files, profile, depth, &source, err);
+    }
+    if (rc == CS_OK)
+        rc = cs_keys_assume_role(search, &role, out, err);
+out:
+    cs_keyset_clear(&source);
+    free(web_file);
+    free(duration);
+    return rc;
+}
+
+static enum cs_code from_profile(const struct cs_key_search *search,
+                                 const struct files *files, struct cs_view profile,
+                                 unsigned depth, struct cs_keyset *out,
+                                 struct cs_err *err)
+{
+    if (depth >= DEPTH_MAX)
+        return cs_err_field(err, CS_EUNAUTH, "source_profile", "credentials_source_loop",
+                            "the profiles name each other as source_profile in a circle");
+    if (!exists(files, profile)) {
+        if (depth == 0)
+            return CS_ENOTFOUND;
+        return cs_err_field(err, CS_EUNAUTH, "source_profile",
+                            "credentials_source_missing", "there is no profile \"%.*s\"",
+                            CS_FMT(profile));
+    }
+    if (get(files, profile, "role_arn").len > 0)
+        return role_keys(search, files, profile, depth, out, err);
+    return static_keys(files, profile, out, err);
+}
+
+enum cs_code cs_keys_from_profile(const struct cs_key_search *search,
+                                  struct cs_keyset *out, struct cs_err *err)
+{
+    const char *named = cs_key_setting(search, "AWS_PROFILE");
+    struct files files = {CS_BUF_INIT(FILE_MAX), CS_BUF_INIT(FILE_MAX)};
+    enum cs_code rc;
+
+    if ((rc = read_shared(search, "AWS_CONFIG_FILE", "config", &files.config, err)) !=
+            CS_OK ||
+        (rc = read_shared(search, "AWS_SHARED_CREDENTIALS_FILE", "credentials",
+                          &files.credentials, err)) != CS_OK)
+        goto out;
+    rc = from_profile(search, &files,
+                      named != NULL ? cs_view_cstr(named) : CS_LIT("default"), 0, out,
+                      err);
+    if (rc == CS_ENOTFOUND && named != NULL)
+        rc = cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_missing",
+                          "the profile \"%s\" that AWS_PROFILE names has no credentials",
+                          named);
+out:
+    cs_buf_wipe(&files.config);
+    cs_buf_wipe(&files.credentials);
+    return rc;
+}

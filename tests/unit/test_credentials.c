@@ -1,0 +1,537 @@
+#include "config.h"
+
+#include "unit.h"
+
+#include <signal.h>
+
+#include "aws/credentials.h"
+#include "aws/endpoint.h"
+#include "aws/profile.h"
+#include "fake_http.h"
+
+/* ---- profiles ---- */
+
+static const char config_text[] = "# a comment\r\n"
+                                  "[default]\r\n"
+                                  "region = eu-central-1 ; where\r\n"
+                                  "s3 =\n"
+                                  "  max_concurrent_requests = 20\n"
+                                  "  region = nested\n"
+                                  "[profile  dev ]\n"
+                                  "Role_ARN=arn:aws:iam::123456789012:role/test\n"
+                                  "source_profile = base#1\n"
+                                  "[profile]\n"
+                                  "region = nobody\n"
+                                  "[dev]\n"
+                                  "region = not-a-profile\n"
+                                  "[broken\n"
+                                  "region = x\n";
+
+static void test_profiles(void **state)
+{
+    static const struct {
+        const char *profile;
+        const char *key;
+        const char *value;
+    } cases[] = {
+        {"default", "region", "eu-central-1"},
+        {"default", "max_concurrent_requests", NULL},
+        {"dev", "role_arn", "arn:aws:iam::123456789012:role/test"},
+        {"dev", "source_profile", "base#1"},
+        {"dev", "region", NULL},
+        {"profile", "region", NULL},
+        {"", "region", NULL},
+        {"default", "", NULL},
+    };
+    struct cs_view text = cs_view_cstr(config_text);
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_view value = cs_profile_get(
+            text, CS_PROFILE_CONFIG, cs_view_cstr(cases[i].profile), cases[i].key);
+
+        if (cases[i].value == NULL)
+            assert_null(value.ptr);
+        else
+            assert_view(value, cases[i].value);
+    }
+    assert_true(cs_profile_has(text, CS_PROFILE_CONFIG, CS_LIT("dev")));
+    assert_false(cs_profile_has(text, CS_PROFILE_CONFIG, CS_LIT("broken")));
+    assert_view(cs_profile_get(text, CS_PROFILE_CREDENTIALS, CS_LIT("dev"), "region"),
+                "not-a-profile");
+}
+
+/* ---- endpoints ---- */
+
+struct endpoint_case {
+    enum cs_aws_service service;
+    const char *region;
+    const char *url;
+    const char *bucket;
+    bool dual_stack, fips, path_style;
+    const char *origin; /* NULL: refused */
+    const char *path;
+};
+
+static const struct endpoint_case endpoint_cases[] = {
+    {CS_AWS_S3, "eu-central-1", "", "outputs", false, false, false,
+     "https://outputs.s3.eu-central-1.amazonaws.com", ""},
+    {CS_AWS_S3, "us-east-1", "", "my.bucket", false, false, false,
+     "https://s3.us-east-1.amazonaws.com", "/my.bucket"},
+    {CS_AWS_S3, "us-east-1", "", "Old_Bucket", false, false, false,
+     "https://s3.us-east-1.amazonaws.com", "/Old_Bucket"},
+    {CS_AWS_S3, "eu-west-3", "", "outputs", true, false, false,
+     "https://outputs.s3.dualstack.eu-west-3.amazonaws.com", ""},
+    {CS_AWS_S3, "us-west-2", "", "outputs", true, true, true,
+     "https://s3-fips.dualstack.us-west-2.amazonaws.com", "/outputs"},
+    {CS_AWS_S3, "cn-north-1", "", "outputs", false, false, false,
+     "https://outputs.s3.cn-north-1.amazonaws.com.cn", ""},
+    {CS_AWS_S3, "us-east-1", "http://127.0.0.1:9000/", "outputs", false, false, false,
+     "http://127.0.0.1:9000", "/outputs"},
+    {CS_AWS_S3, "us-east-1", "https://store.example:443/base/", "outputs", false, false,
+     false, "https://store.example", "/base/outputs"},
+    {CS_AWS_S3, "us-east-1", "", "", false, false, false,
+     "https://s3.us-east-1.amazonaws.com", ""},
+    {CS_AWS_DYNAMODB, "ca-central-1", "", "", false, false, false,
+     "https://dynamodb.ca-central-1.amazonaws.com", ""},
+    {CS_AWS_DYNAMODB, "ca-central-1", "", "", true, false, false,
+     "https://dynamodb.ca-central-1.api.aws", ""},
+    {CS_AWS_DYNAMODB, "ca-central-1", "", "", false, true, false,
+     "https://dynamodb-fips.ca-central-1.amazonaws.com", ""},
+    {CS_AWS_DYNAMODB, "us-gov-west-1", "", "", false, true, false,
+     "https://dynamodb.us-gov-west-1.amazonaws.com", ""},
+    {CS_AWS_STS, "eusc-de-east-1", "", "", false, false, false,
+     "https://sts.eusc-de-east-1.amazonaws.eu", ""},
+    {CS_AWS_DYNAMODB, "local", "http://localhost:80", "", false, false, false,
+     "http://localhost", ""},
+    {CS_AWS_S3, "", "", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "eu central", "", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "x.evil.example/", "", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "-eu", "", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "", "a/b", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "", "ab", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "ftp://x", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "store.example", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "http://", "outputs", false, false, false, NULL, NULL},
+    {CS_AWS_S3, "us-east-1", "http://user@host", "outputs", false, false, false, NULL,
+     NULL},
+    {CS_AWS_S3, "us-east-1", "http://host/?x", "outputs", false, false, false, NULL,
+     NULL},
+};
+
+static void test_endpoints(void **state)
+{
+    struct cs_aws_endpoint endpoint;
+
+    (void)state;
+    cs_aws_endpoint_init(&endpoint);
+    for (size_t i = 0; i < CS_COUNT(endpoint_cases); i++) {
+        const struct endpoint_case *c = &endpoint_cases[i];
+        const struct cs_aws_endpoint_options options = {.service = c->service,
+                                                        .region = cs_view_cstr(c->region),
+                                                        .url = cs_view_cstr(c->url),
+                                                        .bucket = cs_view_cstr(c->bucket),
+                                                        .dual_stack = c->dual_stack,
+                                                        .fips = c->fips,
+                                                        .path_style = c->path_style};
+
+        if (c->origin == NULL) {
+            assert_int_equal(cs_aws_endpoint_make(&endpoint, &options, NULL), CS_EINVAL);
+            continue;
+        }
+        assert_ok(cs_aws_endpoint_make(&endpoint, &options, err));
+        assert_view(cs_buf_view(&endpoint.origin), c->origin);
+        assert_view(cs_buf_view(&endpoint.path), c->path);
+        assert_view(cs_aws_endpoint_host(&endpoint), strstr(c->origin, "://") + 3);
+    }
+    cs_aws_endpoint_clear(&endpoint);
+}
+
+/* ---- credentials ---- */
+
+#define SETTINGS_MAX 16
+
+struct bench {
+    struct fake_http *server;
+    struct cs_net_client *net;
+    struct cs_aws_credentials *credentials;
+    char base[64]; /* "http://127.0.0.1:port" */
+    char folder[32];
+    struct {
+        const char *name;
+        char value[256];
+    } settings[SETTINGS_MAX];
+    size_t setting_count;
+    bool down;   /* the server answers 500 */
+    bool silent; /* or nothing */
+    unsigned answers;
+    struct cs_buf seen;
+};
+
+static const char *setting(void *payload, const char *name)
+{
+    struct bench *b = payload;
+
+    for (size_t i = 0; i < b->setting_count; i++)
+        if (strcmp(b->settings[i].name, name) == 0)
+            return b->settings[i].value;
+    return NULL;
+}
+
+static void set(struct bench *b, const char *name, const char *value)
+{
+    size_t i = 0;
+
+    while (i < b->setting_count && strcmp(b->settings[i].name, name) != 0)
+        i++;
+    assert_true(i < SETTINGS_MAX);
+    b->settings[i].name = name;
+    assert_true(
+        snprintf(b->settings[i].value, sizeof(b->settings[i].value), "%s", value) >= 0);
+    if (i == b->setting_count)
+        b->setting_count++;
+}
+
+static void set_url(struct bench *b, const char *name, const char *path)
+{
+    char url[128];
+
+    assert_true(snprintf(url, sizeof(url), "%s%s", b->base, path) > 0);
+    set(b, name, url);
+}
+
+static void write_file(struct bench *b, const char *variable, const char *name,
+                       const char *text)
+{
+    char path[128];
+
+    assert_true(snprintf(path, sizeof(path), "%s/%s", b->folder, name) > 0);
+    assert_ok(cs_file_write(path, cs_view_cstr(text), 0600, err));
+    set(b, variable, path);
+}
+
+static void json_keys(struct fake_reply *reply, unsigned number, const char *end)
+{
+    struct cs_buf body = CS_BUF_INIT(4096);
+
+    cs_buf_add_fmt(&body,
+                   "{\"Code\":\"Success\",\"AccessKeyId\":\"ASIATEST%u\","
+                   "\"SecretAccessKey\":\"test-secret\",\"Token\":\"test-token\","
+                   "\"Expiration\":\"%s\"}",
+                   number, end);
+    fake_reply_with(reply, 200, "", cs_buf_view(&body));
+    cs_buf_clear(&body);
+}
+
+static void sts_keys(struct fake_reply *reply, const char *action)
+{
+    struct cs_buf body = CS_BUF_INIT(4096);
+
+    cs_buf_add_fmt(
+        &body,
+        "<%sResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\"><%sResult>"
+        "<Credentials><AccessKeyId>ASIAROLE</AccessKeyId><SecretAccessKey>role-secret"
+        "</SecretAccessKey><SessionToken>role-token</SessionToken><Expiration>"
+        "2030-01-01T01:00:00Z</Expiration></Credentials></%sResult></%sResponse>",
+        action, action, action, action);
+    fake_reply_with(reply, 200, "", cs_buf_view(&body));
+    cs_buf_clear(&body);
+}
+
+/* Plays container endpoint, metadata service and STS at once. */
+static void play(void *payload, const struct fake_request *request,
+                 struct fake_reply *reply)
+{
+    struct bench *b = payload;
+    struct cs_view token = fake_header(request, "x-aws-ec2-metadata-token");
+    bool trusted = cs_view_eq(token, CS_LIT("session"));
+
+    cs_buf_reset(&b->seen);
+    cs_buf_add(&b->seen, request->head);
+    cs_buf_add(&b->seen, request->body);
+    b->answers++;
+    if (b->silent)
+        reply->then = FAKE_HANG;
+    else if (b->down)
+        fake_reply_with(reply, 500, "", CS_LIT("down"));
+    else if (cs_view_eq(request->target, CS_LIT("/latest/api/token")) &&
+             cs_view_eq(request->method, CS_LIT("PUT")))
+        fake_reply_with(reply, 200, "", CS_LIT("session"));
+    else if (cs_view_starts(request->target, CS_LIT("/latest/")) && !trusted)
+        fake_reply_with(reply, 401, "", CS_LIT(""));
+    else if (cs_view_ends(request->target, CS_LIT("/security-credentials/")))
+        fake_reply_with(reply, 200, "", CS_LIT("test-role\n"));
+    else if (cs_view_ends(request->target, CS_LIT("/security-credentials/test-role")))
+        json_keys(reply, b->answers, "2030-01-01T01:00:00Z");
+    else if (cs_view_eq(request->target, CS_LIT("/container")))
+        json_keys(reply, b->answers, "2030-01-01T01:00:00Z");
+    else if (cs_view_find(request->body, CS_LIT("Action=AssumeRoleWithWebIdentity&")) !=
+             SIZE_MAX)
+        sts_keys(reply, "AssumeRoleWithWebIdentity");
+    else if (cs_view_find(request->body, CS_LIT("Action=AssumeRole&")) != SIZE_MAX)
+        sts_keys(reply, "AssumeRole");
+    else
+        fake_reply_with(reply, 404, "", CS_LIT(""));
+}
+
+static int set_up(void **state)
+{
+    const struct cs_net_options net_options = {.connect_timeout_ms = 2000};
+    struct bench *b = calloc(1, sizeof(*b));
+    struct cs_aws_credentials_options options = {
+        .setting = setting, .payload = b, .region = CS_LIT("eu-central-1")};
+
+    assert_non_null(b);
+    cs_buf_init(&b->seen, 1u << 20);
+    b->server = fake_http_new(play, b);
+    assert_true(snprintf(b->base, sizeof(b->base), "http://127.0.0.1:%u",
+                         fake_http_port(b->server)) > 0);
+    strncpy(b->folder, "/tmp/test_credentials_XXXXXX", sizeof(b->folder) - 1);
+    assert_non_null(mkdtemp(b->folder));
+    b->net = cs_net_client_new(&net_options, NULL);
+    options.net = b->net;
+    b->credentials = cs_aws_credentials_new(&options);
+    assert_non_null(b->credentials);
+    set(b, "AWS_EC2_METADATA_DISABLED", "true");
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+    static const char *const names[] = {"config", "credentials", "token"};
+    char path[128];
+
+    cs_aws_credentials_free(b->credentials);
+    cs_net_client_free(b->net);
+    fake_http_free(b->server);
+    for (size_t i = 0; i < CS_COUNT(names); i++) {
+        assert_true(snprintf(path, sizeof(path), "%s/%s", b->folder, names[i]) > 0);
+        (void)unlink(path);
+    }
+    (void)rmdir(b->folder);
+    cs_buf_clear(&b->seen);
+    free(b);
+    return 0;
+}
+
+/* 2030-01-01T00:00:00Z: an hour before the temporary ones of the server end. */
+#define T0         (1893456000ll * CS_SECOND_US)
+#define MINUTES(n) ((n)*60 * CS_SECOND_US)
+
+static enum cs_code ask_at(struct bench *b, int64_t now_us, struct cs_aws_keys *keys,
+                           struct cs_err *err)
+{
+    return cs_aws_credentials_get(b->credentials, now_us, cs_deadline_in_ms(10000), keys,
+                                  err);
+}
+
+static void refused(struct bench *b, const char *reason)
+{
+    struct cs_aws_keys keys;
+    struct cs_err why = CS_ERR_NONE;
+
+    cs_aws_credentials_expire(b->credentials);
+    assert_int_equal(ask_at(b, T0, &keys, &why), CS_EUNAUTH);
+    assert_string_equal(why.reason, reason);
+    assert_int_equal(keys.access_key_id.len, 0);
+}
+
+static void test_what_is_refused(void **state)
+{
+    struct bench *b = *state;
+
+    refused(b, "credentials_missing");
+    set(b, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    refused(b, "credentials_incomplete");
+    set(b, "AWS_ACCESS_KEY_ID", "");
+    set(b, "AWS_PROFILE", "nobody");
+    refused(b, "credentials_profile_missing");
+    write_file(b, "AWS_CONFIG_FILE", "config",
+               "[profile nobody]\nrole_arn=r\n[profile a]\nrole_arn=r\nsource_profile=b\n"
+               "[profile b]\nrole_arn=r\nsource_profile=a\n[profile c]\nrole_arn=r\n"
+               "source_profile=none\n[profile d]\nrole_arn=r\ncredential_source=Moon\n");
+    refused(b, "credentials_source_missing");
+    set(b, "AWS_PROFILE", "a");
+    refused(b, "credentials_source_loop");
+    set(b, "AWS_PROFILE", "c");
+    refused(b, "credentials_source_missing");
+    set(b, "AWS_PROFILE", "d");
+    refused(b, "credentials_source_unknown");
+    set(b, "AWS_PROFILE", "");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://192.0.2.1/keys");
+    refused(b, "credentials_url_refused");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1@192.0.2.1/keys");
+    refused(b, "credentials_url_refused");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1.example/keys");
+    refused(b, "credentials_url_refused");
+    assert_int_equal(b->answers, 0);
+}
+
+static void test_environment_first(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set(b, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    set(b, "AWS_SECRET_ACCESS_KEY", "test-secret");
+    set(b, "AWS_SESSION_TOKEN", "test-token");
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "AKIDEXAMPLE");
+    assert_view(keys.token, "test-token");
+    assert_int_equal(keys.expires_at_us, 0);
+    assert_string_equal(keys.source, "environment");
+    assert_int_equal(b->answers, 0);
+}
+
+static void test_shared_files(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    write_file(b, "AWS_CONFIG_FILE", "config",
+               "[default]\naws_access_key_id=CONFIG\naws_secret_access_key=c\n");
+    write_file(
+        b, "AWS_SHARED_CREDENTIALS_FILE", "credentials",
+        "[default]\naws_access_key_id = AKIDFILE\naws_secret_access_key = a+b/c=\n");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "AKIDFILE");
+    assert_view(keys.secret, "a+b/c=");
+    assert_view(keys.token, "");
+    assert_string_equal(keys.source, "profile");
+}
+
+static void test_assumed_role(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    write_file(b, "AWS_CONFIG_FILE", "config",
+               "[profile dev]\nrole_arn = arn:aws:iam::123456789012:role/test\n"
+               "source_profile = base\nexternal_id = x y\nregion = eu-west-3\n"
+               "duration_seconds = 900\n[profile base]\naws_access_key_id = AKIDBASE\n"
+               "aws_secret_access_key = s\n");
+    set(b, "AWS_PROFILE", "dev");
+    set_url(b, "AWS_ENDPOINT_URL_STS", "");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIAROLE");
+    assert_view(keys.token, "role-token");
+    assert_int_equal(keys.expires_at_us, T0 + MINUTES(60));
+    assert_non_null(strstr(cs_buf_cstr(&b->seen),
+                           "Credential=AKIDBASE/20300101/eu-west-3/sts/aws4_request"));
+    assert_non_null(strstr(cs_buf_cstr(&b->seen),
+                           "RoleArn=arn%3Aaws%3Aiam%3A%3A123456789012%3Arole%2Ftest"));
+    assert_non_null(
+        strstr(cs_buf_cstr(&b->seen), "ExternalId=x%20y&DurationSeconds=900"));
+}
+
+static void test_web_identity(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set(b, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web");
+    set_url(b, "AWS_ENDPOINT_URL", "/");
+    set(b, "AWS_WEB_IDENTITY_TOKEN_FILE", "/nonexistent/token");
+    assert_int_equal(ask_at(b, T0, &keys, NULL), CS_EUNAUTH);
+    cs_aws_credentials_expire(b->credentials);
+    write_file(b, "AWS_WEB_IDENTITY_TOKEN_FILE", "token", "web.token\n");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIAROLE");
+    assert_non_null(strstr(cs_buf_cstr(&b->seen), "WebIdentityToken=web.token"));
+    assert_null(strstr(cs_buf_cstr(&b->seen), "Authorization:"));
+}
+
+static void test_container(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    write_file(b, "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE", "token", "pod-token\n");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST1");
+    assert_string_equal(keys.source, "container");
+    assert_non_null(strstr(cs_buf_cstr(&b->seen), "Authorization: pod-token\r\n"));
+}
+
+static void test_instance(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set(b, "AWS_EC2_METADATA_DISABLED", "false");
+    set_url(b, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "/");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST3");
+    assert_string_equal(keys.source, "instance");
+}
+
+static void test_a_dead_metadata_service_costs_little_and_once(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+    int64_t started = cs_clock_monotonic_us();
+
+    set(b, "AWS_EC2_METADATA_DISABLED", "false");
+    set_url(b, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "");
+    b->silent = true;
+    for (int i = 0; i < 20; i++)
+        assert_int_equal(ask_at(b, T0 + i, &keys, NULL), CS_EUNAUTH);
+    assert_true(cs_clock_monotonic_us() - started < 3 * CS_SECOND_US);
+    assert_int_equal(b->answers, 1);
+}
+
+static void test_refresh(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_ok(ask_at(b, T0 + MINUTES(54), &keys, err));
+    assert_int_equal(b->answers, 1);
+    /* ahead of the end, the service down: the old ones go on, and it is left alone */
+    b->down = true;
+    assert_ok(ask_at(b, T0 + MINUTES(56), &keys, err));
+    assert_ok(ask_at(b, T0 + MINUTES(56) + 1, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST1");
+    assert_int_equal(b->answers, 2);
+    b->down = false;
+    assert_ok(ask_at(b, T0 + MINUTES(57), &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST3");
+    /* past the end, the service down */
+    b->down = true;
+    assert_int_equal(ask_at(b, T0 + MINUTES(61), &keys, NULL), CS_EUNAUTH);
+    assert_int_equal(keys.secret.len, 0);
+    /* a service says that they are expired */
+    b->down = false;
+    cs_aws_credentials_expire(b->credentials);
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST5");
+}
+
+#define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_endpoints),
+        with_bench(test_what_is_refused),
+        with_bench(test_environment_first),
+        with_bench(test_shared_files),
+        with_bench(test_assumed_role),
+        with_bench(test_web_identity),
+        with_bench(test_container),
+        with_bench(test_instance),
+        with_bench(test_a_dead_metadata_service_costs_little_and_once),
+        with_bench(test_refresh),
+    };
+
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
