@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "api/app.h"
 #include "base/file.h"
 #include "base/log.h"
 #include "config/settings.h"
@@ -21,6 +22,7 @@
 #include "listen.h"
 #include "notify.h"
 #include "pool.h"
+#include "wiring.h"
 
 #define EXIT_USAGE  64 /* EX_USAGE of <sysexits.h> */
 #define EXIT_CONFIG CS_POOL_EXIT_CONFIG
@@ -68,7 +70,9 @@ static const char help_text[] =
     "  -e, --env=FILE         settings file (default: .env in the working folder, if "
     "there)\n"
     "  -s, --set=NAME=VALUE   one setting; goes before the environment and the file\n"
-    "  -c, --check            read the settings, say whether they are good, and end\n"
+    "  -c, --check            read settings, keys and templates, say whether they are "
+    "good,\n"
+    "                         and end\n"
     "  -V, --version          print the version\n"
     "  -h, --help             print this help\n"
     "\n"
@@ -88,6 +92,12 @@ static const char help_text[] =
     "All settings: campaignctl doctor, env.example, campaignd(8).\n";
 
 /* ---- a worker ---- */
+
+struct listener {
+    int fd;
+    int ready_fd; /* to tell the supervisor; -1: there is none */
+    struct cs_log *log;
+};
 
 static enum cs_log_level log_level(const struct cs_settings *settings)
 {
@@ -135,27 +145,34 @@ static enum cs_code set_signals(sigset_t *wait_mask, bool supervised, struct cs_
     return CS_OK;
 }
 
-static void handle(void *payload, struct cs_request *request,
-                   struct cs_response *response)
-{
-    (void)payload;
-    (void)request;
-    cs_response_header(response, "Content-Type", CS_LIT("application/json"));
-    cs_buf_add(cs_response_body(response), CS_LIT("{\"status\":\"ok\"}"));
-}
-
 static int exit_code_of(const struct cs_err *err)
 {
     return err->code == CS_EINVAL ? EXIT_CONFIG : CS_POOL_EXIT_FAILED;
 }
 
-/* One worker on listen_fd. ready_fd is -1 where nobody waits for it. */
-static int run_worker(const struct cs_settings *settings, struct cs_log *log,
-                      int listen_fd, int ready_fd)
+/* What serves requests, put together from the settings. No network call. */
+static enum cs_code make_app(struct cs_wiring *wiring, struct cs_app **app_out,
+                             const char *started_as, struct cs_err *err)
 {
-    struct cs_err err = CS_ERR_NONE;
+    const struct cs_app_options options = {
+        .settings = wiring->settings,
+        .campaigns = &wiring->campaigns,
+        .share_dir = cs_wiring_share_dir(wiring->settings),
+        .started_as = started_as,
+        .fetch = cs_wiring_fetch,
+        .fetch_payload = wiring,
+        .log = wiring->log,
+    };
+
+    *app_out = cs_app_new(&options, err);
+    return *app_out != NULL ? CS_OK : err->code;
+}
+
+static enum cs_code serve(const struct cs_settings *settings, struct cs_app *app,
+                          const struct listener *from, struct cs_err *err)
+{
     struct cs_server_options server = {
-        .listen_fd = listen_fd,
+        .listen_fd = from->fd,
         .limits = {.params_max_bytes = PARAMS_MAX_BYTES,
                    .budget_ms =
                        1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST)},
@@ -164,30 +181,58 @@ static int run_worker(const struct cs_settings *settings, struct cs_log *log,
         .max_requests = (uint64_t)cs_settings_integer(settings, CS_SET_WORKER_REQUESTS),
         .max_memory_bytes = (size_t)cs_settings_integer(settings, CS_SET_WORKER_MEMORY)
                             << 20,
-        .handler = handle,
+        .handler = cs_api_handle,
+        .handler_payload = app,
         .stop = &stop_asked,
         .reopen_log = &log_reopen_asked,
-        .log = log,
+        .log = from->log,
     };
+    enum cs_code rc = set_signals(&server.wait_mask, from->ready_fd >= 0, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (from->ready_fd >= 0) { /* fails only when the supervisor is gone */
+        (void)!write(from->ready_fd, "r", 1);
+        (void)close(from->ready_fd);
+    }
+    return cs_server_run(&server, err) == CS_SERVER_FAILED ? CS_EIO : CS_OK;
+}
+
+static int run_worker(const struct cs_settings *settings, const struct listener *from)
+{
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_wiring wiring;
+    struct cs_app *app = NULL;
     int code = CS_POOL_EXIT_END;
 
-    if (set_signals(&server.wait_mask, ready_fd >= 0, &err) != CS_OK) {
+    if (cs_wiring_init(&wiring, settings, from->log, true, &err) != CS_OK ||
+        make_app(&wiring, &app, from->ready_fd >= 0 ? "pool" : "fastcgi", &err) !=
+            CS_OK ||
+        serve(settings, app, from, &err) != CS_OK) {
+        cs_log_err(from->log, CS_LOG_ERROR, "the worker failed", &err);
         code = exit_code_of(&err);
-        goto out;
     }
-    if (ready_fd >= 0)
-        (void)!write(ready_fd, "r", 1); /* fails only when the supervisor is gone */
-    if (cs_server_run(&server, &err) == CS_SERVER_FAILED)
-        code = CS_POOL_EXIT_FAILED;
-out:
-    if (code != CS_POOL_EXIT_END)
-        cs_log_err(log, CS_LOG_ERROR, "the worker failed", &err);
+    cs_app_free(app);
+    cs_wiring_clear(&wiring);
     return code;
 }
 
-static int run_alone(struct main *state, const struct cs_settings *settings)
+/* All that a worker would do before its first request. */
+static int check(const struct cs_settings *settings)
 {
-    return run_worker(settings, state->log, STDIN_FILENO, -1);
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_wiring wiring;
+    struct cs_app *app = NULL;
+    bool good = cs_wiring_init(&wiring, settings, NULL, true, &err) == CS_OK &&
+                make_app(&wiring, &app, "fastcgi", &err) == CS_OK;
+
+    cs_app_free(app);
+    cs_wiring_clear(&wiring);
+    if (!good) {
+        (void)fprintf(stderr, "campaignd: %s\n", err.text);
+        return exit_code_of(&err);
+    }
+    return puts("The settings are good.") < 0 ? CS_POOL_EXIT_FAILED : 0;
 }
 
 /* ---- the pool ---- */
@@ -196,15 +241,16 @@ static int pool_work(void *payload, void *settings, int ready_fd)
 {
     struct main *state = payload;
     struct cs_err err = CS_ERR_NONE;
-    struct cs_log *log = open_log(settings, &err);
+    const struct listener from = {
+        .fd = state->listen_fd, .ready_fd = ready_fd, .log = open_log(settings, &err)};
     int code;
 
-    if (log == NULL) {
+    if (from.log == NULL) {
         cs_log_err(state->log, CS_LOG_ERROR, "the worker has no log", &err);
         return CS_POOL_EXIT_CONFIG;
     }
-    code = run_worker(settings, log, state->listen_fd, ready_fd);
-    cs_log_free(log);
+    code = run_worker(settings, &from);
+    cs_log_free(from.log);
     return code;
 }
 
@@ -435,7 +481,7 @@ static int run(struct main *state, struct cs_settings *settings)
     }
     if (listen_at != NULL)
         return run_pool(state, settings, listen_at);
-    code = run_alone(state, settings);
+    code = run_worker(settings, &(struct listener){STDIN_FILENO, -1, state->log});
     cs_settings_free(settings);
     return code;
 }
@@ -454,8 +500,8 @@ int main(int argc, char **argv)
         (void)fprintf(stderr, "campaignd: %s\n", err.text);
         code = EXIT_CONFIG;
     } else if (state.check_only) {
+        code = check(settings);
         cs_settings_free(settings);
-        code = puts("The settings are good.") < 0 ? CS_POOL_EXIT_FAILED : 0;
     } else {
         code = run(&state, settings);
     }

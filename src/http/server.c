@@ -70,34 +70,43 @@ static bool settle_memory(struct server *server)
 
 /* ---- one request ---- */
 
-static void log_request(const struct server *server, const struct cs_request *request,
-                        const struct cs_response *response, enum cs_code code)
+/* The handler logs what it answers; here is what it can't know. */
+static void log_fault(const struct server *server, const struct cs_request *request,
+                      const struct cs_response *response, const struct cs_err *err)
 {
-    int64_t took_us = cs_clock_now_us() - cs_request_received_us(request);
-
-    cs_log_put(server->options->log, CS_LOG_INFO, "request",
-               CS_LOG_TEXT("id", cs_request_id(request)),
-               CS_LOG_TEXT("method", cs_request_method(request)),
-               CS_LOG_TEXT("path", cs_request_path(request)),
+    cs_log_put(server->options->log, CS_LOG_WARN, "answer broken off",
+               CS_LOG_TEXT("request_id", cs_request_id(request)),
                CS_LOG_NUM("status", cs_response_get_status(response)),
                CS_LOG_NUM("bytes", cs_response_bytes(response)),
-               CS_LOG_NUM("ms", took_us / 1000),
-               CS_LOG_TEXT("end", cs_view_cstr(cs_code_name(code))));
+               CS_LOG_TEXT("code", cs_view_cstr(cs_code_name(err->code))),
+               CS_LOG_TEXT("error", cs_view_cstr(err->text)));
+}
+
+static void log_refusal(const struct server *server, const struct cs_request *request,
+                        int status)
+{
+    cs_log_put(server->options->log, CS_LOG_INFO, "request refused",
+               CS_LOG_TEXT("request_id", cs_request_id(request)),
+               CS_LOG_TEXT("method", cs_request_method(request)),
+               CS_LOG_NUM("status", status));
 }
 
 static void fill_in(const struct server *server, struct cs_request *request,
-                    struct cs_response *response, enum cs_code opened)
+                    struct cs_response *response, enum cs_code fault)
 {
-    if (opened == CS_ETOOBIG || cs_request_fault(request) == CS_ETOOBIG)
+    if (fault == CS_OK) {
+        server->options->handler(server->options->handler_payload, request, response);
+        return;
+    }
+    if (fault == CS_ETOOBIG)
         cs_response_problem(response, 431, "Request Header Fields Too Large",
                             "headers_too_large",
                             "The request's headers are too large in all: send fewer or "
                             "shorter ones.");
-    else if (cs_request_fault(request) != CS_OK)
+    else
         cs_response_problem(response, 400, "Bad Request", "request_malformed",
                             "Content-Length must be a number of bytes.");
-    else
-        server->options->handler(server->options->handler_payload, request, response);
+    log_refusal(server, request, cs_response_get_status(response));
 }
 
 static void serve(struct server *server, int fd)
@@ -118,9 +127,11 @@ static void serve(struct server *server, int fd)
     request = cs_request_new(cs_fastcgi_params(server->fastcgi), carrier,
                              &server->options->limits, &err);
     if (request != NULL && (response = cs_response_new(request, carrier, &err)) != NULL) {
-        fill_in(server, request, response, opened);
+        fill_in(server, request, response,
+                opened == CS_OK ? cs_request_fault(request) : opened);
         code = cs_response_finish(response, &err);
-        log_request(server, request, response, code);
+        if (code != CS_OK)
+            log_fault(server, request, response, &err);
     } else {
         cs_log_err(server->options->log, CS_LOG_ERROR, "request dropped", &err);
     }

@@ -36,8 +36,8 @@ enum cs_server_end { CS_SERVER_STOPPED, CS_SERVER_RECYCLE, CS_SERVER_FAILED };
 
 /* Serves until a stop, a recycle or a fault of the listening socket (which is
  * made non-blocking, and stays open). A connection that was accepted before the
- * stop and whose request is under way is answered first. One line per request
- * goes to the log, without the query, which may hold a signature. */
+ * stop and whose request is under way is answered first. The log gets what a handler
+ * can't know: dropped connections, refused requests, answers that broke off. */
 enum cs_server_end cs_server_run(const struct cs_server_options *options,
                                  struct cs_err *err);
 
