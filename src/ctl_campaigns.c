@@ -1,0 +1,340 @@
+#include "config.h"
+
+#include "ctl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "campaign/artifacts.h"
+#include "campaign/listing.h"
+#include "campaign/remove.h"
+#include "json/scan.h"
+#include "json/write.h"
+
+#define LIST_BUDGET_S   600
+#define DELETE_BUDGET_S 600
+#define PAGE            100u
+
+/* ---- list ---- */
+
+static const char list_help[] =
+    "Usage: campaignctl list [--user USER | --status STATUS] [--limit N]\n"
+    "Lists campaigns; those of a user or status newest first.\n"
+    "\n"
+    "  -u, --user=USER      the campaigns of one user\n"
+    "  -S, --status=STATUS  running, completed, failed or deleting, of all users\n"
+    "  -n, --limit=N        at most so many (default 1000)\n";
+
+struct list {
+    struct ctl *ctl;
+    struct cs_list_query query;
+    uint64_t left;
+    struct cs_buf text;
+    struct cs_json_writer w;
+    uint64_t shown;
+};
+
+static bool json_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    cs_json_key_view(payload, name);
+    cs_json_raw(payload, value);
+    return true;
+}
+
+static void add_decoded(struct cs_buf *out, struct cs_view summary, const char *name)
+{
+    struct cs_buf text = CS_BUF_INIT(64u * 1024u);
+
+    if (cs_json_slice_string(&text, summary, name))
+        cs_buf_add(out, cs_buf_view(&text));
+    else
+        cs_buf_add_byte(out, '-');
+    cs_buf_clear(&text);
+}
+
+static void show_row(struct list *list, const struct cs_record *record)
+{
+    if (list->ctl->json) {
+        cs_json_object(&list->w);
+        cs_json_each_member(record->summary, json_member, &list->w);
+        cs_json_object_end(&list->w);
+        return;
+    }
+    cs_buf_add_fmt(&list->text, "%s%-34.*s %-9.*s %.19s  ",
+                   list->text.len > 0 ? "\n" : "", CS_FMT(record->key),
+                   CS_FMT(record->status),
+                   record->created_at.len >= 19 ? record->created_at.ptr : "-");
+    add_decoded(&list->text, record->summary, "user_id");
+    cs_buf_add_cstr(&list->text, "  ");
+    add_decoded(&list->text, record->summary, "campaign_name");
+}
+
+static enum cs_code list_pages(struct list *list, struct cs_store *store,
+                               struct cs_err *err)
+{
+    struct cs_deadline deadline = cs_deadline_in_ms(LIST_BUDGET_S * 1000ll);
+    struct cs_record_page page = {.count = 0};
+    char *cursor = NULL;
+    enum cs_code rc;
+
+    do {
+        list->query.limit = PAGE;
+        list->query.cursor = cs_view_cstr(cursor);
+        rc = store->ops->list(store, &list->query, &page, deadline, err);
+        for (size_t i = 0; rc == CS_OK && i < page.count && list->left > 0; i++) {
+            if (page.records[i]->key.ptr[0] == '#')
+                continue;
+            show_row(list, page.records[i]);
+            list->shown++;
+            list->left--;
+        }
+        free(cursor);
+        cursor = page.next_cursor;
+        page.next_cursor = NULL;
+        cs_record_page_clear(&page);
+    } while (rc == CS_OK && cursor != NULL && list->left > 0);
+    free(cursor);
+    return rc;
+}
+
+static int run_list(struct ctl *ctl, struct cs_list_query query, uint64_t limit)
+{
+    struct list list = {
+        .ctl = ctl, .query = query, .left = limit, .text = CS_BUF_INIT(1u << 30)};
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_wiring wiring;
+    int code;
+
+    cs_json_writer_init(&list.w, &list.text);
+    if (ctl->json)
+        cs_json_array(&list.w);
+    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+        list_pages(&list, wiring.store, &err) != CS_OK) {
+        code = ctl_fail("list", &err);
+    } else {
+        if (ctl->json)
+            cs_json_array_end(&list.w);
+        else if (list.shown == 0)
+            cs_buf_add_cstr(&list.text, "no campaigns");
+        code = ctl_print(&list.text);
+    }
+    cs_wiring_clear(&wiring);
+    cs_buf_clear(&list.text);
+    return code;
+}
+
+int ctl_list(struct ctl *ctl, int argc, char **argv)
+{
+    static const struct option longs[] = {
+        {"user", required_argument, NULL, 'u'},
+        {"status", required_argument, NULL, 'S'},
+        {"limit", required_argument, NULL, 'n'},
+        {"help", no_argument, NULL, 'h'},
+        {NULL, 0, NULL, 0},
+    };
+    struct cs_list_query query = {.index = CS_LIST_ALL};
+    uint64_t limit = 1000;
+    int option;
+
+    while ((option = getopt_long(argc, argv, "u:S:n:h", longs, NULL)) != -1) {
+        switch (option) {
+        case 'u':
+        case 'S':
+            if (query.index != CS_LIST_ALL)
+                return ctl_usage("list", "give --user or --status, once");
+            query.index = option == 'u' ? CS_LIST_USER : CS_LIST_STATUS;
+            query.value = cs_view_cstr(optarg);
+            break;
+        case 'n':
+            if (!cs_view_to_u64(cs_view_cstr(optarg), &limit) || limit == 0)
+                return ctl_usage("list", "--limit takes a number");
+            break;
+        case 'h':
+            (void)fputs(list_help, stdout);
+            return CTL_OK;
+        default:
+            return ctl_usage("list", "unknown option");
+        }
+    }
+    if (optind < argc)
+        return ctl_usage("list", "it takes options alone");
+    return run_list(ctl, query, limit);
+}
+
+/* ---- show ---- */
+
+static const char show_help[] = "Usage: campaignctl show ID\n"
+                                "Shows a campaign's record and its artifacts.\n";
+
+static bool show_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct cs_buf *out = payload;
+
+    if (cs_view_eq(name, CS_LIT("files")) || cs_view_eq(name, CS_LIT("versions")))
+        return true;
+    cs_buf_add_fmt(out, "%-16.*s ", CS_FMT(name));
+    if (value.len > 0 && value.ptr[0] == '"')
+        (void)!cs_json_decode_string(out, value, NULL);
+    else if (value.len > 300)
+        cs_buf_add_fmt(out, "%.*s... (%zu bytes; --json shows all)", 200, value.ptr,
+                       value.len);
+    else
+        cs_buf_add(out, value);
+    cs_buf_add_byte(out, '\n');
+    return true;
+}
+
+static bool show_artifact(void *payload, struct cs_view name,
+                          const struct cs_artifact *artifact)
+{
+    struct cs_buf *out = payload;
+
+    cs_buf_add_fmt(out, "  %-20.*s %-26.*s ", CS_FMT(name),
+                   CS_FMT(artifact->content_type));
+    ctl_add_bytes(out, artifact->size);
+    cs_buf_add_fmt(out, "  sha256 %.*s%s\n", CS_FMT(artifact->sha256),
+                   artifact->supplied ? "  (supplied)" : "");
+    return true;
+}
+
+static void show_record(const struct ctl *ctl, const struct cs_record *record,
+                        struct cs_buf *out)
+{
+    struct cs_json_writer w;
+
+    if (ctl->json) {
+        cs_json_writer_init(&w, out);
+        cs_json_object(&w);
+        cs_json_each_member(record->summary, json_member, &w);
+        cs_json_each_member(record->detail, json_member, &w);
+        cs_json_object_end(&w);
+        return;
+    }
+    cs_json_each_member(record->summary, show_member, out);
+    cs_json_each_member(record->detail, show_member, out);
+    cs_buf_add_cstr(out, "artifacts\n");
+    cs_artifact_each(record, show_artifact, out);
+    cs_buf_truncate(out, out->len - 1);
+}
+
+int ctl_show(struct ctl *ctl, int argc, char **argv)
+{
+    struct cs_buf text = CS_BUF_INIT(64u << 20);
+    struct cs_call call = ctl_call("", LIST_BUDGET_S);
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_record *record = NULL;
+    struct cs_wiring wiring;
+    int code;
+
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        (void)fputs(show_help, stdout);
+        return CTL_OK;
+    }
+    if (argc != 2)
+        return ctl_usage("show", "give one campaign id");
+    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+        cs_campaign_load(&wiring.campaigns, &call, cs_view_cstr(argv[1]),
+                         CS_ACCESS_OWNER_OR_ADMIN, true, &record, &err) != CS_OK) {
+        code = ctl_fail(argv[1], &err);
+    } else {
+        show_record(ctl, record, &text);
+        code = ctl_print(&text);
+    }
+    cs_record_free(record);
+    cs_wiring_clear(&wiring);
+    cs_buf_clear(&text);
+    return code;
+}
+
+/* ---- delete ---- */
+
+static const char delete_help[] = "Usage: campaignctl delete ID...\n"
+                                  "Deletes campaigns with everything that belongs to "
+                                  "them, and prints a receipt for each.\n"
+                                  "\n"
+                                  "Exit status: 0 all are gone, 2 something is left "
+                                  "(repeat to finish), 66 not found.\n";
+
+static void add_receipt(const struct ctl *ctl, struct cs_json_writer *w, const char *id,
+                        const struct cs_removal *removal)
+{
+    if (!ctl->json) {
+        cs_buf_add_fmt(w->out, "%s%s: %s, %llu objects (%llu bytes), %llu records%s%s",
+                       w->out->len > 0 ? "\n" : "", id,
+                       removal->records_ok ? "deleted" : "incomplete",
+                       (unsigned long long)removal->objects.objects_deleted,
+                       (unsigned long long)removal->objects.bytes_deleted,
+                       (unsigned long long)removal->records_deleted,
+                       removal->objects_ok ? "" : "; ", removal->objects_error);
+        return;
+    }
+    cs_json_object(w);
+    cs_json_member_cstr(w, "campaign_id", id);
+    cs_json_member_bool(w, "success", removal->objects_ok && removal->records_ok);
+    cs_json_member_u64(w, "objects_deleted", removal->objects.objects_deleted);
+    cs_json_member_u64(w, "versions_deleted", removal->objects.versions_deleted);
+    cs_json_member_u64(w, "bytes_deleted", removal->objects.bytes_deleted);
+    cs_json_member_u64(w, "left", removal->objects.left);
+    cs_json_member_u64(w, "records_deleted", removal->records_deleted);
+    cs_json_member_cstr(w, "objects_error", removal->objects_error);
+    cs_json_member_cstr(w, "records_error", removal->records_error);
+    cs_json_object_end(w);
+}
+
+/* One after the other; goes on after a failure, and returns the worst status. */
+static int delete_all(struct ctl *ctl, const struct cs_wiring *wiring, char **ids,
+                      size_t count, struct cs_json_writer *w)
+{
+    int worst = CTL_OK;
+
+    for (size_t i = 0; i < count; i++) {
+        struct cs_call call = ctl_call("", DELETE_BUDGET_S);
+        struct cs_err err = CS_ERR_NONE;
+        struct cs_removal removal;
+
+        ctl_progress(ctl, "delete", i, count);
+        if (cs_campaign_remove(&wiring->campaigns, &call, cs_view_cstr(ids[i]), &removal,
+                               &err) != CS_OK) {
+            ctl_progress_end(ctl);
+            worst = ctl_fail(ids[i], &err);
+            continue;
+        }
+        add_receipt(ctl, w, ids[i], &removal);
+        if (!removal.records_ok && worst == CTL_OK)
+            worst = CTL_FINDINGS;
+    }
+    ctl_progress_end(ctl);
+    return worst;
+}
+
+int ctl_delete(struct ctl *ctl, int argc, char **argv)
+{
+    struct cs_buf text = CS_BUF_INIT(256u << 20);
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_json_writer w;
+    struct cs_wiring wiring;
+    int code;
+
+    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
+        (void)fputs(delete_help, stdout);
+        return CTL_OK;
+    }
+    if (argc < 2)
+        return ctl_usage("delete", "give at least one campaign id");
+    cs_json_writer_init(&w, &text);
+    if (ctl->json)
+        cs_json_array(&w);
+    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK) {
+        code = ctl_fail("delete", &err);
+    } else {
+        code = delete_all(ctl, &wiring, argv + 1, (size_t)argc - 1, &w);
+        if (ctl->json)
+            cs_json_array_end(&w);
+        if (text.len > 0 && ctl_print(&text) != CTL_OK)
+            code = CTL_FAILED;
+    }
+    cs_wiring_clear(&wiring);
+    cs_buf_clear(&text);
+    return code;
+}
