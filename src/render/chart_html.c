@@ -256,7 +256,7 @@ void cs_pattern_html(struct cs_buf *out, struct cs_view seed_text)
 
     put(out, "<svg class=\"pattern\" viewBox=\"0 0 400 300\" "
              "preserveAspectRatio=\"xMidYMid slice\" aria-hidden=\"true\" "
-             "focusable=\"false\">");
+             ">");
     if (kind == 0)
         put_tiles(out, &seed);
     else if (kind == 1)
