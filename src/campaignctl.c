@@ -243,7 +243,8 @@ int main(int argc, char **argv)
     bool done = false;
     int code;
 
-    (void)signal(SIGPIPE, SIG_IGN);
+    if (sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) != 0)
+        return CTL_FAILED;
     (void)umask(077);
     if (options.overrides == NULL)
         return CTL_FAILED;
