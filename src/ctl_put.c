@@ -220,6 +220,7 @@ static int run(struct put *put)
     if (rc == CS_OK)
         rc = add_run(put, &err);
     ctl_progress(put->ctl, "put", 3, STEPS);
+    put->call.now_us = cs_clock_now_us();
     if (rc == CS_OK)
         rc = complete(put, &report, &err);
     ctl_progress_end(put->ctl);

@@ -11,40 +11,50 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#define READ_BLOCK 16384u
+
+/* Reads on to the end, a block at a time, never more than out may hold. */
+static enum cs_code read_blocks(struct cs_buf *out, int fd, const char *path, size_t max,
+                                struct cs_err *err)
+{
+    size_t total = 0;
+
+    for (;;) {
+        size_t left =
+            max - total < out->max - out->len ? max - total : out->max - out->len;
+        size_t block = left < READ_BLOCK ? left : READ_BLOCK;
+        char probe;
+        char *room = block > 0 ? cs_buf_room(out, block) : &probe;
+        ssize_t got;
+
+        if (room == NULL)
+            return cs_buf_check(out, err);
+        got = read(fd, room, block > 0 ? block : 1);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            return cs_err_errno(err, errno, "%s can't be read", path);
+        if (got == 0)
+            return CS_OK;
+        if (block == 0)
+            return cs_err_set(err, CS_ETOOBIG, "%s has more than %zu bytes, the limit",
+                              path, total);
+        cs_buf_grew(out, (size_t)got);
+        total += (size_t)got;
+    }
+}
+
 enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max,
                           struct cs_err *err)
 {
-    enum cs_code rc = CS_OK;
-    size_t total = 0;
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    enum cs_code rc;
 
     if (fd < 0 && errno == ENOENT)
         return cs_err_set(err, CS_ENOTFOUND, "%s does not exist", path);
     if (fd < 0)
         return cs_err_errno(err, errno, "%s can't be opened", path);
-    for (;;) {
-        char *room = cs_buf_room(out, 16384);
-        ssize_t got;
-
-        if (room == NULL) {
-            rc = cs_buf_check(out, err);
-            break;
-        }
-        got = read(fd, room, 16384);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = cs_err_errno(err, errno, "%s can't be read", path);
-        if (got <= 0)
-            break;
-        total += (size_t)got;
-        if (total > max) {
-            rc = cs_err_set(err, CS_ETOOBIG, "%s has more than %zu bytes, the limit",
-                            path, max);
-            break;
-        }
-        cs_buf_grew(out, (size_t)got);
-    }
+    rc = read_blocks(out, fd, path, max, err);
     (void)close(fd);
     return rc;
 }
