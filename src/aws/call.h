@@ -1,0 +1,118 @@
+/* aws/call.h: one call of an AWS service from end to end: credentials, signature,
+ * exchange, and again where that helps and the time allows it. Clock skew, a wrong
+ * bucket region and expired credentials are put right once each. One log line a
+ * call. The services' own files (aws/s3.h, aws/dynamodb.h) stand on this one. */
+#ifndef CS_AWS_CALL_H
+#define CS_AWS_CALL_H
+
+#include "aws/credentials.h"
+#include "aws/endpoint.h"
+#include "aws/errors.h"
+#include "aws/retry.h"
+#include "aws/signer.h"
+
+struct cs_aws; /* one per process: signing context, tokens of the retries, clock offset */
+
+struct cs_aws_options {
+    struct cs_net_client *net;              /* borrowed */
+    struct cs_aws_credentials *credentials; /* borrowed */
+    struct cs_log *log;                     /* borrowed, may be NULL */
+    struct cs_retry_policy retry;           /* all zero: CS_RETRY_STANDARD */
+    int64_t (*now_us)(void *payload);       /* NULL: the system's clock */
+    void *payload;
+};
+
+/* NULL: out of memory. */
+struct cs_aws *cs_aws_new(const struct cs_aws_options *options);
+void cs_aws_free(struct cs_aws *aws);
+
+#define CS_AWS_HEADERS_MAX 20u
+
+/* Everything is borrowed for the time of the call. */
+struct cs_aws_call {
+    enum cs_aws_service service;
+    const char *operation;  /* "PutObject" */
+    struct cs_view subject; /* key or table, for the log and for sentences */
+    const struct cs_aws_endpoint *endpoint;
+    struct cs_view region;
+    const char *method;
+    struct cs_view path;  /* percent-encoded, from '/' on, behind endpoint->path */
+    struct cs_view query; /* percent-encoded, without '?' */
+    const struct cs_net_header *headers; /* at most CS_AWS_HEADERS_MAX */
+    size_t header_count;
+    struct cs_net_body body;
+    struct cs_view payload; /* hex SHA-256 of the body, or a literal stand-in */
+    struct cs_deadline deadline;
+    bool error_in_200; /* S3 may answer 200 and then an error (CopyObject, ...) */
+    /* Points endpoint and region to the region that the service named; false when
+     * that can't be. NULL: never tried. */
+    bool (*relocate)(struct cs_aws_call *call, struct cs_view region);
+    /* Reads consumed capacity units out of a good answer, for log and metrics. */
+    double (*units_of)(const struct cs_net_response *response);
+    void *payload_of_owner;
+
+    struct cs_net_response *response; /* with its ceiling, sink or hold set */
+    struct cs_aws_error *error;       /* initialised; read when the call has failed */
+
+    /* set by the call */
+    enum cs_code code;
+    struct cs_err err;
+    unsigned attempts;
+    double units;
+
+    /* private */
+    struct cs_aws *aws;
+    struct cs_net_header all[CS_AWS_HEADERS_MAX + CS_SIGNER_ADDED_MAX + 1];
+    int64_t started_us;
+    int taken; /* tokens of the last retry */
+    bool renewed, skew_corrected, relocated, settled;
+};
+
+/* CS_OK for an answer of 2xx. Otherwise what cs_aws_error_report() made of the
+ * service's error, CS_EUPSTREAM or CS_ETIMEOUT for the network's, CS_EUNAUTH
+ * without credentials. */
+enum cs_code cs_aws_perform(struct cs_aws *aws, struct cs_aws_call *call,
+                            struct cs_err *err) CS_MUST_USE;
+
+/* Side by side, at most `parallel` at a time, each with its own repetitions. */
+void cs_aws_perform_many(struct cs_aws *aws, struct cs_aws_call *const *calls,
+                         size_t count, size_t parallel, struct cs_err *err);
+
+#define CS_AWS_MANY_MAX 64u /* of one cs_aws_perform_many() */
+
+/* A URL that anybody may use until *expires_at_us: ttl_s from now, or the end of
+ * the credentials where that comes first. */
+struct cs_aws_presign {
+    enum cs_aws_service service;
+    const struct cs_aws_endpoint *endpoint;
+    struct cs_view region;
+    const char *method;
+    struct cs_view path;
+    struct cs_view query;
+    int64_t ttl_s;
+    struct cs_deadline deadline; /* of a refresh of the credentials */
+};
+enum cs_code cs_aws_presign(struct cs_aws *aws, const struct cs_aws_presign *what,
+                            struct cs_buf *out, int64_t *expires_at_us,
+                            struct cs_err *err) CS_MUST_USE;
+
+/* Time as the services see it, as far as they said. */
+int64_t cs_aws_now_us(const struct cs_aws *aws);
+int64_t cs_aws_clock_offset_us(const struct cs_aws *aws);
+
+/* Credentials can be had. Asks for them when there are none. */
+enum cs_code cs_aws_check_credentials(struct cs_aws *aws, struct cs_deadline deadline,
+                                      struct cs_aws_keys *out,
+                                      struct cs_err *err) CS_MUST_USE;
+
+struct cs_aws_counts { /* since cs_aws_new() */
+    uint64_t calls;
+    uint64_t retries;
+    uint64_t throttled; /* answers */
+    uint64_t failures;  /* calls that ended without 2xx */
+    double units;       /* DynamoDB, read and write together */
+    uint64_t by_service[CS_AWS_SERVICE_COUNT];
+};
+struct cs_aws_counts cs_aws_counts(const struct cs_aws *aws);
+
+#endif
