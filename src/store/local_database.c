@@ -359,11 +359,12 @@ static enum cs_code update_schema(struct cs_local_database *database, struct cs_
 {
     int application = 0;
     int version = 0;
-    int failed = ask(database, "PRAGMA application_id", &application, "", NULL);
+    /* in this order: another process sets both at once, perhaps just between */
+    int failed = ask(database, "PRAGMA user_version", &version, "", NULL);
     enum cs_code rc;
 
     if (failed == SQLITE_OK)
-        failed = ask(database, "PRAGMA user_version", &version, "", NULL);
+        failed = ask(database, "PRAGMA application_id", &application, "", NULL);
     if (failed != SQLITE_OK)
         return sql_error(database, failed, err);
     if (application != APPLICATION_ID && (application != 0 || version != 0))
@@ -449,15 +450,13 @@ enum cs_code cs_local_database_open(struct cs_local_database **out,
 
 void cs_local_database_free(struct cs_local_database *database)
 {
-    if (database == NULL)
-        return;
     /* closing in a forked process would drop locks and files that the process
-     * that opened them still uses */
-    if (database->pid == getpid()) {
-        for (size_t i = 0; i < CS_COUNT(database->statements); i++)
-            (void)sqlite3_finalize(database->statements[i]);
-        (void)sqlite3_close(database->handle);
-    }
+     * that opened them still uses; so it stays there, memory and all */
+    if (database == NULL || database->pid != getpid())
+        return;
+    for (size_t i = 0; i < CS_COUNT(database->statements); i++)
+        (void)sqlite3_finalize(database->statements[i]);
+    (void)sqlite3_close(database->handle);
     free(database);
 }
 

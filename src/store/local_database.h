@@ -62,8 +62,8 @@ enum cs_code cs_local_database_open(struct cs_local_database **out,
                                     struct cs_deadline deadline,
                                     struct cs_err *err) CS_MUST_USE;
 
-/* In a process that did not open it, only the memory of our own is freed: the
- * connection belongs to the other process. */
+/* In a process that did not open it, nothing is done: all of it belongs to the
+ * other process. */
 void cs_local_database_free(struct cs_local_database *database);
 
 /* To be called before each use: sets the deadline of what follows.

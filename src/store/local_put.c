@@ -108,23 +108,24 @@ enum cs_code cs_local_put_add(struct cs_store *store, struct cs_object_writer *w
 }
 
 /* Opens the folder that the file is to stand in, made where it lacks. CS_ENOTFOUND
- * when somebody removed it just then. */
-static enum cs_code open_target(int root_fd, const char *folder, int *fd_out,
-                                struct cs_err *err)
+ * when it could not be made: somebody who deletes may remove the empty folders on
+ * the way to it as they are made, so that only the last try tells why. */
+static enum cs_code open_target(int root_fd, const char *folder, bool last_try,
+                                int *fd_out, struct cs_err *err)
 {
-    enum cs_code rc = CS_OK;
+    enum cs_code rc;
 
     *fd_out = cs_local_open_folder(root_fd, folder);
     if (*fd_out < 0 && errno == ENOENT) {
-        rc = cs_file_make_folders(root_fd, folder, 0750, err);
+        rc = cs_file_make_folders(root_fd, folder, 0750, last_try ? err : NULL);
+        if (rc != CS_OK)
+            return last_try ? rc : CS_ENOTFOUND;
         *fd_out = cs_local_open_folder(root_fd, folder);
-        if (*fd_out < 0 && errno == ENOENT && rc == CS_OK)
+        if (*fd_out < 0 && errno == ENOENT)
             return CS_ENOTFOUND;
     }
-    if (*fd_out >= 0)
-        return CS_OK;
-    return rc != CS_OK ? rc
-                       : cs_err_errno(err, errno, "a folder of objects can't be opened");
+    return *fd_out >= 0 ? CS_OK
+                        : cs_err_errno(err, errno, "a folder of objects can't be opened");
 }
 
 /* Names the version and the file after it: later than all that are there, even
@@ -174,7 +175,8 @@ static enum cs_code publish(struct cs_object_writer *writer, int root_fd,
         goto out;
     rc = CS_ENOTFOUND;
     for (int i = 0; i < PLACE_TRIES && rc == CS_ENOTFOUND; i++) {
-        if ((rc = open_target(root_fd, cs_buf_cstr(&folder), &fd, err)) != CS_OK)
+        rc = open_target(root_fd, cs_buf_cstr(&folder), i + 1 == PLACE_TRIES, &fd, err);
+        if (rc != CS_OK)
             continue;
         rc = place(writer, fd, &name, version, err);
         (void)close(fd);
