@@ -16,7 +16,7 @@ static enum cs_code bad_key(struct cs_err *err, const char *why)
     return cs_err_field(err, CS_EINVAL, "key", "bad_key", "the object's key %s", why);
 }
 
-bool cs_check_plain_byte(char byte)
+bool cs_store_check_plain_byte(char byte)
 {
     return (byte >= 'A' && byte <= 'Z') || (byte >= 'a' && byte <= 'z') ||
            (byte >= '0' && byte <= '9') || byte == '.' || byte == '_' || byte == '-';
@@ -35,7 +35,7 @@ static size_t encoded_len(struct cs_view part)
     size_t len = 0;
 
     for (size_t i = 0; i < part.len; i++)
-        len += cs_check_plain_byte(part.ptr[i]) ? 1 : 3;
+        len += cs_store_check_plain_byte(part.ptr[i]) ? 1 : 3;
     return len;
 }
 
@@ -82,7 +82,7 @@ static enum cs_code check_parts(struct cs_view key, bool last_too, struct cs_err
     return CS_OK;
 }
 
-enum cs_code cs_check_object_key(struct cs_view key, struct cs_err *err)
+enum cs_code cs_store_check_object_key(struct cs_view key, struct cs_err *err)
 {
     enum cs_code rc;
 
@@ -95,7 +95,7 @@ enum cs_code cs_check_object_key(struct cs_view key, struct cs_err *err)
     return check_parts(key, true, err);
 }
 
-enum cs_code cs_check_prefix(struct cs_view prefix, struct cs_err *err)
+enum cs_code cs_store_check_prefix(struct cs_view prefix, struct cs_err *err)
 {
     enum cs_code rc;
 
@@ -104,13 +104,13 @@ enum cs_code cs_check_prefix(struct cs_view prefix, struct cs_err *err)
     return check_parts(prefix, false, err);
 }
 
-enum cs_code cs_check_folder_prefix(struct cs_view prefix, struct cs_err *err)
+enum cs_code cs_store_check_folder_prefix(struct cs_view prefix, struct cs_err *err)
 {
     if (!cs_view_ends(prefix, CS_LIT("/")))
         return cs_err_field(
             err, CS_EINVAL, "prefix", "bad_prefix",
             "only a whole folder can be deleted: end the prefix with '/'");
-    return cs_check_object_key(cs_view_of(prefix.ptr, prefix.len - 1), err);
+    return cs_store_check_object_key(cs_view_of(prefix.ptr, prefix.len - 1), err);
 }
 
 enum cs_code cs_store_check_text(struct cs_view text, const char *field, size_t max,
@@ -134,7 +134,7 @@ static enum cs_code check_optional(struct cs_view text, const char *field, size_
     return text.len == 0 ? CS_OK : cs_store_check_text(text, field, max, err);
 }
 
-enum cs_code cs_check_record_key(struct cs_view key, struct cs_err *err)
+enum cs_code cs_store_check_record_key(struct cs_view key, struct cs_err *err)
 {
     return cs_store_check_text(key, "key", CS_RECORD_KEY_MAX, err);
 }
@@ -169,7 +169,7 @@ static enum cs_code check_writes(const struct cs_transaction *transaction,
     for (size_t i = 0; i < transaction->write_count; i++) {
         const struct cs_write *write = &transaction->writes[i];
 
-        if ((rc = cs_check_record_key(write->record->key, err)) != CS_OK)
+        if ((rc = cs_store_check_record_key(write->record->key, err)) != CS_OK)
             return rc;
         for (size_t k = 0; k < i; k++)
             if (cs_view_eq(transaction->writes[k].record->key, write->record->key))
@@ -182,7 +182,7 @@ static enum cs_code check_writes(const struct cs_transaction *transaction,
     return CS_OK;
 }
 
-enum cs_code cs_check_delta(const struct cs_delta *delta, struct cs_err *err)
+enum cs_code cs_store_check_delta(const struct cs_delta *delta, struct cs_err *err)
 {
     enum cs_code rc;
 
@@ -191,8 +191,8 @@ enum cs_code cs_check_delta(const struct cs_delta *delta, struct cs_err *err)
     return cs_store_check_text(delta->name, "name", GROUP_MAX, err);
 }
 
-enum cs_code cs_check_transaction(const struct cs_transaction *transaction,
-                                  struct cs_err *err)
+enum cs_code cs_store_check_transaction(const struct cs_transaction *transaction,
+                                        struct cs_err *err)
 {
     enum cs_code rc;
 
@@ -204,12 +204,13 @@ enum cs_code cs_check_transaction(const struct cs_transaction *transaction,
     if ((rc = check_writes(transaction, err)) != CS_OK)
         return rc;
     for (size_t i = 0; i < transaction->delta_count; i++)
-        if ((rc = cs_check_delta(&transaction->deltas[i], err)) != CS_OK)
+        if ((rc = cs_store_check_delta(&transaction->deltas[i], err)) != CS_OK)
             return rc;
     return CS_OK;
 }
 
-enum cs_code cs_check_list_query(const struct cs_list_query *query, struct cs_err *err)
+enum cs_code cs_store_check_list_query(const struct cs_list_query *query,
+                                       struct cs_err *err)
 {
     if (query->limit < 1 || query->limit > CS_LIST_LIMIT_MAX)
         return cs_err_field(err, CS_EINVAL, "limit", "out_of_range",
@@ -220,8 +221,8 @@ enum cs_code cs_check_list_query(const struct cs_list_query *query, struct cs_er
         query->value, query->index == CS_LIST_USER ? "user_id" : "status", TEXT_MAX, err);
 }
 
-enum cs_code cs_check_log_entries(const struct cs_view *entries, size_t count,
-                                  struct cs_view dedupe, struct cs_err *err)
+enum cs_code cs_store_check_log_entries(const struct cs_view *entries, size_t count,
+                                        struct cs_view dedupe, struct cs_err *err)
 {
     size_t total = 0;
 

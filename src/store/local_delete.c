@@ -60,7 +60,7 @@ enum cs_code cs_local_delete_version(struct cs_store *store, struct cs_view key,
     enum cs_code rc;
 
     (void)deadline; /* a local disk is not waited for otherwise than by waiting */
-    if ((rc = cs_check_object_key(key, err)) != CS_OK ||
+    if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     if (!cs_local_version_ok(version))
@@ -178,7 +178,7 @@ enum cs_code cs_local_delete_prefix(struct cs_store *store, struct cs_view prefi
     enum cs_code rc;
 
     *out = (struct cs_delete_report){.left = 0};
-    if ((rc = cs_check_folder_prefix(prefix, err)) != CS_OK ||
+    if ((rc = cs_store_check_folder_prefix(prefix, err)) != CS_OK ||
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     for (int pass = 0; pass < PASSES; pass++) {

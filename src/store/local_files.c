@@ -63,7 +63,7 @@ void cs_local_add_path(struct cs_buf *out, struct cs_view key, struct cs_view ve
         unsigned char byte = (unsigned char)key.ptr[i];
         const char escape[3] = {'%', hex[byte >> 4], hex[byte & 15]};
 
-        if (cs_check_plain_byte(key.ptr[i]) || byte == '/')
+        if (cs_store_check_plain_byte(key.ptr[i]) || byte == '/')
             cs_buf_add_byte(out, key.ptr[i]);
         else
             cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
@@ -91,7 +91,8 @@ static int escaped_byte(struct cs_view name, size_t at)
     for (size_t i = at + 1; i < at + 3; i++)
         if (name.ptr[i] >= 'a' && name.ptr[i] <= 'f')
             return -1;
-    return cs_check_plain_byte((char)byte) || byte == '/' || byte == '\0' ? -1 : byte;
+    return cs_store_check_plain_byte((char)byte) || byte == '/' || byte == '\0' ? -1
+                                                                                : byte;
 }
 
 bool cs_local_decode_name(struct cs_buf *out, struct cs_view name)
@@ -106,7 +107,7 @@ bool cs_local_decode_name(struct cs_buf *out, struct cs_view name)
         if (byte == '%') {
             byte = escaped_byte(name, i);
             i += 2;
-        } else if (!cs_check_plain_byte((char)byte)) {
+        } else if (!cs_store_check_plain_byte((char)byte)) {
             byte = -1;
         }
         if (byte < 0) {

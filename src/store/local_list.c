@@ -83,7 +83,7 @@ static enum cs_code read_cursor(struct cursor *out, struct cs_buf *plain,
         rest = cs_view_from(rest, head.len);
         good = good && cs_view_split(&rest, '\n', &out->created_at) && rest.ptr != NULL;
         out->key = rest;
-        if (!good || cs_check_record_key(out->key, NULL) != CS_OK)
+        if (!good || cs_store_check_record_key(out->key, NULL) != CS_OK)
             rc = cs_err_field(err, CS_EINVAL, "cursor", "bad_cursor",
                               "the cursor is not one of this list: start without it");
     }
@@ -172,7 +172,7 @@ enum cs_code cs_local_list(struct cs_store *store, const struct cs_list_query *q
     enum cs_code rc;
 
     *out = (struct cs_record_page){NULL, 0, NULL};
-    if ((rc = cs_check_list_query(query, err)) == CS_OK &&
+    if ((rc = cs_store_check_list_query(query, err)) == CS_OK &&
         (rc = read_cursor(&cursor, &plain, query, err)) == CS_OK &&
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) == CS_OK)
         rc = list_from(database, query, &cursor, out, err);

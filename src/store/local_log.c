@@ -92,8 +92,8 @@ enum cs_code cs_local_log_append(struct cs_store *store, struct cs_view key,
     struct cs_local_database *database;
     enum cs_code rc;
 
-    if ((rc = cs_check_record_key(key, err)) != CS_OK ||
-        (rc = cs_check_log_entries(entries, count, dedupe, err)) != CS_OK ||
+    if ((rc = cs_store_check_record_key(key, err)) != CS_OK ||
+        (rc = cs_store_check_log_entries(entries, count, dedupe, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;
@@ -175,7 +175,7 @@ enum cs_code cs_local_log_read(struct cs_store *store, struct cs_view key,
     if (limit < 1 || limit > CS_LIST_LIMIT_MAX)
         return cs_err_field(err, CS_EINVAL, "limit", "out_of_range",
                             "limit must be from 1 to %u", CS_LIST_LIMIT_MAX);
-    if ((rc = cs_check_record_key(key, err)) == CS_OK &&
+    if ((rc = cs_store_check_record_key(key, err)) == CS_OK &&
         (rc = read_position(&seq, after, err)) == CS_OK &&
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) == CS_OK)
         rc = read_page(database, key, seq, limit, out, err);
@@ -207,7 +207,7 @@ enum cs_code cs_local_log_delete(struct cs_store *store, struct cs_view key,
     enum cs_code rc;
 
     *deleted_out = 0;
-    if ((rc = cs_check_record_key(key, err)) != CS_OK ||
+    if ((rc = cs_store_check_record_key(key, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;

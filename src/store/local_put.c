@@ -54,7 +54,7 @@ enum cs_code cs_local_put_begin(struct cs_store *store, const struct cs_object_i
     enum cs_code rc;
 
     *out = NULL;
-    if ((rc = cs_check_object_key(info->key, err)) != CS_OK ||
+    if ((rc = cs_store_check_object_key(info->key, err)) != CS_OK ||
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     writer = calloc(1, sizeof(*writer));

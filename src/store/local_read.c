@@ -58,7 +58,7 @@ static enum cs_code open_file(struct cs_local_store *store, struct cs_view key,
     enum cs_code rc;
 
     *fd_out = -1;
-    if ((rc = cs_check_object_key(key, err)) != CS_OK ||
+    if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
         (rc = cs_local_root(store, &root_fd, err)) != CS_OK)
         return rc;
     if (version.len > 0 && !cs_local_version_ok(version))
@@ -189,7 +189,7 @@ enum cs_code cs_local_file_path(struct cs_store *store, const struct cs_object *
     enum cs_code rc;
 
     (void)store;
-    if ((rc = cs_check_object_key(key, err)) != CS_OK)
+    if ((rc = cs_store_check_object_key(key, err)) != CS_OK)
         return rc;
     if (!cs_local_version_ok(version))
         return no_object(err, key);

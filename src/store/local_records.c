@@ -34,7 +34,7 @@ enum cs_code cs_local_get(struct cs_store *store, struct cs_view key,
     enum cs_code rc;
 
     *out = NULL;
-    if ((rc = cs_check_record_key(key, err)) != CS_OK ||
+    if ((rc = cs_store_check_record_key(key, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK)
         return rc;
     query = cs_local_query(database, CS_SQL_GET);
@@ -128,7 +128,7 @@ enum cs_code cs_local_commit(struct cs_store *store,
     struct cs_local_database *database;
     enum cs_code rc;
 
-    if ((rc = cs_check_transaction(transaction, err)) != CS_OK ||
+    if ((rc = cs_store_check_transaction(transaction, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;
@@ -178,7 +178,7 @@ enum cs_code cs_local_counters(struct cs_store *store, struct cs_view group,
     enum cs_code rc;
 
     *out = (struct cs_counters){NULL, 0};
-    if ((rc = cs_check_delta(&wanted, err)) != CS_OK ||
+    if ((rc = cs_store_check_delta(&wanted, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK)
         return rc;
     query = cs_local_query(database, CS_SQL_COUNTERS);
@@ -204,7 +204,7 @@ static enum cs_code count_record(struct cs_local_database *database,
     enum cs_code rc = CS_OK;
 
     for (size_t i = 0; i < count && rc == CS_OK; i++)
-        if ((rc = cs_check_delta(&deltas[i], err)) == CS_OK)
+        if ((rc = cs_store_check_delta(&deltas[i], err)) == CS_OK)
             rc = add_delta(database, &deltas[i], err);
     return rc;
 }

@@ -110,7 +110,7 @@ static enum cs_code show_file(struct walk *walk, const char *name,
     if (!in->foreign && S_ISREG(about->st_mode) &&
         cs_local_split_name(cs_view_cstr(name), &encoded, &version) &&
         cs_local_decode_name(&walk->key, encoded) &&
-        cs_check_object_key(cs_buf_view(&walk->key), NULL) == CS_OK) {
+        cs_store_check_object_key(cs_buf_view(&walk->key), NULL) == CS_OK) {
         found.key = cs_buf_view(&walk->key);
         found.version = version;
     }
@@ -278,7 +278,7 @@ enum cs_code cs_local_each_object(struct cs_store *store, struct cs_view prefix,
     int root_fd;
     enum cs_code rc;
 
-    if ((rc = cs_check_prefix(prefix, err)) != CS_OK ||
+    if ((rc = cs_store_check_prefix(prefix, err)) != CS_OK ||
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     rc = cs_local_walk(root_fd, prefix, list_one, &listing, deadline, err);
