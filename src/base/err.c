@@ -1,5 +1,7 @@
 #include "config.h"
 
+#define CS_BASE_ERR_IMPLEMENTATION
+
 #include "base/err.h"
 
 #include <stdio.h>

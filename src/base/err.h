@@ -67,6 +67,15 @@ enum cs_code cs_err_errno(struct cs_err *err, int errno_value, const char *forma
 /* Out of memory; needs none itself. */
 enum cs_code cs_err_nomem(struct cs_err *err);
 
+#if defined(__clang_analyzer__) && !defined(CS_BASE_ERR_IMPLEMENTATION)
+/* An analyser sees one file at a time, so it is told here that these return their
+ * code, which is never CS_OK. */
+#define cs_err_set(err, code, ...)   ((void)cs_err_set(err, code, __VA_ARGS__), (code))
+#define cs_err_field(err, code, ...) ((void)cs_err_field(err, code, __VA_ARGS__), (code))
+#define cs_err_errno(...)            ((void)cs_err_errno(__VA_ARGS__), CS_EIO)
+#define cs_err_nomem(err)            ((void)cs_err_nomem(err), CS_ENOMEM)
+#endif
+
 /* Forgets an error that was dealt with. */
 void cs_err_clear(struct cs_err *err);
 

@@ -17,20 +17,20 @@
 #include "base/buf.h"
 #include "base/file.h"
 
-#define assert_view(view, text)                                                            \
-    do {                                                                                   \
-        struct cs_view unit_view_ = (view);                                                \
-        assert_int_equal(unit_view_.len, strlen(text));                                    \
-        assert_memory_equal(unit_view_.ptr, text, strlen(text));                           \
+#define assert_view(view, text)                                  \
+    do {                                                         \
+        struct cs_view unit_view_ = (view);                      \
+        assert_int_equal(unit_view_.len, strlen(text));          \
+        assert_memory_equal(unit_view_.ptr, text, strlen(text)); \
     } while (0)
 
 /* Fails with the error's own sentence. */
-#define assert_ok(call)                                                                    \
-    do {                                                                                   \
-        struct cs_err unit_err_ = CS_ERR_NONE, *err = &unit_err_;                          \
-        enum cs_code unit_code_ = (call);                                                  \
-        if (unit_code_ != CS_OK)                                                           \
-            fail_msg("%s: %s: %s", #call, cs_code_name(unit_code_), unit_err_.text);       \
+#define assert_ok(call)                                                              \
+    do {                                                                             \
+        struct cs_err unit_err_ = CS_ERR_NONE, *err = &unit_err_;                    \
+        enum cs_code unit_code_ = (call);                                            \
+        if (unit_code_ != CS_OK)                                                     \
+            fail_msg("%s: %s: %s", #call, cs_code_name(unit_code_), unit_err_.text); \
     } while (0)
 
 /* The path of a file of the public vectors, or NULL (with a message) where they
