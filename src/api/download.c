@@ -86,6 +86,23 @@ static bool is_shown(struct cs_view type)
     return false;
 }
 
+/* If-Match (RFC 9110 section 13.1.1): one of the tags, or any. */
+static enum cs_code check_match(struct cs_exchange *x, const char *etag, struct cs_err *err)
+{
+    struct cs_view rest = cs_request_header(x->request, "If-Match");
+    struct cs_view tag;
+
+    if (rest.len == 0)
+        return CS_OK;
+    while (cs_view_split(&rest, ',', &tag)) {
+        tag = cs_view_trim(tag);
+        if (cs_view_eq(tag, CS_LIT("*")) || cs_view_eq_cstr(tag, etag))
+            return CS_OK;
+    }
+    return cs_err_field(err, CS_ECONFLICT, "If-Match", "precondition_failed",
+                        "the artifact is another version than If-Match names: get it anew");
+}
+
 static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
                                 const struct cs_artifact *artifact, const char *etag,
                                 struct cs_err *err)
@@ -100,7 +117,6 @@ static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
         return rc;
     cs_response_header(x->response, "Content-Type", type);
     cs_response_header(x->response, "ETag", cs_view_cstr(etag));
-    cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));
     cs_response_header(x->response, "X-Content-Type-Options", CS_LIT("nosniff"));
     cs_response_header(x->response, "Content-Security-Policy",
                        page ? CS_LIT(PAGE_POLICY) : CS_LIT(FILE_POLICY));
@@ -174,6 +190,7 @@ static enum cs_code stream(struct cs_exchange *x, const struct cs_artifact *arti
     if (rc != CS_OK)
         return rc;
     x->range_size = size;
+    cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));
     if (with_range)
         kind = read_range(cs_request_header(x->request, "Range"), size, &range);
     if (kind == RANGE_OUTSIDE) {
@@ -200,27 +217,38 @@ static enum cs_code stream(struct cs_exchange *x, const struct cs_artifact *arti
     return rc;
 }
 
+/* The web server compares conditions with a tag of its own, and answers a range
+ * outside in its own words: those are ours. */
+static bool may_hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
+{
+    struct cs_view range = cs_request_header(x->request, "Range");
+    struct cs_byte_range part;
+
+    if (cs_request_header(x->request, "If-Match").len > 0)
+        return false;
+    return range.len == 0 || (cs_request_header(x->request, "If-Range").len == 0 &&
+                              read_range(range, artifact->size, &part) != RANGE_OUTSIDE);
+}
+
 enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
                          const struct cs_artifact *artifact, struct cs_err *err)
 {
     struct cs_buf etag = CS_BUF_INIT(4096);
-    bool ranged = cs_request_header(x->request, "Range").len > 0;
-    bool conditional = cs_request_header(x->request, "If-Range").len > 0;
     enum cs_code rc;
 
     cs_buf_add_byte(&etag, '"');
     cs_buf_add(&etag, artifact->sha256.len > 0 ? artifact->sha256 : artifact->version);
     cs_buf_add_byte(&etag, '"');
     if ((rc = cs_buf_check(&etag, err)) != CS_OK ||
+        (rc = check_match(x, cs_buf_cstr(&etag), err)) != CS_OK ||
         (rc = add_headers(x, name, artifact, cs_buf_cstr(&etag), err)) != CS_OK)
         goto out;
     cs_response_status(x->response, 200);
     if (cs_exchange_not_modified(x, cs_buf_cstr(&etag)))
         goto out;
-    /* The web server does not know our tag, so a conditional range is ours. */
-    if (!(ranged && conditional) && hand_over(x, artifact))
+    if (may_hand_over(x, artifact) && hand_over(x, artifact))
         goto out;
-    rc = stream(x, artifact, ranged && range_applies(x, cs_buf_cstr(&etag)), err);
+    rc = stream(x, artifact, range_applies(x, cs_buf_cstr(&etag)), err);
 out:
     cs_buf_clear(&etag);
     return rc;

@@ -57,6 +57,8 @@ int cs_problem_status(const struct cs_err *err)
         return 431;
     if (err->code == CS_EUNSUPPORTED && strcmp(err->reason, "method_not_allowed") == 0)
         return 405;
+    if (err->code == CS_ECONFLICT && strcmp(err->reason, "precondition_failed") == 0)
+        return 412;
     return answers[err->code].status;
 }
 
@@ -65,6 +67,8 @@ static const char *title_of(int status, enum cs_code code)
     switch (status) {
     case 405:
         return "Method Not Allowed";
+    case 412:
+        return "Precondition Failed";
     case 422:
         return "Unprocessable Content";
     case 431:
