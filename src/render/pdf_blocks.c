@@ -96,11 +96,9 @@ static void draw_box(const struct blocks *blocks, struct cs_buf *out, double y, 
     const struct cs_scheme *scheme = blocks->book->scheme;
     double x = blocks->book->rtl ? blocks->marker_x + 4.5 : blocks->marker_x - 13;
 
-    cs_pdf_fill_colour(out, done ? scheme->accent : scheme->muted);
-    cs_pdf_round_box(out, x, y - 1, 8.5, 8.5, 1.8);
+    cs_pdf_round_box(out, done ? scheme->accent : scheme->muted, x, y - 1, 8.5, 8.5, 1.8);
     if (!done) {
-        cs_pdf_fill_colour(out, scheme->paper);
-        cs_pdf_round_box(out, x + 0.8, y - 0.2, 6.9, 6.9, 1.2);
+        cs_pdf_round_box(out, scheme->paper, x + 0.8, y - 0.2, 6.9, 6.9, 1.2);
         return;
     }
     cs_pdf_line_colour(out, scheme->paper);
@@ -130,11 +128,12 @@ static void draw_marker(void *context, struct cs_buf *out, double y)
         draw_box(blocks, out, y, blocks->marker == MARKER_DONE);
     } else if (blocks->marker == MARKER_BULLET) {
         x += blocks->book->rtl ? 9 : -9;
-        cs_pdf_fill_colour(out, scheme->accent);
-        if (blocks->list_depth % 2 == 1)
-            cs_pdf_disc(out, x, y + 3.6, 1.7);
-        else
+        if (blocks->list_depth % 2 == 1) {
+            cs_pdf_disc(out, scheme->accent, x, y + 3.6, 1.7);
+        } else {
+            cs_pdf_fill_colour(out, scheme->accent);
             cs_pdf_box(out, x - 2.2, y + 3.2, 4.4, 0.9);
+        }
     }
     cs_buf_clear(&label);
     blocks->marker = MARKER_NONE;

@@ -181,8 +181,15 @@ static bool word_letter(uint32_t c)
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c >= 0xc0;
 }
 
+static bool alphanumeric(uint32_t c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+}
+
 bool cs_pdf_break_between(uint32_t before, uint32_t left, uint32_t right)
 {
+    if (alphanumeric(left) && right < 0x2e80)
+        return false; /* most neighbours of most texts */
     if (no_start(right) || no_end(left))
         return false;
     switch (left) {

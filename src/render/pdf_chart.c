@@ -137,13 +137,14 @@ static void bars(struct cs_pdf_book *book, const struct cs_chart *chart,
         double y = -(ROW_HEIGHT + BAR_HEIGHT) / 2;
         double width = most > 0 ? frame.bars_width * row->value / most : 0;
 
-        cs_pdf_fill_colour(out, book->scheme->surface);
-        cs_pdf_round_box(out, frame.bars, y, frame.bars_width, BAR_HEIGHT, 2.5);
+        cs_pdf_round_box(out, book->scheme->surface, frame.bars, y, frame.bars_width,
+                         BAR_HEIGHT, 2.5);
         if (width > 0.3) {
-            cs_pdf_fill_colour(out, chart->kind == CS_CHART_SHARES
-                                        ? bar_colour(book, i, chart->count)
-                                        : book->scheme->fill);
-            cs_pdf_round_box(out, frame.bars, y, fmax(width, 2), BAR_HEIGHT, 2.5);
+            cs_pdf_round_box(out,
+                             chart->kind == CS_CHART_SHARES
+                                 ? bar_colour(book, i, chart->count)
+                                 : book->scheme->fill,
+                             frame.bars, y, fmax(width, 2), BAR_HEIGHT, 2.5);
         }
         texts(book, out, row, &frame, area);
         cs_pdf_flow_end(book->flow, ROW_HEIGHT,
@@ -248,8 +249,8 @@ static void schedule(struct cs_pdf_book *book, const struct cs_chart *chart,
             fmin(day_x(&calendar, row->end_day + 1), frame.bars + frame.bars_width);
 
         ticks(book, out, &calendar, ROW_HEIGHT);
-        cs_pdf_fill_colour(out, bar_colour(book, i, chart->count));
-        cs_pdf_round_box(out, left, y, fmax(right - left, 2.5), BAR_HEIGHT, 2.5);
+        cs_pdf_round_box(out, bar_colour(book, i, chart->count), left, y,
+                         fmax(right - left, 2.5), BAR_HEIGHT, 2.5);
         texts(book, out, row, &frame, area);
         cs_pdf_flow_end(book->flow, ROW_HEIGHT,
                         i == 0 || i + 2 == chart->count ? CS_PDF_KEEP : 0);

@@ -78,10 +78,10 @@ static void hero_ground(const struct cs_scheme *scheme, const struct cs_pdf_fram
     cs_pdf_number(out, frame->width);
     cs_pdf_number(out, height);
     cs_buf_add(out, CS_LIT("re W n\n"));
-    cs_pdf_fill_colour(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.06));
-    cs_pdf_disc(out, frame->width - 40, frame->height - 30, 250);
-    cs_pdf_fill_colour(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.12));
-    cs_pdf_disc(out, frame->width + 10, frame->height + 10, 150);
+    cs_pdf_disc(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.06),
+                frame->width - 40, frame->height - 30, 250);
+    cs_pdf_disc(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.12),
+                frame->width + 10, frame->height + 10, 150);
     cs_buf_add(out, CS_LIT("Q\n"));
     cs_pdf_fill_colour(out, scheme->second);
     cs_pdf_box(out, 0, bottom - 7, frame->width, 7);
@@ -190,10 +190,8 @@ static void swatches(struct cs_pdf_book *book, const struct cs_document *documen
         double width;
 
         cs_colour_hex(hex, palette->swatches[i].colour);
-        cs_pdf_fill_colour(out, book->scheme->line);
-        cs_pdf_disc(out, x + 12, y + 4, 12.6);
-        cs_pdf_fill_colour(out, palette->swatches[i].colour);
-        cs_pdf_disc(out, x + 12, y + 4, 12);
+        cs_pdf_disc(out, book->scheme->line, x + 12, y + 4, 12.6);
+        cs_pdf_disc(out, palette->swatches[i].colour, x + 12, y + 4, 12);
         width = cs_pdf_book_label(book, out, cs_view_of(hex, CS_COLOUR_HEX_LEN), &style,
                                   CS_PDF_LEFT, x + 31, y + 1, 80);
         x += 31 + width + 22;

@@ -70,12 +70,21 @@ struct known_glyph {
     struct cs_pdf_glyph glyph;
 };
 
+/* Kerning of a pair of slots that was looked up before. */
+struct known_pair {
+    uint64_t key; /* face, slots, and a bit to tell it from an unused one */
+    int kern;
+};
+
+#define PAIRS 2048u /* a power of two */
+
 struct cs_pdf_fonts {
     struct face faces[FACES_MAX];
     size_t face_count;
     int16_t styles[CS_PDF_STYLES]; /* face of a style, -1 for none */
     struct known_glyph *known;     /* open addressing */
     size_t known_count, known_size;
+    struct known_pair pairs[PAIRS]; /* a pair replaces another of the same place */
 };
 
 static enum cs_code add_face(struct cs_pdf_fonts *fonts, const char *path,
@@ -517,13 +526,22 @@ bool cs_pdf_fonts_has(struct cs_pdf_fonts *fonts, unsigned style, uint32_t code_
     return find_face(fonts, style, code_point, &face, NULL) == CS_OK && face >= 0;
 }
 
-int cs_pdf_fonts_kern(const struct cs_pdf_fonts *fonts, uint16_t face, uint16_t left_slot,
+int cs_pdf_fonts_kern(struct cs_pdf_fonts *fonts, uint16_t face, uint16_t left_slot,
                       uint16_t right_slot)
 {
     const struct face *from = &fonts->faces[face];
+    uint64_t key =
+        1ull << 63 | (uint64_t)face << 32 | (uint64_t)left_slot << 16 | right_slot;
+    struct known_pair *pair =
+        &fonts->pairs[(left_slot * 61u + right_slot + face * 977u) & (PAIRS - 1)];
 
-    return cs_pdf_font_kern(from->font, cs_pdf_subset_glyph(from->subset, left_slot),
-                            cs_pdf_subset_glyph(from->subset, right_slot));
+    if (pair->key != key) {
+        pair->key = key;
+        pair->kern =
+            cs_pdf_font_kern(from->font, cs_pdf_subset_glyph(from->subset, left_slot),
+                             cs_pdf_subset_glyph(from->subset, right_slot));
+    }
+    return pair->kern;
 }
 
 int cs_pdf_fonts_cap_height(const struct cs_pdf_fonts *fonts)

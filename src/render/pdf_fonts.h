@@ -37,7 +37,7 @@ enum cs_code cs_pdf_fonts_glyph(struct cs_pdf_fonts *fonts, unsigned style,
 bool cs_pdf_fonts_has(struct cs_pdf_fonts *fonts, unsigned style, uint32_t code_point);
 
 /* Kerning between two neighbours of the same face, in thousandths of the size. */
-int cs_pdf_fonts_kern(const struct cs_pdf_fonts *fonts, uint16_t face, uint16_t left_slot,
+int cs_pdf_fonts_kern(struct cs_pdf_fonts *fonts, uint16_t face, uint16_t left_slot,
                       uint16_t right_slot);
 
 /* Height of capitals of the text family, thousandths of the size. */

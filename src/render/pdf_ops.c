@@ -5,7 +5,6 @@
 #include <math.h>
 
 #define NUMBER_MAX 30000.0
-#define ROUNDNESS  0.5523 /* control point of a quarter circle by a Bezier curve */
 
 void cs_pdf_number(struct cs_buf *out, double value)
 {
@@ -81,45 +80,34 @@ static void point(struct cs_buf *out, double x, double y)
     cs_pdf_number(out, y);
 }
 
-/* A curve from the current point, by way of two control points, to (x, y). */
-static void curve(struct cs_buf *out, const double control[4], double x, double y)
+void cs_pdf_round_box(struct cs_buf *out, struct cs_colour colour, double x, double y,
+                      double width, double height, double radius)
 {
-    point(out, control[0], control[1]);
-    point(out, control[2], control[3]);
-    point(out, x, y);
-    cs_buf_add(out, CS_LIT("c\n"));
-}
+    double r = fmin(radius, fmin(width, height) / 2);
 
-void cs_pdf_round_box(struct cs_buf *out, double x, double y, double width, double height,
-                      double radius)
-{
-    double r = fmin(radius, fmin(width, height) / 2), k = r * (1 - ROUNDNESS);
-    double right = x + width, top = y + height;
-
+    cs_pdf_fill_colour(out, colour);
     if (r <= 0.05) {
         cs_pdf_box(out, x, y, width, height);
         return;
     }
-    point(out, x + r, y);
-    cs_buf_add(out, CS_LIT("m\n"));
-    point(out, right - r, y);
-    cs_buf_add(out, CS_LIT("l\n"));
-    curve(out, (const double[]){right - k, y, right, y + k}, right, y + r);
-    point(out, right, top - r);
-    cs_buf_add(out, CS_LIT("l\n"));
-    curve(out, (const double[]){right, top - k, right - k, top}, right - r, top);
-    point(out, x + r, top);
-    cs_buf_add(out, CS_LIT("l\n"));
-    curve(out, (const double[]){x + k, top, x, top - k}, x, top - r);
-    point(out, x, y + r);
-    cs_buf_add(out, CS_LIT("l\n"));
-    curve(out, (const double[]){x, y + k, x + k, y}, x + r, y);
-    cs_buf_add(out, CS_LIT("f\n"));
+    cs_pdf_line_colour(out, colour);
+    cs_buf_add(out, CS_LIT("1 j "));
+    cs_pdf_number(out, 2 * r);
+    cs_buf_add(out, CS_LIT("w "));
+    cs_pdf_number(out, x + r);
+    cs_pdf_number(out, y + r);
+    cs_pdf_number(out, fmax(width - 2 * r, 0.01));
+    cs_pdf_number(out, fmax(height - 2 * r, 0.01));
+    cs_buf_add(out, CS_LIT("re B\n"));
 }
 
-void cs_pdf_disc(struct cs_buf *out, double x, double y, double radius)
+void cs_pdf_disc(struct cs_buf *out, struct cs_colour colour, double x, double y,
+                 double radius)
 {
-    cs_pdf_round_box(out, x - radius, y - radius, 2 * radius, 2 * radius, radius);
+    cs_pdf_line_colour(out, colour);
+    cs_buf_add(out, CS_LIT("1 J "));
+    cs_pdf_stroke_line(out, x, y, x, y, 2 * radius);
+    cs_buf_add(out, CS_LIT("0 J\n"));
 }
 
 void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, double y2,

@@ -13,11 +13,14 @@ void cs_pdf_number(struct cs_buf *out, double value);
 void cs_pdf_fill_colour(struct cs_buf *out, struct cs_colour colour);
 void cs_pdf_line_colour(struct cs_buf *out, struct cs_colour colour);
 
-/* x and y are those of the lower left corner. */
+/* x and y are those of the lower left corner. A round box and a disc are drawn
+ * by thick lines with round corners, which takes a tenth of the operators that
+ * curves take; both set the colour. */
 void cs_pdf_box(struct cs_buf *out, double x, double y, double width, double height);
-void cs_pdf_round_box(struct cs_buf *out, double x, double y, double width, double height,
-                      double radius);
-void cs_pdf_disc(struct cs_buf *out, double x, double y, double radius);
+void cs_pdf_round_box(struct cs_buf *out, struct cs_colour colour, double x, double y,
+                      double width, double height, double radius);
+void cs_pdf_disc(struct cs_buf *out, struct cs_colour colour, double x, double y,
+                 double radius);
 void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, double y2,
                         double thickness);
 

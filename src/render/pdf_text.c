@@ -273,6 +273,7 @@ void cs_pdf_text_shape(struct cs_pdf_text *text)
     if ((plain = plain_text(text)) == NULL)
         return;
     shapes = directions(text, plain) ? text->shapes.items : NULL;
+    text->levels_used = shapes != NULL;
     for (i = 0; i < text->letters.count && text->failed == CS_OK; i += len) {
         uint16_t style = letters_of(text)[i].style;
         size_t made = text->glyphs.count;

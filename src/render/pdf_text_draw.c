@@ -29,6 +29,10 @@ static const size_t *visual_order(struct cs_pdf_text *text,
         !cs_pdf_text_reserve(text, &text->levels, count + 1, sizeof(uint8_t)))
         return NULL;
     order = text->order.items;
+    for (size_t i = 0; i < count && !text->levels_used; i++)
+        order[i] = line->start + i;
+    if (!text->levels_used)
+        return order;
     levels = text->levels.items;
     for (size_t i = 0; i < count; i++)
         levels[i] = cs_pdf_text_glyphs(text)[line->start + i].level;
@@ -193,9 +197,8 @@ static void decorate(void *context, const struct run_style *run, double left,
 
     if (at->behind) {
         if (style->boxed) {
-            cs_pdf_fill_colour(at->out, style->backdrop);
-            cs_pdf_round_box(at->out, left - 1.5, y - 0.27 * size, right - left + 3,
-                             1.28 * size, 2);
+            cs_pdf_round_box(at->out, style->backdrop, left - 1.5, y - 0.27 * size,
+                             right - left + 3, 1.28 * size, 2);
         }
         return;
     }

@@ -38,6 +38,7 @@ struct cs_pdf_text {
     struct cs_pdf_vector levels, shapes, plain, order; /* scratch */
     unsigned missing;
     bool rtl;
+    bool levels_used; /* some glyph runs from right to left */
     enum cs_code failed;
     struct cs_err err;
 };
