@@ -34,13 +34,15 @@ enum cs_code cs_api_campaign_create(struct cs_exchange *x, struct cs_err *err)
     size_t max = x->app->campaigns.limits.json_bytes;
     struct cs_buf body = CS_BUF_INIT(max);
     struct cs_record *record = NULL;
+    struct cs_view key;
     bool replayed = false;
-    enum cs_code rc = cs_exchange_json(x, &body, max, false, err);
+    enum cs_code rc = cs_exchange_idempotency_key(x, &key, err);
 
     if (rc == CS_OK)
-        rc = cs_campaign_create(&x->app->campaigns, &x->call, cs_buf_view(&body),
-                                cs_request_header(x->request, "Idempotency-Key"), &record,
-                                &replayed, &x->faults, err);
+        rc = cs_exchange_json(x, &body, max, false, err);
+    if (rc == CS_OK)
+        rc = cs_campaign_create(&x->app->campaigns, &x->call, cs_buf_view(&body), key,
+                                &record, &replayed, &x->faults, err);
     if (rc == CS_OK && replayed)
         cs_response_header(x->response, "Idempotency-Replayed", CS_LIT("true"));
     if (rc == CS_OK)
@@ -143,13 +145,18 @@ enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
     struct cs_campaign_totals totals;
     struct cs_record_page page = {.count = 0};
     struct list_request list;
+    struct cs_err cause = CS_ERR_NONE;
     struct cs_json_writer w;
     enum cs_code rc = read_list_query(x, &list, err);
 
-    if (rc != CS_OK ||
-        (rc = cs_campaign_list(&x->app->campaigns, &x->call, &list.query, &page, err)) !=
-            CS_OK ||
-        (rc = cs_campaign_totals(&x->app->campaigns, list.query.user_id, &totals,
+    if (rc != CS_OK)
+        goto out;
+    rc = cs_campaign_list(&x->app->campaigns, &x->call, &list.query, &page, &cause);
+    if (rc != CS_OK) {
+        rc = cs_exchange_query_refused(rc, &cause, err);
+        goto out;
+    }
+    if ((rc = cs_campaign_totals(&x->app->campaigns, list.query.user_id, &totals,
                                  x->call.deadline, err)) != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));

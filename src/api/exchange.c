@@ -5,6 +5,8 @@
 #include "base/encoding.h"
 #include "json/scan.h"
 
+#define IDEMPOTENCY_KEY_MAX 255u
+
 /* application/json, or a type that ends in +json; parameters do not matter. */
 static bool is_json_type(struct cs_view type)
 {
@@ -49,8 +51,39 @@ enum cs_code cs_exchange_query_text(struct cs_exchange *x, const char *name,
 
     if (rc == CS_OK || rc == CS_ENOTFOUND)
         return CS_OK;
-    return cs_err_field(err, rc, name, "query_invalid", "the query parameter %s: %s",
-                        name, cause.text);
+    if (rc == CS_ETOOBIG)
+        return cs_err_field(err, CS_EINVAL, name, "query_invalid",
+                            "the query parameter %s is longer than %zu bytes", name,
+                            out->max);
+    return cs_err_field(err, rc, name, "query_invalid", "%s", cause.text);
+}
+
+enum cs_code cs_exchange_query_refused(enum cs_code rc, const struct cs_err *cause,
+                                       struct cs_err *err)
+{
+    if (rc == CS_EINVAL)
+        return cs_err_field(err, rc, cause->field, "query_invalid",
+                            "the query parameter %s: %s", cause->field, cause->text);
+    if (err != NULL && err->code == CS_OK)
+        *err = *cause;
+    return rc;
+}
+
+enum cs_code cs_exchange_idempotency_key(struct cs_exchange *x, struct cs_view *out,
+                                         struct cs_err *err)
+{
+    bool good;
+
+    *out = cs_request_header(x->request, "Idempotency-Key");
+    good = out->len <= IDEMPOTENCY_KEY_MAX;
+    for (size_t i = 0; i < out->len && good; i++)
+        good = out->ptr[i] >= 0x20 && out->ptr[i] < 0x7f;
+    if (!good)
+        return cs_err_field(err, CS_EINVAL, "Idempotency-Key", "header_invalid",
+                            "an Idempotency-Key has at most %u characters, of printable "
+                            "ASCII alone",
+                            IDEMPOTENCY_KEY_MAX);
+    return CS_OK;
 }
 
 enum cs_code cs_exchange_query_number(struct cs_exchange *x, const char *name,

@@ -48,6 +48,16 @@ enum cs_code cs_exchange_query_number(struct cs_exchange *x, const char *name,
 enum cs_code cs_exchange_query_text(struct cs_exchange *x, const char *name,
                                     struct cs_buf *out, struct cs_err *err) CS_MUST_USE;
 
+/* The Idempotency-Key, .ptr NULL when there is none. CS_EINVAL unless it is at
+ * most 255 bytes of printable ASCII. */
+enum cs_code cs_exchange_idempotency_key(struct cs_exchange *x, struct cs_view *out,
+                                         struct cs_err *err) CS_MUST_USE;
+
+/* Says of a store's refusal which query parameter it is about; any other error
+ * stays as it is. */
+enum cs_code cs_exchange_query_refused(enum cs_code rc, const struct cs_err *cause,
+                                       struct cs_err *err) CS_MUST_USE;
+
 /* Answers with JSON that stands in the response's body. */
 enum cs_code cs_exchange_answer(struct cs_exchange *x, int status, struct cs_err *err);
 

@@ -41,41 +41,50 @@ static const struct {
          "a fault of the service; the cause is in the log under the request id"},
 };
 
+/* Reasons whose status is another than that of their code; their text is for
+ * the client. */
+static const struct exception {
+    const char *reason;
+    int status;
+    const char *title;
+} exceptions[] = {
+    {"validation_failed", 422, "Unprocessable Content"},
+    {"method_not_allowed", 405, "Method Not Allowed"},
+    {"request_timeout", 408, "Request Timeout"},
+    {"precondition_failed", 412, "Precondition Failed"},
+};
+
 #define RETRY_AFTER_S 2
 
-/* Reading a body that is no valid JSON is 400; a field in it that breaks a rule is 422.
- */
-int cs_problem_status(const struct cs_err *err)
+/* Reading a body that is no valid JSON is 400; a field in it that breaks a rule,
+ * whatever the rule, is 422. */
+static const struct exception *exception_of(const struct cs_err *err)
 {
-    bool in_body = err->field[0] == '/' || strcmp(err->reason, "validation_failed") == 0;
-
-    if ((unsigned)err->code >= CS_CODE_COUNT)
-        return 500;
-    if (err->code == CS_EINVAL && in_body)
-        return 422;
-    if (err->code == CS_ETOOBIG && strcmp(err->field, "parameters") == 0)
-        return 431;
-    if (err->code == CS_EUNSUPPORTED && strcmp(err->reason, "method_not_allowed") == 0)
-        return 405;
-    if (err->code == CS_ECONFLICT && strcmp(err->reason, "precondition_failed") == 0)
-        return 412;
-    return answers[err->code].status;
+    if (err->code == CS_EINVAL && err->field[0] == '/')
+        return &exceptions[0];
+    for (size_t i = 0; i < CS_COUNT(exceptions); i++)
+        if (strcmp(err->reason, exceptions[i].reason) == 0)
+            return &exceptions[i];
+    return NULL;
 }
 
-static const char *title_of(int status, enum cs_code code)
+static enum cs_code known_code(const struct cs_err *err)
 {
-    switch (status) {
-    case 405:
-        return "Method Not Allowed";
-    case 412:
-        return "Precondition Failed";
-    case 422:
-        return "Unprocessable Content";
-    case 431:
-        return "Request Header Fields Too Large";
-    default:
-        return answers[code].title;
-    }
+    return (unsigned)err->code < CS_CODE_COUNT ? err->code : CS_EINTERNAL;
+}
+
+int cs_problem_status(const struct cs_err *err)
+{
+    const struct exception *exception = exception_of(err);
+
+    return exception != NULL ? exception->status : answers[known_code(err)].status;
+}
+
+static const char *title_of(const struct cs_err *err)
+{
+    const struct exception *exception = exception_of(err);
+
+    return exception != NULL ? exception->title : answers[known_code(err)].title;
 }
 
 static void add_headers(struct cs_exchange *x, const struct cs_err *err, int status)
@@ -124,19 +133,21 @@ static void write_errors(struct cs_exchange *x, struct cs_json_writer *w,
     cs_json_array_end(w);
 }
 
-static const char *detail_of(const struct cs_err *err, int status, enum cs_code code)
+static const char *detail_of(const struct cs_err *err)
 {
-    if (answers[code].generic != NULL)
-        return answers[code].generic;
-    return *err->text != '\0' ? err->text : title_of(status, code);
+    const char *generic = answers[known_code(err)].generic;
+
+    if (generic != NULL && exception_of(err) == NULL)
+        return generic;
+    return *err->text != '\0' ? err->text : title_of(err);
 }
 
 void cs_problem_answer(struct cs_exchange *x, const struct cs_err *err)
 {
     struct cs_buf *body = cs_response_body(x->response);
     struct cs_buf type = CS_BUF_INIT(256);
-    enum cs_code code = (unsigned)err->code < CS_CODE_COUNT ? err->code : CS_EINTERNAL;
-    const char *reason = *err->reason != '\0' ? err->reason : cs_code_name(code);
+    const char *reason =
+        *err->reason != '\0' ? err->reason : cs_code_name(known_code(err));
     int status = cs_problem_status(err);
     struct cs_json_writer w;
 
@@ -154,9 +165,9 @@ void cs_problem_answer(struct cs_exchange *x, const struct cs_err *err)
     cs_json_writer_init(&w, body);
     cs_json_object(&w);
     cs_json_member_str(&w, "type", cs_buf_view(&type));
-    cs_json_member_cstr(&w, "title", title_of(status, code));
+    cs_json_member_cstr(&w, "title", title_of(err));
     cs_json_member_u64(&w, "status", (uint64_t)status);
-    cs_json_member_cstr(&w, "detail", detail_of(err, status, code));
+    cs_json_member_cstr(&w, "detail", detail_of(err));
     cs_json_member_cstr(&w, "code", reason);
     cs_json_member_str(&w, "request_id", cs_request_id(x->request));
     write_errors(x, &w, err, reason);

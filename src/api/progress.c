@@ -39,15 +39,13 @@ enum cs_code cs_api_progress(struct cs_exchange *x, struct cs_err *err)
 enum cs_code cs_api_interactions_add(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_buf body = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
-    struct cs_view key = cs_request_header(x->request, "Idempotency-Key");
     struct cs_json_writer w;
+    struct cs_view key;
     size_t appended = 0;
-    enum cs_code rc =
-        cs_exchange_json(x, &body, x->app->campaigns.limits.json_bytes, false, err);
+    enum cs_code rc = cs_exchange_idempotency_key(x, &key, err);
 
-    if (rc == CS_OK && key.len > 255)
-        rc = cs_err_field(err, CS_EINVAL, "Idempotency-Key", "header_invalid",
-                          "an Idempotency-Key has at most 255 bytes");
+    if (rc == CS_OK)
+        rc = cs_exchange_json(x, &body, x->app->campaigns.limits.json_bytes, false, err);
     if (rc == CS_OK)
         rc = cs_campaign_interact(&x->app->campaigns, &x->call, x->params[0],
                                   cs_buf_view(&body), key, &appended, &x->faults, err);
@@ -67,6 +65,7 @@ enum cs_code cs_api_interactions_list(struct cs_exchange *x, struct cs_err *err)
     struct cs_buf after = CS_BUF_INIT(1024);
     struct cs_log_page page = {.count = 0};
     struct cs_record *record = NULL;
+    struct cs_err cause = CS_ERR_NONE;
     struct cs_json_writer w;
     uint64_t limit;
     enum cs_code rc;
@@ -75,10 +74,14 @@ enum cs_code cs_api_interactions_list(struct cs_exchange *x, struct cs_err *err)
                                        INTERACTIONS_PER_PAGE, &limit, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "after", &after, err)) != CS_OK ||
         (rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
-                               CS_ACCESS_OWNER_OR_ADMIN, false, &record, err)) != CS_OK ||
-        (rc = store->ops->log_read(store, x->params[0], cs_buf_view(&after), limit, &page,
-                                   x->call.deadline, err)) != CS_OK)
+                               CS_ACCESS_OWNER_OR_ADMIN, false, &record, err)) != CS_OK)
         goto out;
+    rc = store->ops->log_read(store, x->params[0], cs_buf_view(&after), limit, &page,
+                              x->call.deadline, &cause);
+    if (rc != CS_OK) {
+        rc = cs_exchange_query_refused(rc, &cause, err);
+        goto out;
+    }
     start_answer(x, &w);
     cs_json_member_raw(&w, "interactions",
                        page.count > 0 ? cs_buf_view(&page.json) : CS_LIT("[]"));

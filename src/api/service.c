@@ -80,6 +80,8 @@ enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_u64(&w, "campaign_name_bytes", CS_CAMPAIGN_NAME_MAX);
     cs_json_member_u64(&w, "interactions_per_request", CS_INTERACTIONS_AT_ONCE);
     cs_json_member_u64(&w, "interaction_bytes", CS_INTERACTION_BYTES_MAX);
+    cs_json_member_u64(&w, "interactions_bytes_per_request",
+                       CS_INTERACTIONS_BYTES_AT_ONCE);
     cs_json_member_u64(&w, "json_depth", CS_JSON_MAX_DEPTH);
     cs_json_object_end(&w);
     return cs_exchange_answer(x, 200, err);
@@ -91,17 +93,16 @@ enum cs_code cs_api_openapi(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_buf path = CS_BUF_INIT(8192);
     struct cs_buf *body = cs_response_body(x->response);
+    struct cs_err cause = CS_ERR_NONE;
     enum cs_code rc;
 
     cs_buf_add_cstr(&path, x->app->share_dir);
     cs_buf_add_cstr(&path, "/openapi.json");
-    if ((rc = cs_buf_check(&path, err)) == CS_OK)
-        rc = cs_file_read(body, cs_buf_cstr(&path), OPENAPI_BYTES_MAX, err);
+    if ((rc = cs_buf_check(&path, &cause)) == CS_OK)
+        rc = cs_file_read(body, cs_buf_cstr(&path), OPENAPI_BYTES_MAX, &cause);
     cs_buf_clear(&path);
-    if (rc == CS_ENOTFOUND)
-        return CS_EIO; /* an installation without its files is a fault of ours */
-    if (rc != CS_OK)
-        return rc;
+    if (rc != CS_OK) /* an installation without its files is no fault of the client */
+        return cs_err_set(err, rc == CS_ENOTFOUND ? CS_EIO : rc, "%s", cause.text);
     rc = cs_exchange_answer(x, 200, err);
     cs_response_header(x->response, "Cache-Control", CS_LIT("public, max-age=300"));
     return rc;

@@ -11,16 +11,29 @@
 #define TAGS_MAX            20u
 #define TAG_BYTES_MAX       64u
 #define ID_ATTEMPTS         8
-#define IDEMPOTENCY_KEY_MAX 255u
 #define IDEMPOTENCY_LIFE_US (24ll * 3600 * CS_SECOND_US)
 
 /* Fields that the service sets itself; a client that sends one is told so. */
 static const char *const reserved_fields[] = {
-    "user_id",         "status",         "created_at",         "updated_at",
-    "completed_at",    "s3_website_url", "s3_pdf_url",         "s3_artifacts_url",
-    "s3_metadata_url", "progress_log",   "agent_interactions", "final_state",
-    "files",           "error",          "execution_time",     "quality_score",
-    "urls_expire_at",  "versions",
+    "user_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "completed_at",
+    "s3_website_url",
+    "s3_pdf_url",
+    "s3_artifacts_url",
+    "s3_metadata_url",
+    "progress_log",
+    "agent_interactions",
+    "final_state",
+    "files",
+    "error",
+    "execution_time",
+    "quality_score",
+    "urls_expire_at",
+    "versions",
+    "agent_interactions_truncated",
 };
 
 /* ---- create ---- */
@@ -415,9 +428,6 @@ enum cs_code cs_campaign_create(const struct cs_campaigns *campaigns,
         return cs_err_field(err, CS_EINVAL, "", "validation_failed",
                             "the body must be a JSON object");
     check_creation(&creation, call->now_us);
-    if (idempotency_key.len > IDEMPOTENCY_KEY_MAX)
-        cs_faults_add(faults, "", "too_long", "an Idempotency-Key has at most %u bytes",
-                      IDEMPOTENCY_KEY_MAX);
     if ((rc = cs_faults_check(faults, err)) != CS_OK)
         goto out;
     if (idempotency_key.len > 0) {

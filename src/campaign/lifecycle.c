@@ -204,6 +204,16 @@ static enum cs_code stamp_interactions(struct interaction_list *list,
     return cs_buf_check(stamped, err);
 }
 
+static enum cs_code check_together(const struct cs_buf *stamped, struct cs_err *err)
+{
+    if (stamped->len <= CS_INTERACTIONS_BYTES_AT_ONCE)
+        return CS_OK;
+    return cs_err_field(err, CS_ETOOBIG, "", "too_many_interactions",
+                        "at most %u KiB of interactions go into one request; send the "
+                        "rest in another",
+                        CS_INTERACTIONS_BYTES_AT_ONCE / 1024u);
+}
+
 enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
                                   const struct cs_call *call, struct cs_view id,
                                   struct cs_view body, struct cs_view idempotency_key,
@@ -222,6 +232,7 @@ enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
     list->faults = faults;
     if ((rc = collect_interactions(list, body, err)) != CS_OK ||
         (rc = stamp_interactions(list, &stamped, call->now_us, err)) != CS_OK ||
+        (rc = check_together(&stamped, err)) != CS_OK ||
         (rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record,
                                err)) != CS_OK ||
         (rc = must_run(record, err)) != CS_OK)

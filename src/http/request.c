@@ -367,10 +367,12 @@ static enum cs_code body_fault(struct cs_request *request, enum cs_code code,
 {
     request->body_failed = code;
     if (code == CS_ETIMEOUT)
-        return cs_err_set(err, code, "the body did not arrive in time");
-    return cs_err_set(err, code,
-                      "the body ended after %llu bytes, before its announced end",
-                      (unsigned long long)request->body_read);
+        return cs_err_field(err, code, "", "request_timeout",
+                            "the body did not arrive in time: send it again, in smaller "
+                            "parts on a slow line");
+    return cs_err_field(err, code, "Content-Length", "short_body",
+                        "the body ended after %llu bytes, before its announced end",
+                        (unsigned long long)request->body_read);
 }
 
 enum cs_code cs_request_read(struct cs_request *request, char *to, size_t room,
@@ -404,7 +406,10 @@ enum cs_code cs_request_read(struct cs_request *request, char *to, size_t room,
 
 static enum cs_code body_too_big(size_t max, struct cs_err *err)
 {
-    return cs_err_set(err, CS_ETOOBIG, "the body is larger than %zu bytes", max);
+    return cs_err_field(err, CS_ETOOBIG, "Content-Length", "body_too_large",
+                        "the body is larger than the %zu bytes that this route takes; "
+                        "GET /api/v1/limits tells how to upload in parts",
+                        max);
 }
 
 /* Whether the body has ended: at max bytes, one more tells a body of exactly

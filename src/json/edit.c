@@ -15,12 +15,11 @@ static const struct cs_json_change *find_change(const struct edit *edit,
                                                 struct cs_view name)
 {
     for (size_t i = 0; i < edit->count; i++)
-        if (cs_view_eq_cstr(name, edit->changes[i].name))
+        if (cs_json_name_is(name, cs_view_cstr(edit->changes[i].name)))
             return &edit->changes[i];
     return NULL;
 }
 
-/* Names of changes are ours and plain, so one written with escapes is another's. */
 static bool carry_over(void *payload, struct cs_view name, struct cs_view value)
 {
     struct edit *edit = payload;

@@ -426,8 +426,7 @@ struct slice_search {
     struct cs_view found;
 };
 
-/* Whether a name as written means `wanted`. */
-static bool name_is(struct cs_view written, struct cs_view wanted)
+bool cs_json_name_is(struct cs_view written, struct cs_view wanted)
 {
     struct cs_buf decoded = CS_BUF_INIT(4096);
     bool same;
@@ -444,7 +443,7 @@ static bool match_name(void *payload, struct cs_view name, struct cs_view value)
 {
     struct slice_search *search = payload;
 
-    if (!name_is(name, search->wanted))
+    if (!cs_json_name_is(name, search->wanted))
         return true;
     search->found = value;
     return false;

@@ -47,6 +47,9 @@ void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback,
  * when `text` is no object or has no such member. */
 struct cs_view cs_json_slice(struct cs_view text, const char *name);
 
+/* Whether a name as written between its quotes means `wanted`, escapes decoded. */
+bool cs_json_name_is(struct cs_view written, struct cs_view wanted);
+
 /* First byte of a value tells its kind: '{' '[' '"' 't' 'f' 'n', '0' for numbers;
  * '\0' for nothing. */
 char cs_json_kind(struct cs_view value);

@@ -21,7 +21,7 @@
 #define CS_STORE_KEY_MAX     512u           /* bytes of an object's key */
 #define CS_RECORD_KEY_MAX    255u           /* bytes of a record's key */
 #define CS_RECORD_BYTES_MAX  (350u * 1024u) /* summary and detail together */
-#define CS_SUMMARY_BYTES_MAX 1024u          /* what a listing shows of a record */
+#define CS_SUMMARY_BYTES_MAX 2048u          /* what a listing shows; mostly under 1 KiB */
 #define CS_LIST_LIMIT_MAX    1000u
 #define CS_LOG_ENTRY_MAX     (256u * 1024u)  /* bytes of one entry */
 #define CS_LOG_APPEND_MAX    1000u           /* entries of one append */
