@@ -42,6 +42,8 @@ struct level {
 
 struct blocks {
     struct cs_pdf_book *book;
+    cmark_node *first;    /* node of the document */
+    struct cs_view title; /* that stands above it */
     struct cs_pdf_area area;
     double least_width;          /* no indent makes a column narrower */
     struct cs_pdf_vector levels; /* struct level */
@@ -118,7 +120,7 @@ static void draw_marker(void *context, struct cs_buf *out, double y)
     struct cs_buf label = CS_BUF_INIT(sizeof(number));
 
     if (blocks->marker == MARKER_NUMBER) {
-        style.size = 9.2;
+        style.size *= 0.92;
         cs_buf_add_u64(&label, blocks->marker_number);
         cs_buf_add_byte(&label, '.');
         cs_pdf_book_label(blocks->book, out, cs_buf_view(&label), &style,
@@ -160,15 +162,17 @@ static struct cs_pdf_style body_style(const struct blocks *blocks)
 /* A marker whose item does not start with text gets a line of its own. */
 static void flush_marker(struct blocks *blocks, bool keep)
 {
+    double scale = blocks->book->scale;
     struct cs_buf *out;
 
     if (blocks->marker == MARKER_NONE)
         return;
     out = cs_pdf_flow_begin(blocks->book->flow);
-    draw_marker(
-        blocks, out,
-        -cs_pdf_book_baseline(blocks->book, CS_PDF_BODY_LEADING, CS_PDF_BODY_SIZE));
-    cs_pdf_flow_end(blocks->book->flow, CS_PDF_BODY_LEADING, keep ? CS_PDF_KEEP : 0);
+    draw_marker(blocks, out,
+                -cs_pdf_book_baseline(blocks->book, CS_PDF_BODY_LEADING * scale,
+                                      CS_PDF_BODY_SIZE * scale));
+    cs_pdf_flow_end(blocks->book->flow, CS_PDF_BODY_LEADING * scale,
+                    keep ? CS_PDF_KEEP : 0);
 }
 
 static void set_part(void *context)
@@ -207,6 +211,12 @@ static void heading(struct blocks *blocks, cmark_node *node)
     cs_pdf_inline_add(book, node, &how);
     if (plain.failed != CS_OK)
         book->failed = plain.failed;
+    if (node == blocks->first && cs_view_eq_nocase(cs_view_trim(cs_buf_view(&plain)),
+                                                   cs_view_trim(blocks->title))) {
+        cs_pdf_text_reset(book->text, book->rtl); /* the section's title said it */
+        cs_buf_clear(&plain);
+        return;
+    }
     setting.mark = cs_pdf_book_heading(book, (unsigned)index + 3, cs_buf_view(&plain));
     setting.has_mark = true;
     cs_pdf_flow_space(book->flow, look->before);
@@ -255,7 +265,8 @@ static void code_line(struct blocks *blocks, struct cs_view line, struct cs_pdf_
 
     if (cs_view_trim(line).len == 0) {
         (void)cs_pdf_flow_begin(blocks->book->flow);
-        cs_pdf_flow_end(blocks->book->flow, CODE_LEADING, keep ? CS_PDF_KEEP : 0);
+        cs_pdf_flow_end(blocks->book->flow, CODE_LEADING * blocks->book->scale,
+                        keep ? CS_PDF_KEEP : 0);
         return;
     }
     while (line.len > 0 && !cs_pdf_book_failed(blocks->book)) {
@@ -295,13 +306,17 @@ static void code_block(struct blocks *blocks, cmark_node *node)
     cs_pdf_flow_space(flow, BLOCK_SPACE + 3);
 }
 
-static void rule(struct blocks *blocks)
+/* A rule ahead of a heading would part what the heading parts already. */
+static void rule(struct blocks *blocks, cmark_node *node)
 {
     struct cs_pdf_flow *flow = blocks->book->flow;
+    cmark_node *next = cmark_node_next(node);
     struct cs_buf *out;
 
     flush_marker(blocks, true);
     cs_pdf_flow_space(flow, 12);
+    if (next == NULL || cmark_node_get_type(next) == CMARK_NODE_HEADING)
+        return;
     out = cs_pdf_flow_begin(flow);
     cs_pdf_line_colour(out, blocks->book->scheme->line);
     cs_pdf_stroke_line(out, blocks->area.left, -1, blocks->area.left + blocks->area.width,
@@ -402,7 +417,7 @@ static bool visit(struct blocks *blocks, cmark_node *node, bool entering)
     else if (type == CMARK_NODE_CODE_BLOCK || type == CMARK_NODE_HTML_BLOCK)
         code_block(blocks, node);
     else if (type == CMARK_NODE_THEMATIC_BREAK)
-        rule(blocks);
+        rule(blocks, node);
     else if (type == CMARK_NODE_PARAGRAPH)
         return paragraph(blocks, node), true;
     else if (type == CMARK_NODE_HEADING)
@@ -412,10 +427,14 @@ static bool visit(struct blocks *blocks, cmark_node *node, bool entering)
     return false;
 }
 
-void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document,
+void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document, struct cs_view title,
                    struct cs_pdf_area area)
 {
-    struct blocks blocks = {.book = book, .area = area, .least_width = area.width * 0.45};
+    struct blocks blocks = {.book = book,
+                            .first = cmark_node_first_child(document),
+                            .title = title,
+                            .area = area,
+                            .least_width = area.width * 0.45};
     cmark_iter *iter = cmark_iter_new(document);
     cmark_event_type event;
 

@@ -10,8 +10,9 @@
 #define CS_PDF_BODY_SIZE    10.0
 #define CS_PDF_BODY_LEADING 15.0
 
-/* Headings get a mark each and are added to the book's list. */
-void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document,
+/* Headings get a mark each and are added to the book's list. title is the one
+ * that stands above the blocks: a first heading that repeats it is left out. */
+void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document, struct cs_view title,
                    struct cs_pdf_area area);
 
 #endif

@@ -12,8 +12,8 @@ double cs_pdf_book_baseline(const struct cs_pdf_book *book, double leading, doub
 struct cs_pdf_style cs_pdf_book_style(const struct cs_pdf_book *book, double size,
                                       unsigned font, struct cs_colour colour)
 {
-    (void)book;
-    return (struct cs_pdf_style){.size = size, .font = (uint8_t)font, .colour = colour};
+    return (struct cs_pdf_style){
+        .size = size * book->scale, .font = (uint8_t)font, .colour = colour};
 }
 
 static void add_link(void *context, struct cs_pdf_rect rect, const char *link)
@@ -41,6 +41,7 @@ void cs_pdf_book_paragraph(struct cs_pdf_book *book, struct cs_pdf_area area,
                            void *context)
 {
     enum cs_pdf_align align = setting->align;
+    double leading = setting->leading * book->scale;
     const struct cs_pdf_line *lines;
     size_t count;
 
@@ -51,7 +52,7 @@ void cs_pdf_book_paragraph(struct cs_pdf_book *book, struct cs_pdf_area area,
     for (size_t i = 0; i < count; i++) {
         struct cs_buf *out = cs_pdf_flow_begin(book->flow);
         double size = cs_pdf_text_size(book->text, &lines[i]);
-        double y = -cs_pdf_book_baseline(book, setting->leading, size);
+        double y = -cs_pdf_book_baseline(book, leading, size);
         double x = line_x(area, align, lines[i].width);
 
         if (i == 0 && first != NULL)
@@ -60,7 +61,7 @@ void cs_pdf_book_paragraph(struct cs_pdf_book *book, struct cs_pdf_area area,
             cs_pdf_flow_mark(book->flow, setting->mark);
         cs_pdf_text_draw(book->text, &lines[i], out, x, y);
         cs_pdf_text_links(book->text, &lines[i], x, y, add_link, book->flow);
-        cs_pdf_flow_end(book->flow, setting->leading, how_of(setting, i, count));
+        cs_pdf_flow_end(book->flow, leading, how_of(setting, i, count));
     }
     cs_pdf_text_reset(book->text, book->rtl);
 }

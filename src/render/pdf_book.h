@@ -21,6 +21,7 @@ struct cs_pdf_book {
     const struct cs_scheme *scheme;
     const char *language;
     double cap_height; /* of the text family, parts of the size */
+    double scale;      /* of all type sizes: 1, less for an appendix */
     bool rtl;
     struct cs_pdf_vector headings; /* struct cs_pdf_heading */
     struct cs_buf titles;
@@ -34,7 +35,7 @@ struct cs_pdf_area {
 
 /* How a paragraph is set. */
 struct cs_pdf_setting {
-    double leading; /* height of a line */
+    double leading; /* height of a line, before scaling */
     enum cs_pdf_align align;
     bool balance; /* lines of about the same length */
     bool keep;    /* stays with what follows */
@@ -46,7 +47,7 @@ struct cs_pdf_setting {
 /* How far below the top of a line of that height the baseline is. */
 double cs_pdf_book_baseline(const struct cs_pdf_book *book, double leading, double size);
 
-/* A style in body ink. */
+/* A style of the size at the book's scale. */
 struct cs_pdf_style cs_pdf_book_style(const struct cs_pdf_book *book, double size,
                                       unsigned font, struct cs_colour colour);
 

@@ -246,29 +246,34 @@ static enum cs_code run_page(const struct work *work, size_t page, size_t printe
     return rc;
 }
 
-/* Each page is headed by the section that it starts in or, where one begins on
- * it, by that one. */
+/* The page of the flow on which a heading stands. */
+static size_t body_page(const struct work *work, size_t i)
+{
+    struct cs_pdf_place place;
+
+    (void)cs_pdf_flow_place(work->body, heading_at(work, i)->mark, &place);
+    return place.page;
+}
+
+/* Each page is headed by the first section that begins on it or, where none
+ * does, by the one that goes on. */
 static enum cs_code run_body(const struct work *work, size_t pages, struct cs_err *err)
 {
-    struct cs_view section = {NULL, 0};
-    size_t next = 0, body = cs_pdf_flow_pages(work->body);
+    size_t next = 0, count = work->book->headings.count;
+    struct cs_view running = {NULL, 0};
     enum cs_code rc = CS_OK;
 
-    for (size_t i = 0; i < body && rc == CS_OK; i++) {
-        bool named = false;
+    for (size_t i = 0; i < cs_pdf_flow_pages(work->body) && rc == CS_OK; i++) {
+        struct cs_view section;
+        bool begins = false;
 
-        for (; next < work->book->headings.count; next++) {
-            struct cs_pdf_place place;
-
-            (void)cs_pdf_flow_place(work->body, heading_at(work, next)->mark, &place);
-            if (place.page > i)
-                break;
-            if (heading_at(work, next)->level == 2 && !named) {
-                section = title_of(work, heading_at(work, next));
-                named = true;
-            } else if (heading_at(work, next)->level == 2) {
-                break; /* a further section's name is for the next page */
-            }
+        section = running;
+        for (; next < count && body_page(work, next) <= i; next++) {
+            if (heading_at(work, next)->level != 2)
+                continue;
+            running = title_of(work, heading_at(work, next));
+            section = begins ? section : running;
+            begins = true;
         }
         rc = run_page(work, cs_pdf_flow_page(work->body, i),
                       COVER_PAGES + work->contents_pages + i + 1, pages, section, err);

@@ -591,7 +591,8 @@ enum cs_code cs_pdf_doc_save(struct cs_pdf_doc *doc, struct cs_buf *out,
 
     if (rc != CS_OK)
         return rc;
-    good = HPDF_SaveToStream(doc->pdf) == HPDF_OK && HPDF_ResetStream(doc->pdf) == HPDF_OK;
+    good =
+        HPDF_SaveToStream(doc->pdf) == HPDF_OK && HPDF_ResetStream(doc->pdf) == HPDF_OK;
     if ((rc = check(doc, good, err)) != CS_OK)
         return rc;
     size = HPDF_GetStreamSize(doc->pdf);

@@ -11,7 +11,8 @@
 #define MEASURE_SIZE 10.0 /* widths are measured at this size and scaled */
 #define CELL_PAD     5.0  /* left and right of a cell */
 #define LEAST_COLUMN 22.0
-#define WORD_SHARE   0.4 /* a word may make its column so wide a part of the table */
+#define WORD_SHARE   0.4  /* a word may make its column so wide a part of the table */
+#define NAME_SHARE   0.24 /* of a list of fields is the column of names */
 #define COLUMNS_MAX  1000u
 
 /* Type sizes that are tried in turn until the longest words fit. */
@@ -94,11 +95,28 @@ static double least_all(const struct table *table, double size)
     return sum;
 }
 
+/* Names of fields get the same width in every list of fields, so that lists
+ * that stand below each other line up. */
+static bool share_fields(struct table *table)
+{
+    double name = table->area.width * NAME_SHARE;
+
+    if (table->headed || table->chosen_count != 2 || table->count != 2 ||
+        least(table, 0, table->size) > name)
+        return false;
+    table->columns[0].width = name;
+    table->columns[1].width = table->area.width - name;
+    return true;
+}
+
 /* Shares the width among the chosen columns: each gets its least, the rest goes
  * to those that have more text. */
 static void share_width(struct table *table)
 {
     double width = table->area.width, least_sum = 0, wish_sum = 0;
+
+    if (share_fields(table))
+        return;
 
     for (size_t i = 0; i < table->chosen_count; i++) {
         struct column *column = &table->columns[table->chosen[i]];
@@ -142,7 +160,8 @@ static size_t set_cell(struct table *table, cmark_node *cell, size_t column, boo
     lines = cs_pdf_text_lines(text, width, false, &count);
     for (size_t i = first; i < count && i - first < most; i++) {
         double y = -top - (double)(i - first) * table->leading -
-                   cs_pdf_book_baseline(table->book, table->leading, table->size);
+                   cs_pdf_book_baseline(table->book, table->leading,
+                                        table->size * table->book->scale);
         double x = left + table->pad;
         bool rtl = cs_pdf_text_rtl(text) && facts->align == 0;
 
@@ -301,7 +320,7 @@ static void set_table(struct table *table)
     }
     if (table->size <= 0)
         table->size = sizes[CS_COUNT(sizes) - 2];
-    table->leading = table->size * 1.38;
+    table->leading = table->size * 1.38 * table->book->scale;
     while (from < table->count && !cs_pdf_book_failed(table->book)) {
         if (from > 0)
             cs_pdf_flow_space(table->book->flow, 14);

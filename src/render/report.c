@@ -12,7 +12,8 @@
 #include "render/pdf_cover.h"
 #include "render/pdf_ops.h"
 
-#define TITLES_MAX (64u << 20)
+#define TITLES_MAX     (64u << 20)
+#define APPENDIX_SCALE 0.86
 
 static const struct cs_pdf_frame a4 = {595.28, 841.89, 64, 64, 82, 66};
 static const struct cs_pdf_frame letter = {612, 792, 68, 68, 80, 64};
@@ -49,6 +50,7 @@ static enum cs_code set_up(struct report *report, const struct cs_report_options
     book->scheme = &document->palette.light;
     book->language = document->language;
     book->rtl = document->rtl;
+    book->scale = 1;
     book->cap_height = cs_pdf_fonts_cap_height(report->fonts) / 1000.0;
     return CS_OK;
 }
@@ -157,6 +159,7 @@ static void make_sections(struct report *report, bool folded)
     const struct cs_pdf_area area = {0, cs_pdf_flow_width(report->book.flow)};
     size_t number = 0;
 
+    report->book.scale = folded ? APPENDIX_SCALE : 1;
     for (size_t i = 0; i < document->section_count; i++) {
         const struct cs_section *section = &document->sections[i];
 
@@ -169,7 +172,8 @@ static void make_sections(struct report *report, bool folded)
         for (size_t k = 0; k < section->chart_count; k++)
             cs_pdf_chart(&report->book, &section->charts[k], area);
         if (section->content != NULL)
-            cs_pdf_blocks(&report->book, section->content, area);
+            cs_pdf_blocks(&report->book, section->content, cs_view_cstr(section->title),
+                          area);
     }
 }
 
@@ -256,6 +260,7 @@ enum cs_code cs_report_render(struct cs_buf *out, const struct cs_document *docu
         goto out;
     make_sections(&report, false);
     make_sections(&report, true);
+    report.book.scale = 1;
     if ((rc = check_book(&report.book, err)) != CS_OK ||
         (rc = cs_pdf_flow_finish(report.book.flow, err)) != CS_OK ||
         (rc = link_sections(&report, err)) != CS_OK ||
