@@ -1,0 +1,87 @@
+/* tests/unit/failing_malloc.h: lets the n-th allocation of our own code fail.
+ * Included by one file of a test program, whose malloc, calloc and realloc these
+ * become. Allocations that the libraries make don't count: what they do without
+ * memory is theirs. Under the sanitizers, which bring a malloc, nothing fails. */
+#ifndef CS_TESTS_FAILING_MALLOC_H
+#define CS_TESTS_FAILING_MALLOC_H
+
+#include <errno.h>
+
+#include "unit.h"
+
+static bool failing_armed;
+static bool failing_failed;
+static size_t failing_left;
+
+#if defined(__SANITIZE_ADDRESS__)
+#define FAILING_MALLOC 0
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define FAILING_MALLOC 0
+#endif
+#endif
+#ifndef FAILING_MALLOC
+#define FAILING_MALLOC 1
+#endif
+
+#if FAILING_MALLOC
+/* glibc's own names for what is replaced here; the linker's for our code. */
+void *__libc_malloc(size_t size);
+void *__libc_calloc(size_t count, size_t size);
+void *__libc_realloc(void *old, size_t size);
+extern const char __executable_start, etext;
+
+void *malloc(size_t size);
+void *calloc(size_t count, size_t size);
+void *realloc(void *old, size_t size);
+
+static bool failing_now(const void *caller)
+{
+    if (!failing_armed || (const char *)caller < &__executable_start ||
+        (const char *)caller >= &etext)
+        return false;
+    if (failing_left-- > 0)
+        return false;
+    failing_armed = false;
+    failing_failed = true;
+    errno = ENOMEM;
+    return true;
+}
+
+void *malloc(size_t size)
+{
+    return failing_now(__builtin_return_address(0)) ? NULL : __libc_malloc(size);
+}
+
+void *calloc(size_t count, size_t size)
+{
+    return failing_now(__builtin_return_address(0)) ? NULL : __libc_calloc(count, size);
+}
+
+void *realloc(void *old, size_t size)
+{
+    return failing_now(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
+}
+#endif
+
+/* Runs `scenario` with the first allocation failing, then with the second, and so
+ * on until it runs through without one failing. It says by `failed` whether it was
+ * one of those, and must then end well in its own way: with an error that is
+ * named, or an answer that says so. */
+typedef void failing_scenario(void *payload, const bool *failed);
+
+static inline size_t failing_each(failing_scenario *scenario, void *payload)
+{
+    size_t count = 0;
+
+    do {
+        failing_left = count++;
+        failing_failed = false;
+        failing_armed = true;
+        scenario(payload, &failing_failed);
+        failing_armed = false;
+    } while (failing_failed);
+    return count - 1;
+}
+
+#endif
