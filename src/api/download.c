@@ -87,7 +87,8 @@ static bool is_shown(struct cs_view type)
 }
 
 /* If-Match (RFC 9110 section 13.1.1): one of the tags, or any. */
-static enum cs_code check_match(struct cs_exchange *x, const char *etag, struct cs_err *err)
+static enum cs_code check_match(struct cs_exchange *x, const char *etag,
+                                struct cs_err *err)
 {
     struct cs_view rest = cs_request_header(x->request, "If-Match");
     struct cs_view tag;
@@ -99,8 +100,9 @@ static enum cs_code check_match(struct cs_exchange *x, const char *etag, struct 
         if (cs_view_eq(tag, CS_LIT("*")) || cs_view_eq_cstr(tag, etag))
             return CS_OK;
     }
-    return cs_err_field(err, CS_ECONFLICT, "If-Match", "precondition_failed",
-                        "the artifact is another version than If-Match names: get it anew");
+    return cs_err_field(
+        err, CS_ECONFLICT, "If-Match", "precondition_failed",
+        "the artifact is another version than If-Match names: get it anew");
 }
 
 static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,

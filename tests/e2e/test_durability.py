@@ -95,8 +95,8 @@ def check_all(stack, ledger):
 
 def fsck(stack):
     """Repairs, and then finds nothing left to repair. Returns what was found."""
-    first = stack.campaignctl("--json", "fsck", "--repair", check=False)
-    again = stack.campaignctl("--json", "fsck", check=False)
+    first = stack.campaignctl("--json", "fsck", "--repair", "--age", "0", check=False)
+    again = stack.campaignctl("--json", "fsck", "--bytes", "--age", "0", check=False)
     assert again.returncode == 0, f"{first.stdout}{first.stderr}\n{again.stdout}{again.stderr}"
     return first.stdout
 
