@@ -11,13 +11,13 @@ AC_DEFUN([CS_WARNINGS], [
 ])
 
 # CS_SANITIZERS: --enable-sanitizers builds with ASan and UBSan, and without
-# the hardening that would hide what they look for.
+# the hardening that would hide what they look for. CS_SANITIZED is defined then.
 AC_DEFUN([CS_SANITIZERS], [
   AC_ARG_ENABLE([sanitizers],
     [AS_HELP_STRING([--enable-sanitizers], [build with AddressSanitizer and UndefinedBehaviorSanitizer])])
   CS_SANITIZE=
   AS_IF([test "x$enable_sanitizers" = xyes],
-    [CS_SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer"],
+    [CS_SANITIZE="-fsanitize=address,undefined -fno-sanitize-recover=undefined -fno-omit-frame-pointer -DCS_SANITIZED"],
     [CS_HARDEN="-D_FORTIFY_SOURCE=2"
      AS_CASE([" $CFLAGS "], [*-O0*|*FORTIFY_SOURCE*], [CS_HARDEN=])])
   AC_SUBST([CS_SANITIZE])

@@ -105,8 +105,8 @@ struct cs_carrier {
     /* -1 on error (errno ETIMEDOUT when the peer is silent), 0 at the end */
     ssize_t (*read)(void *payload, char *to, size_t room);
     bool (*write)(void *payload, struct cs_view bytes);
-    /* True as soon as a read will not block, false at the deadline. NULL where
-     * a read never blocks. */
+    /* True as soon as there is something to read, false at the deadline, which is
+     * also that of the reads that follow. NULL where a read never blocks. */
     bool (*ready)(void *payload, struct cs_deadline deadline);
     /* Sends what the carrier has gathered so far. NULL where it gathers nothing. */
     bool (*flush)(void *payload);

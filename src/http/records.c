@@ -25,7 +25,7 @@
 /* Once a stop is asked for, a connection that was just accepted has this long to
  * bring its request: the web server has it ready to send, and would have to
  * report a failure otherwise. */
-#define STOP_GRACE_MS 100
+#define STOP_GRACE_MS 400
 
 /* A body may come slowly, not endlessly: the time spent waiting for it is at
  * most silence_ms, and a second more for each of these. */
@@ -55,6 +55,9 @@ struct cs_records {
     size_t beside;     /* bytes of foreign records, seen since the parameters */
     int64_t waited_ms; /* for the body, in all */
     uint64_t body_bytes;
+    struct cs_deadline until;           /* no read waits longer */
+    unsigned char header[HEADER_BYTES]; /* of the next record, as far as it is there */
+    size_t header_have;
     unsigned char buffer[BUFFER_BYTES];
 };
 
@@ -393,6 +396,8 @@ enum cs_code cs_records_open(struct cs_records *records, int fd, struct cs_buf *
     records->id = 0;
     records->content_left = records->padding_left = 0;
     records->ended = false;
+    records->header_have = 0;
+    records->until = (struct cs_deadline){INT64_MAX};
     records->waited_ms = 0;
     records->body_bytes = 0;
     while (!pre.complete)
@@ -413,6 +418,7 @@ enum cs_code cs_records_open(struct cs_records *records, int fd, struct cs_buf *
 
 bool cs_records_ready(struct cs_records *records, struct cs_deadline deadline)
 {
+    records->until = deadline;
     return records->ended || records->at < records->end ||
            wait_readable(records->fd, deadline, NULL) > 0;
 }
@@ -429,11 +435,14 @@ static ssize_t wait_for_body(struct cs_records *records)
     int64_t allowed = records->limits->silence_ms +
                       (int64_t)(records->body_bytes / SLOWEST_BYTES_PER_S) * 1000;
     int64_t left = allowed - records->waited_ms;
+    int64_t until = cs_deadline_left_ms(records->until);
     int64_t began = cs_clock_monotonic_us();
     int got;
 
     if (left > records->limits->silence_ms)
         left = records->limits->silence_ms;
+    if (left > until)
+        left = until;
     do
         got = wait_readable(records->fd, (struct cs_deadline){began + left * 1000}, NULL);
     while (got < 0 && errno == EINTR);
@@ -472,24 +481,32 @@ static bool need_buffered(struct cs_records *records)
     return got > 0;
 }
 
+/* The next header, where the record before is over; a time-out in the middle of it
+ * loses nothing. */
+static bool next_header(struct cs_records *records)
+{
+    while (!skip_record(records))
+        if (!need_buffered(records))
+            return false;
+    while (records->header_have < HEADER_BYTES) {
+        if (!need_buffered(records))
+            return false;
+        records->header[records->header_have++] = records->buffer[records->at++];
+    }
+    records->header_have = 0;
+    return true;
+}
+
 /* The header of the next record, and what it means: 1 body follows, 0 the body
  * is over, -1 with errno. */
 static int next_body_record(struct cs_records *records)
 {
-    unsigned char header[HEADER_BYTES];
-
     for (;;) {
-        while (!skip_record(records))
-            if (!need_buffered(records))
-                return -1;
-        for (size_t i = 0; i < sizeof(header); i++) {
-            if (!need_buffered(records))
-                return -1;
-            header[i] = records->buffer[records->at++];
-        }
-        if (header[0] != FCGI_VERSION)
+        if (!next_header(records))
+            return -1;
+        if (records->header[0] != FCGI_VERSION)
             return (int)fault(EPROTO);
-        start_record(records, header);
+        start_record(records, records->header);
         if (records->record_id == records->id)
             break;
         records->beside += HEADER_BYTES + records->content_left;

@@ -49,7 +49,8 @@ unsigned cs_records_id(const struct cs_records *records);
  * keeps on trickling), 0 at its end. */
 ssize_t cs_records_read(struct cs_records *records, char *to, size_t room);
 
-/* True as soon as a read would not wait for the peer, false at the deadline. */
+/* True as soon as there is something to read, false at the deadline. The reads that
+ * follow wait no longer than that either. */
 bool cs_records_ready(struct cs_records *records, struct cs_deadline deadline);
 
 #endif

@@ -84,7 +84,7 @@ static const char *reason_of(int status)
     for (size_t i = 0; i < CS_COUNT(reasons); i++)
         if (reasons[i].status == status)
             return reasons[i].reason;
-    return "Status";
+    return "Other";
 }
 
 struct cs_response *cs_response_new(struct cs_request *request,

@@ -368,6 +368,34 @@ static void test_unread_body(void **state)
     free(body);
 }
 
+/* A peer that stops within a record header is not waited for longer than others. */
+static void test_unfinished_record(void **state)
+{
+    static const char *const params[] = {"REQUEST_METHOD=PUT", "REQUEST_URI=/refuse",
+                                         NULL};
+    struct fixture *f = *state;
+    struct cs_buf sent = CS_BUF_INIT(FCGI_ANSWER_MAX);
+    struct fcgi_answer answer;
+    int64_t began;
+    int fd;
+
+    f->options.io_timeout_ms = 20000;
+    start(f);
+    fd = fcgi_connect(f->socket);
+    fcgi_head(&sent, params);
+    fcgi_record(&sent, FCGI_STDIN, 1, CS_LIT("some"));
+    cs_buf_add(&sent, CS_LIT("\1\5\0"));
+    began = cs_clock_monotonic_us();
+    assert_true(fcgi_send(fd, cs_buf_view(&sent)));
+    fcgi_receive(fd, &answer);
+    assert_int_equal(answer.status, 401);
+    assert_true(answer.ended);
+    assert_in_range((cs_clock_monotonic_us() - began) / 1000, 0, 3000);
+    fcgi_answer_clear(&answer);
+    cs_buf_clear(&sent);
+    (void)close(fd);
+}
+
 static void test_environment(void **state)
 {
     static const char *const params[] = {"REQUEST_METHOD=GET", "REQUEST_URI=/environment",
@@ -513,7 +541,7 @@ static void test_term_at_random_moments(void **state)
 
     for (int i = 0; i < 200; i++) {
         uint16_t random = 0;
-        bool busy = i % 4 == 1;
+        bool busy = i % 10 == 1;
         int fd = -1;
 
         assert_ok(cs_random_bytes(&random, sizeof(random), err));
@@ -707,6 +735,7 @@ int main(void)
         with_server(test_stream),
         with_server(test_client_gone),
         with_server(test_unread_body),
+        with_server(test_unfinished_record),
         with_server(test_environment),
         with_server(test_keep_connection_refused),
         with_server(test_idle_connection),
