@@ -58,13 +58,15 @@ static enum cs_code read_part(struct cs_json **out, struct cs_view part,
     return rc == CS_OK ? CS_OK : malformed(err);
 }
 
-/* The library takes some other spellings of the same signature, which would be
- * other tokens. */
-static enum cs_code check_spelling(struct cs_view signature, struct cs_err *err)
+/* The signature's size. The library takes some other spellings of the same signature,
+ * which would be other tokens. */
+static enum cs_code measure_signature(struct cs_view part, size_t *bytes_out,
+                                      struct cs_err *err)
 {
     struct cs_buf bytes = CS_BUF_INIT(CS_TOKEN_MAX_BYTES);
-    enum cs_code rc = cs_base64url_decode(&bytes, signature, NULL);
+    enum cs_code rc = cs_base64url_decode(&bytes, part, NULL);
 
+    *bytes_out = bytes.len;
     cs_buf_clear(&bytes);
     if (rc == CS_ENOMEM)
         return cs_err_nomem(err);
@@ -102,13 +104,16 @@ static enum cs_code check_header(const struct cs_json *header, struct cs_err *er
 }
 
 static enum cs_code check_signature(const struct cs_keys *keys, struct cs_view token,
-                                    const struct cs_json *header, struct cs_err *err)
+                                    const struct cs_json *header,
+                                    struct cs_view signature, struct cs_err *err)
 {
-    const struct cs_signed signed_token = {.token = token,
-                                           .algorithm = cs_json_get_string(header, "alg"),
-                                           .kid = cs_json_get_string(header, "kid")};
-    enum cs_code rc;
+    struct cs_signed signed_token = {.token = token,
+                                     .algorithm = cs_json_get_string(header, "alg"),
+                                     .kid = cs_json_get_string(header, "kid")};
+    enum cs_code rc = measure_signature(signature, &signed_token.signature_bytes, err);
 
+    if (rc != CS_OK)
+        return rc;
     if (!cs_keys_algorithm_known(signed_token.algorithm))
         return cs_jwt_refuse(err, "token_algorithm_refused",
                              "the token's algorithm is not one that is taken here");
@@ -155,9 +160,7 @@ enum cs_code cs_jwt_verify(struct cs_jwt *out, const struct cs_keys *keys,
         goto out;
     if ((rc = check_header(header, err)) != CS_OK)
         goto out;
-    if ((rc = check_spelling(parts[2], err)) != CS_OK)
-        goto out;
-    if ((rc = check_signature(keys, token, header, err)) != CS_OK)
+    if ((rc = check_signature(keys, token, header, parts[2], err)) != CS_OK)
         goto out;
     if ((rc = read_part(&out->claims, parts[1], err)) != CS_OK)
         goto out;

@@ -49,6 +49,7 @@ struct cs_signed {
     struct cs_view token;
     struct cs_view algorithm;
     struct cs_view kid; /* .ptr NULL: none */
+    size_t signature_bytes;
 };
 enum cs_code cs_keys_verify(const struct cs_keys *keys,
                             const struct cs_signed *token) CS_MUST_USE;

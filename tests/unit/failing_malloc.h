@@ -1,7 +1,8 @@
 /* tests/unit/failing_malloc.h: lets the n-th allocation of our own code fail.
  * Included by one file of a test program, whose malloc, calloc and realloc these
  * become. Allocations that the libraries make don't count: what they do without
- * memory is theirs. Under the sanitizers, which bring a malloc, nothing fails. */
+ * memory is theirs. Under the sanitizers and valgrind, which bring a malloc of their
+ * own, nothing fails: failing_works() says so. */
 #ifndef CS_TESTS_FAILING_MALLOC_H
 #define CS_TESTS_FAILING_MALLOC_H
 
@@ -63,6 +64,20 @@ void *realloc(void *old, size_t size)
     return failing_now(__builtin_return_address(0)) ? NULL : __libc_realloc(old, size);
 }
 #endif
+
+static inline bool failing_works(void)
+{
+    void *volatile memory;
+
+    failing_left = 0;
+    failing_armed = true;
+    memory = malloc(1);
+    failing_armed = false;
+    if (memory == NULL)
+        return true;
+    free(memory);
+    return false;
+}
 
 /* Runs `scenario` with the first allocation failing, then with the second, and so
  * on until it runs through without one failing. It says by `failed` whether it was

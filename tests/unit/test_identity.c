@@ -116,7 +116,7 @@ static void test_unsecured(void **state)
 static void test_signature(void **state)
 {
     struct cs_authenticator *a = with_secret();
-    struct cs_buf token = CS_BUF_INIT(TOKEN_MAX);
+    struct cs_buf token = CS_BUF_INIT(TOKEN_MAX), mac = CS_BUF_INIT(100);
     size_t signature;
 
     (void)state;
@@ -141,7 +141,17 @@ static void test_signature(void **state)
                                                NULL),
                          CS_EUNAUTH);
     }
-    /* nor is another spelling of the same bytes */
+    /* nor is it with more behind it */
+    assert_ok(
+        cs_base64url_decode(&mac, cs_view_from(cs_buf_view(&token), signature), err));
+    cs_buf_add_byte(&mac, '\0');
+    cs_buf_truncate(&token, signature);
+    cs_base64url_encode(&token, cs_buf_view(&mac));
+    assert_int_equal(mac.len, 33);
+    expect(a, &token, "token_signature_invalid");
+    cs_buf_clear(&mac);
+    hs_token(&token, SECRET, CS_LIT("{\"alg\":\"HS256\"}"), CS_LIT(GOOD_CLAIMS));
+    /* nor in another spelling of the same bytes */
     token.ptr[token.len - 1]++;
     expect(a, &token, "token_malformed");
     cs_buf_clear(&token);

@@ -149,6 +149,53 @@ static void test_key_set(void **state)
     cs_authenticator_free(a);
 }
 
+/* The signature of a good token, cut or lengthened byte by byte. */
+static void test_signature_size(void **state)
+{
+    const struct keys *keys = *state;
+    const struct {
+        const cjose_jwk_t *jwk;
+        const char *alg, *kid;
+        size_t bytes;
+    } cases[] = {
+        {keys->rsa, "RS256", "rs", 256},
+        {keys->rsa, "PS256", "ps", 256},
+        {keys->p256, "ES256", "p256", 64},
+        {keys->p384, "ES384", "p384", 96},
+    };
+    struct fetcher fetcher = {.set = CS_BUF_INIT(TOKEN_MAX)};
+    struct cs_authenticator *a = with_fetcher(&fetcher);
+    struct cs_buf token = CS_BUF_INIT(TOKEN_MAX), signature = CS_BUF_INIT(1000);
+
+    add_jwk(&fetcher.set, keys->rsa, false, "rs", "");
+    add_jwk(&fetcher.set, keys->rsa, false, "ps", "\"alg\":\"PS256\"");
+    add_jwk(&fetcher.set, keys->p256, false, "p256", "");
+    add_jwk(&fetcher.set, keys->p384, false, "p384", "");
+    cs_buf_add_cstr(&fetcher.set, "]}");
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        size_t at;
+
+        jws_token(&token, cases[i].jwk, cases[i].alg, cases[i].kid, GOOD_CLAIMS);
+        expect(a, &token, NULL);
+        for (at = token.len; token.ptr[at - 1] != '.';)
+            at--;
+        cs_buf_reset(&signature);
+        assert_ok(
+            cs_base64url_decode(&signature, cs_view_from(cs_buf_view(&token), at), err));
+        assert_int_equal(signature.len, cases[i].bytes);
+        cs_buf_add(&signature, CS_LIT("\0\0\0"));
+        for (size_t bytes = 0; bytes <= signature.len; bytes++) {
+            cs_buf_truncate(&token, at);
+            cs_base64url_encode(&token, cs_view_sub(cs_buf_view(&signature), 0, bytes));
+            expect(a, &token, bytes == cases[i].bytes ? NULL : "token_signature_invalid");
+        }
+    }
+    cs_buf_clear(&token);
+    cs_buf_clear(&signature);
+    cs_buf_clear(&fetcher.set);
+    cs_authenticator_free(a);
+}
+
 /* The public key as an HMAC key, in every spelling that the peer knows. */
 static void test_confusion(void **state)
 {
@@ -301,9 +348,9 @@ static void test_options(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_key_set), cmocka_unit_test(test_confusion),
-        cmocka_unit_test(test_refetch), cmocka_unit_test(test_files),
-        cmocka_unit_test(test_options),
+        cmocka_unit_test(test_key_set),   cmocka_unit_test(test_signature_size),
+        cmocka_unit_test(test_confusion), cmocka_unit_test(test_refetch),
+        cmocka_unit_test(test_files),     cmocka_unit_test(test_options),
     };
 
     return cmocka_run_group_tests(tests, make_keys, free_keys);
