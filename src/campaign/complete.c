@@ -419,6 +419,25 @@ out:
     return rc;
 }
 
+/* Again where somebody else changed the campaign meanwhile. A conflict with a
+ * reason is the campaign's status, and settles it. */
+static enum cs_code attempt_until_settled(struct completion *c, struct cs_err *err)
+{
+    for (int i = 0; i < ATTEMPTS; i++) {
+        struct cs_err cause = CS_ERR_NONE;
+        enum cs_code rc = attempt(c, &cause);
+
+        if (rc == CS_ECONFLICT && *cause.reason == '\0')
+            continue;
+        if (rc != CS_OK && rc != CS_EEXISTS && err != NULL && err->code == CS_OK)
+            *err = cause;
+        return rc;
+    }
+    return cs_err_field(
+        err, CS_EBUSY, "", "campaign_contended",
+        "too many others change this campaign at the same time; try again");
+}
+
 enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
                                   const struct cs_call *call, struct cs_view id,
                                   struct cs_view body, struct cs_record **out,
@@ -447,24 +466,8 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
     if ((rc = check_body(&c, body, faults, err)) != CS_OK ||
         (rc = digest_state(&c, err)) != CS_OK)
         goto out;
-    rc = CS_ECONFLICT;
-    for (int i = 0; i < ATTEMPTS && rc == CS_ECONFLICT; i++) {
-        struct cs_err cause = CS_ERR_NONE;
-
-        rc = attempt(&c, &cause);
-        /* A conflict with a reason is the campaign's status, one without is a
-         * change by somebody else meanwhile. */
-        if (rc != CS_OK && (rc != CS_ECONFLICT || *cause.reason != '\0')) {
-            if (err != NULL && err->code == CS_OK && rc != CS_EEXISTS)
-                *err = cause;
-            break;
-        }
-    }
+    rc = attempt_until_settled(&c, err);
     report->replayed = rc == CS_EEXISTS;
-    if (rc == CS_ECONFLICT && (err == NULL || err->code == CS_OK))
-        rc = cs_err_field(
-            err, CS_EBUSY, "", "campaign_contended",
-            "too many others change this campaign at the same time; try again");
     if (rc == CS_EEXISTS)
         rc = CS_OK;
     if (rc == CS_OK)

@@ -42,6 +42,9 @@ struct creation {
     struct cs_view body;
     struct cs_buf id;
     struct cs_buf name;
+    struct cs_buf idempotency_record; /* its key; empty when no Idempotency-Key came */
+    uint64_t
+        spent_revision; /* of that record, where it is there and has expired; else 0 */
     int64_t expires_at_us;
     bool own_id; /* the client gave it */
     struct cs_faults *faults;
@@ -273,22 +276,28 @@ static enum cs_code idempotency_summary(struct cs_buf *out, struct cs_view id,
     return cs_buf_check(out, err);
 }
 
-/* CS_ENOTFOUND when the key was never used (or long ago). */
+/* CS_ENOTFOUND when the key was never used, or too long ago. */
 static enum cs_code replay(const struct cs_campaigns *campaigns,
-                           const struct cs_call *call, struct cs_view record_key,
-                           struct cs_view body, struct cs_record **out,
-                           struct cs_err *err)
+                           const struct cs_call *call, struct creation *creation,
+                           struct cs_record **out, struct cs_err *err)
 {
     struct cs_record *used = NULL;
     struct cs_buf id = CS_BUF_INIT(4 * CS_CAMPAIGN_ID_MAX);
     struct cs_buf expected = CS_BUF_INIT(1024);
-    enum cs_code rc = campaigns->store->ops->get(campaigns->store, record_key, &used,
-                                                 call->deadline, err);
+    enum cs_code rc = campaigns->store->ops->get(
+        campaigns->store, cs_buf_view(&creation->idempotency_record), &used,
+        call->deadline, err);
 
     if (rc != CS_OK)
         goto out;
+    if (used->expires_at_us <= call->now_us) {
+        creation->spent_revision = used->revision;
+        rc = CS_ENOTFOUND;
+        goto out;
+    }
     (void)cs_json_slice_string(&id, used->summary, "campaign");
-    if ((rc = idempotency_summary(&expected, cs_buf_view(&id), body, err)) != CS_OK)
+    rc = idempotency_summary(&expected, cs_buf_view(&id), creation->body, err);
+    if (rc != CS_OK)
         goto out;
     if (!cs_view_eq(cs_buf_view(&expected), used->summary)) {
         rc = cs_err_field(
@@ -314,88 +323,114 @@ out:
 
 /* ---- the create itself ---- */
 
-static enum cs_code commit_creation(const struct cs_campaigns *campaigns,
-                                    const struct cs_call *call,
-                                    const struct creation *creation,
-                                    struct cs_view idempotency_record,
-                                    struct cs_record **out, struct cs_err *err)
+/* What a creation is made of before it is committed. */
+struct creation_record {
+    struct cs_buf summary;
+    struct cs_buf detail;
+    struct cs_buf files;
+    char created_at[CS_TIME_TEXT_LEN + 1];
+    struct cs_record record; /* views into the buffers above */
+};
+
+static enum cs_code build_record(const struct cs_campaigns *campaigns,
+                                 const struct cs_call *call,
+                                 const struct creation *creation,
+                                 struct creation_record *out, struct cs_err *err)
 {
-    struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
-    struct cs_buf detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
-    struct cs_buf files = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
+    enum cs_code rc = store_brief(campaigns, call, creation, &out->files, err);
+
+    if (rc != CS_OK)
+        return rc;
+    write_summary(&out->summary, creation, call);
+    write_detail(&out->detail, creation, cs_buf_view(&out->files));
+    if (cs_buf_check(&out->detail, NULL) == CS_ETOOBIG)
+        return cs_err_field(
+            err, CS_ETOOBIG, "", "record_too_big",
+            "the fields beside campaign_brief pass %u KiB; send large parts "
+            "as files or within final_state",
+            CS_RECORD_BYTES_MAX / 1024u);
+    if ((rc = cs_buf_check(&out->summary, err)) != CS_OK ||
+        (rc = cs_buf_check(&out->detail, err)) != CS_OK)
+        return rc;
+    cs_time_text(out->created_at, call->now_us);
+    out->record = (struct cs_record){.key = cs_buf_view(&creation->id),
+                                     .user_id = call->user_id,
+                                     .status = CS_LIT("running"),
+                                     .created_at = cs_view_cstr(out->created_at),
+                                     .expires_at_us = creation->expires_at_us,
+                                     .summary = cs_buf_view(&out->summary),
+                                     .detail = cs_buf_view(&out->detail)};
+    return CS_OK;
+}
+
+/* The campaign, its counters, and what the Idempotency-Key stands for, at once.
+ * The record of a key that has expired is written over. */
+static enum cs_code commit_record(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call,
+                                  const struct creation *creation,
+                                  const struct cs_record *record, struct cs_err *err)
+{
     struct cs_buf group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
     struct cs_buf key_summary = CS_BUF_INIT(1024);
     struct cs_delta deltas[CS_CAMPAIGN_DELTAS_MAX];
-    char created_at[CS_TIME_TEXT_LEN + 1];
-    struct cs_record record = {.key = cs_buf_view(&creation->id),
-                               .user_id = call->user_id};
-    struct cs_record key_record = {.key = idempotency_record, .detail = CS_LIT("{}")};
-    const struct cs_write writes[] = {{CS_WRITE_CREATE, &record},
-                                      {CS_WRITE_CREATE, &key_record}};
-    struct cs_transaction transaction = {writes, idempotency_record.len > 0 ? 2 : 1,
-                                         deltas, 0};
-    enum cs_code rc;
+    struct cs_record key_record = {.key = cs_buf_view(&creation->idempotency_record),
+                                   .revision = creation->spent_revision,
+                                   .expires_at_us = call->now_us + IDEMPOTENCY_LIFE_US,
+                                   .detail = CS_LIT("{}")};
+    const struct cs_write writes[] = {
+        {CS_WRITE_CREATE, record},
+        {creation->spent_revision > 0 ? CS_WRITE_REPLACE : CS_WRITE_CREATE, &key_record}};
+    const struct cs_transaction transaction = {
+        writes, key_record.key.len > 0 ? 2 : 1, deltas,
+        cs_campaign_deltas(record, 1, &group, deltas)};
+    enum cs_code rc = idempotency_summary(&key_summary, record->key, creation->body, err);
 
-    if ((rc = store_brief(campaigns, call, creation, &files, err)) != CS_OK)
-        goto out;
-    write_summary(&summary, creation, call);
-    write_detail(&detail, creation, cs_buf_view(&files));
-    if (cs_buf_check(&detail, NULL) == CS_ETOOBIG) {
-        rc = cs_err_field(
-            err, CS_ETOOBIG, "", "record_too_big",
-            "the fields beside campaign_brief pass %u KiB; send large parts as "
-            "files or within final_state",
-            CS_RECORD_BYTES_MAX / 1024u);
-        goto out;
-    }
-    if ((rc = cs_buf_check(&summary, err)) != CS_OK ||
-        (rc = cs_buf_check(&detail, err)) != CS_OK)
-        goto out;
-    cs_time_text(created_at, call->now_us);
-    record.status = CS_LIT("running");
-    record.created_at = cs_view_cstr(created_at);
-    record.expires_at_us = creation->expires_at_us;
-    record.summary = cs_buf_view(&summary);
-    record.detail = cs_buf_view(&detail);
-    transaction.delta_count = cs_campaign_deltas(&record, 1, &group, deltas);
-    if (idempotency_record.len > 0) {
-        if ((rc = idempotency_summary(&key_summary, record.key, creation->body, err)) !=
-            CS_OK)
-            goto out;
+    if (rc == CS_OK) {
         key_record.summary = cs_buf_view(&key_summary);
-        key_record.expires_at_us = call->now_us + IDEMPOTENCY_LIFE_US;
+        rc = campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
+                                           err);
     }
-    rc = campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
-                                       err);
-    if (rc != CS_OK)
-        goto out;
-    record.revision = 1;
-    *out = cs_record_copy(&record);
-    rc = *out != NULL ? CS_OK : cs_err_nomem(err);
-out:
-    cs_buf_clear(&summary);
-    cs_buf_clear(&detail);
-    cs_buf_clear(&files);
     cs_buf_clear(&group);
     cs_buf_clear(&key_summary);
+    return rc;
+}
+
+static enum cs_code commit_creation(const struct cs_campaigns *campaigns,
+                                    const struct cs_call *call,
+                                    const struct creation *creation,
+                                    struct cs_record **out, struct cs_err *err)
+{
+    struct creation_record made = {.summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX),
+                                   .detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX),
+                                   .files = CS_BUF_INIT(CS_RECORD_BYTES_MAX)};
+    enum cs_code rc = build_record(campaigns, call, creation, &made, err);
+
+    if (rc == CS_OK)
+        rc = commit_record(campaigns, call, creation, &made.record, err);
+    if (rc == CS_OK) {
+        made.record.revision = 1;
+        *out = cs_record_copy(&made.record);
+        rc = *out != NULL ? CS_OK : cs_err_nomem(err);
+    }
+    cs_buf_clear(&made.summary);
+    cs_buf_clear(&made.detail);
+    cs_buf_clear(&made.files);
     return rc;
 }
 
 static enum cs_code create_under_free_id(const struct cs_campaigns *campaigns,
                                          const struct cs_call *call,
                                          struct creation *creation,
-                                         struct cs_view idempotency_record,
                                          struct cs_record **out, struct cs_err *err)
 {
-    enum cs_code rc = CS_EEXISTS;
-
-    for (int attempt = 0; attempt < ID_ATTEMPTS && rc == CS_EEXISTS; attempt++) {
+    for (int attempt = 0; attempt < ID_ATTEMPTS; attempt++) {
         struct cs_err cause = CS_ERR_NONE;
+        enum cs_code rc =
+            creation->own_id ? CS_OK : make_id(&creation->id, call->now_us, err);
 
-        if (!creation->own_id &&
-            (rc = make_id(&creation->id, call->now_us, err)) != CS_OK)
+        if (rc != CS_OK)
             return rc;
-        rc = commit_creation(campaigns, call, creation, idempotency_record, out, &cause);
+        rc = commit_creation(campaigns, call, creation, out, &cause);
         if (rc == CS_EEXISTS && !creation->own_id)
             continue;
         if (rc == CS_EEXISTS)
@@ -404,9 +439,30 @@ static enum cs_code create_under_free_id(const struct cs_campaigns *campaigns,
                                 cs_buf_cstr(&creation->id));
         if (rc != CS_OK && err != NULL && err->code == CS_OK)
             *err = cause;
+        return rc;
     }
-    return rc == CS_EEXISTS ? cs_err_set(err, CS_EBUSY, "no free id was found; try again")
-                            : rc;
+    return cs_err_set(err, CS_EBUSY, "no free id was found; try again");
+}
+
+/* CS_ENOTFOUND: this request is the first of its key, or has none. */
+static enum cs_code find_replay(const struct cs_campaigns *campaigns,
+                                const struct cs_call *call, struct creation *creation,
+                                struct cs_view idempotency_key, struct cs_record **out,
+                                struct cs_err *err)
+{
+    struct cs_err cause = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if (idempotency_key.len == 0)
+        return CS_ENOTFOUND;
+    rc = idempotency_record_key(&creation->idempotency_record, call->user_id,
+                                idempotency_key, err);
+    if (rc != CS_OK)
+        return rc;
+    rc = replay(campaigns, call, creation, out, &cause);
+    if (rc != CS_OK && rc != CS_ENOTFOUND && err != NULL && err->code == CS_OK)
+        *err = cause;
+    return rc;
 }
 
 enum cs_code cs_campaign_create(const struct cs_campaigns *campaigns,
@@ -418,8 +474,8 @@ enum cs_code cs_campaign_create(const struct cs_campaigns *campaigns,
     struct creation creation = {.body = body,
                                 .id = CS_BUF_INIT(8 * CS_CAMPAIGN_ID_MAX),
                                 .name = CS_BUF_INIT(8 * CS_CAMPAIGN_NAME_MAX),
+                                .idempotency_record = CS_BUF_INIT(CS_RECORD_KEY_MAX),
                                 .faults = faults};
-    struct cs_buf record_key = CS_BUF_INIT(CS_RECORD_KEY_MAX);
     enum cs_code rc;
 
     *out = NULL;
@@ -430,25 +486,14 @@ enum cs_code cs_campaign_create(const struct cs_campaigns *campaigns,
     check_creation(&creation, call->now_us);
     if ((rc = cs_faults_check(faults, err)) != CS_OK)
         goto out;
-    if (idempotency_key.len > 0) {
-        struct cs_err cause = CS_ERR_NONE;
-
-        rc = idempotency_record_key(&record_key, call->user_id, idempotency_key, err);
-        if (rc != CS_OK)
-            goto out;
-        rc = replay(campaigns, call, cs_buf_view(&record_key), body, out, &cause);
-        *replayed_out = rc == CS_OK;
-        if (rc != CS_ENOTFOUND) {
-            if (rc != CS_OK && err != NULL && err->code == CS_OK)
-                *err = cause;
-            goto out;
-        }
-    }
-    rc = create_under_free_id(campaigns, call, &creation, cs_buf_view(&record_key), out,
-                              err);
+    rc = find_replay(campaigns, call, &creation, idempotency_key, out, err);
+    *replayed_out = rc == CS_OK;
+    if (rc != CS_ENOTFOUND)
+        goto out;
+    rc = create_under_free_id(campaigns, call, &creation, out, err);
     /* Two requests with one key at the same moment: the loser answers as the winner. */
-    if (rc != CS_OK && record_key.len > 0 &&
-        replay(campaigns, call, cs_buf_view(&record_key), body, out, NULL) == CS_OK) {
+    if (rc != CS_OK && creation.idempotency_record.len > 0 &&
+        replay(campaigns, call, &creation, out, NULL) == CS_OK) {
         cs_err_clear(err);
         *replayed_out = true;
         rc = CS_OK;
@@ -456,6 +501,6 @@ enum cs_code cs_campaign_create(const struct cs_campaigns *campaigns,
 out:
     cs_buf_clear(&creation.id);
     cs_buf_clear(&creation.name);
-    cs_buf_clear(&record_key);
+    cs_buf_clear(&creation.idempotency_record);
     return rc;
 }

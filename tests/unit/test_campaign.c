@@ -1,0 +1,838 @@
+#include "config.h"
+
+#include "failing_malloc.h"
+#include "unit_folder.h"
+
+#include "campaign/artifacts.h"
+#include "campaign/complete.h"
+#include "campaign/create.h"
+#include "campaign/lifecycle.h"
+#include "campaign/listing.h"
+#include "campaign/remove.h"
+#include "campaign/uploads.h"
+#include "campaign/verify.h"
+#include "store/store_local.h"
+#include "json/scan.h"
+
+/* A store before which calls can be made to fail: the next `fail_at`-th call of
+ * the kinds that change something, or an answer that is lost after the deed. */
+struct faulty_store {
+    struct cs_store store; /* first: is a store itself */
+    struct cs_store_ops ops;
+    struct cs_store *inner;
+    size_t calls;
+    size_t fail_at; /* 0: never; counted from 1 */
+    bool lose_answer;
+};
+
+struct fixture {
+    char *folder;
+    struct faulty_store faulty;
+    struct cs_campaigns campaigns;
+    struct cs_call call;
+    struct cs_faults faults;
+};
+
+static bool fails_now(struct cs_store *store)
+{
+    struct faulty_store *faulty = (struct faulty_store *)store;
+
+    return ++faulty->calls == faulty->fail_at;
+}
+
+static enum cs_code faulty_commit(struct cs_store *store,
+                                  const struct cs_transaction *transaction,
+                                  struct cs_deadline deadline, struct cs_err *err)
+{
+    struct faulty_store *faulty = (struct faulty_store *)store;
+    bool fails = fails_now(store);
+    enum cs_code rc = CS_OK;
+
+    if (!fails || faulty->lose_answer)
+        rc = faulty->inner->ops->commit(faulty->inner, transaction, deadline, err);
+    return fails ? cs_err_set(err, CS_EUPSTREAM, "injected") : rc;
+}
+
+static enum cs_code faulty_put(struct cs_store *store,
+                               const struct cs_object_source *sources, size_t count,
+                               struct cs_object *outs, struct cs_deadline deadline,
+                               struct cs_err *err)
+{
+    struct faulty_store *faulty = (struct faulty_store *)store;
+
+    if (fails_now(store)) {
+        /* All but the last arrive, and nobody is told. */
+        if (count > 1 && faulty->inner->ops->put(faulty->inner, sources, count - 1, outs,
+                                                 deadline, err) == CS_OK)
+            for (size_t i = 0; i + 1 < count; i++)
+                cs_object_clear(&outs[i]);
+        return cs_err_set(err, CS_EUPSTREAM, "injected");
+    }
+    return faulty->inner->ops->put(faulty->inner, sources, count, outs, deadline, err);
+}
+
+static enum cs_code faulty_delete_prefix(struct cs_store *store, struct cs_view prefix,
+                                         struct cs_delete_report *out,
+                                         struct cs_deadline deadline, struct cs_err *err)
+{
+    struct faulty_store *faulty = (struct faulty_store *)store;
+
+    if (fails_now(store))
+        return cs_err_set(err, CS_EUPSTREAM, "injected");
+    return faulty->inner->ops->delete_prefix(faulty->inner, prefix, out, deadline, err);
+}
+
+static enum cs_code faulty_log_delete(struct cs_store *store, struct cs_view key,
+                                      uint64_t *deleted_out, struct cs_deadline deadline,
+                                      struct cs_err *err)
+{
+    struct faulty_store *faulty = (struct faulty_store *)store;
+
+    if (fails_now(store))
+        return cs_err_set(err, CS_EUPSTREAM, "injected");
+    return faulty->inner->ops->log_delete(faulty->inner, key, deleted_out, deadline, err);
+}
+
+/* The calls that are only passed on. */
+#define INNER(store) (((struct faulty_store *)(store))->inner)
+
+static enum cs_code pass_get(struct cs_store *store, struct cs_view key,
+                             struct cs_record **out, struct cs_deadline deadline,
+                             struct cs_err *err)
+{
+    return INNER(store)->ops->get(INNER(store), key, out, deadline, err);
+}
+static enum cs_code pass_list(struct cs_store *store, const struct cs_list_query *query,
+                              struct cs_record_page *out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    return INNER(store)->ops->list(INNER(store), query, out, deadline, err);
+}
+static enum cs_code pass_log_append(struct cs_store *store, struct cs_view key,
+                                    const struct cs_view *entries, size_t count,
+                                    struct cs_view dedupe, struct cs_deadline deadline,
+                                    struct cs_err *err)
+{
+    return INNER(store)->ops->log_append(INNER(store), key, entries, count, dedupe,
+                                         deadline, err);
+}
+static enum cs_code pass_log_read(struct cs_store *store, struct cs_view key,
+                                  struct cs_view after, size_t limit,
+                                  struct cs_log_page *out, struct cs_deadline deadline,
+                                  struct cs_err *err)
+{
+    return INNER(store)->ops->log_read(INNER(store), key, after, limit, out, deadline,
+                                       err);
+}
+static enum cs_code pass_counters(struct cs_store *store, struct cs_view group,
+                                  struct cs_counters *out, struct cs_deadline deadline,
+                                  struct cs_err *err)
+{
+    return INNER(store)->ops->counters(INNER(store), group, out, deadline, err);
+}
+static enum cs_code pass_recount(struct cs_store *store, cs_recount_fn *deltas_of,
+                                 void *payload, struct cs_deadline deadline,
+                                 struct cs_err *err)
+{
+    return INNER(store)->ops->recount(INNER(store), deltas_of, payload, deadline, err);
+}
+static enum cs_code pass_put_begin(struct cs_store *store,
+                                   const struct cs_object_info *info, uint64_t size,
+                                   struct cs_object_writer **out,
+                                   struct cs_deadline deadline, struct cs_err *err)
+{
+    return INNER(store)->ops->put_begin(INNER(store), info, size, out, deadline, err);
+}
+static enum cs_code pass_put_add(struct cs_store *store, struct cs_object_writer *writer,
+                                 struct cs_view bytes, struct cs_err *err)
+{
+    return INNER(store)->ops->put_add(INNER(store), writer, bytes, err);
+}
+static enum cs_code pass_put_commit(struct cs_store *store,
+                                    struct cs_object_writer *writer,
+                                    struct cs_object *out, struct cs_err *err)
+{
+    return INNER(store)->ops->put_commit(INNER(store), writer, out, err);
+}
+static void pass_put_abort(struct cs_store *store, struct cs_object_writer *writer)
+{
+    INNER(store)->ops->put_abort(INNER(store), writer);
+}
+static enum cs_code pass_open(struct cs_store *store, struct cs_view key,
+                              struct cs_view version, const struct cs_byte_range *range,
+                              struct cs_object_reader **out, uint64_t *size_out,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    return INNER(store)->ops->open(INNER(store), key, version, range, out, size_out,
+                                   deadline, err);
+}
+static enum cs_code pass_read(struct cs_store *store, struct cs_object_reader *reader,
+                              char *to, size_t room, size_t *got_out, struct cs_err *err)
+{
+    return INNER(store)->ops->read(INNER(store), reader, to, room, got_out, err);
+}
+static void pass_close(struct cs_store *store, struct cs_object_reader *reader)
+{
+    INNER(store)->ops->close(INNER(store), reader);
+}
+static enum cs_code pass_each_object(struct cs_store *store, struct cs_view prefix,
+                                     cs_object_entry_fn *callback, void *payload,
+                                     struct cs_deadline deadline, struct cs_err *err)
+{
+    return INNER(store)->ops->each_object(INNER(store), prefix, callback, payload,
+                                          deadline, err);
+}
+static enum cs_code pass_delete_version(struct cs_store *store, struct cs_view key,
+                                        struct cs_view version,
+                                        struct cs_deadline deadline, struct cs_err *err)
+{
+    return INNER(store)->ops->delete_version(INNER(store), key, version, deadline, err);
+}
+
+static const struct cs_store_ops faulty_ops = {
+    .get = pass_get,
+    .commit = faulty_commit,
+    .list = pass_list,
+    .log_append = pass_log_append,
+    .log_read = pass_log_read,
+    .log_delete = faulty_log_delete,
+    .counters = pass_counters,
+    .recount = pass_recount,
+    .put = faulty_put,
+    .put_begin = pass_put_begin,
+    .put_add = pass_put_add,
+    .put_commit = pass_put_commit,
+    .put_abort = pass_put_abort,
+    .open = pass_open,
+    .read = pass_read,
+    .close = pass_close,
+    .each_object = pass_each_object,
+    .delete_version = pass_delete_version,
+    .delete_prefix = faulty_delete_prefix,
+};
+
+static int setup(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+
+    assert_non_null(f);
+    f->folder = unit_folder_make();
+    f->faulty.inner = cs_store_local_new(
+        &(struct cs_store_local_options){
+            .root = f->folder, .bucket_name = "outputs", .table_name = "campaigns"},
+        NULL);
+    assert_non_null(f->faulty.inner);
+    f->faulty.store.ops = &faulty_ops;
+    f->campaigns = (struct cs_campaigns){
+        .store = &f->faulty.store,
+        .limits = {.json_bytes = 1u << 20,
+                   .file_bytes = 1u << 20,
+                   .files = 3,
+                   .part_bytes = 4096,
+                   .interactions = 1000,
+                   .inline_brief_bytes = 200},
+    };
+    f->call = (struct cs_call){.user_id = CS_LIT("alice"),
+                               .now_us = 1733054400123000,
+                               .deadline = cs_deadline_in_ms(120000)};
+    cs_faults_init(&f->faults);
+    *state = f;
+    return 0;
+}
+
+static int teardown(void **state)
+{
+    struct fixture *f = *state;
+
+    f->faulty.inner->ops->free(f->faulty.inner);
+    unit_folder_remove(f->folder);
+    cs_faults_clear(&f->faults);
+    free(f);
+    return 0;
+}
+
+/* ---- what tests do often ---- */
+
+static enum cs_code create(struct fixture *f, const char *body, const char *key,
+                           struct cs_record **out, struct cs_err *err)
+{
+    bool replayed;
+
+    cs_faults_clear(&f->faults);
+    return cs_campaign_create(&f->campaigns, &f->call, cs_view_cstr(body),
+                              cs_view_cstr(key), out, &replayed, &f->faults, err);
+}
+
+static void create_ok(struct fixture *f, const char *body)
+{
+    struct cs_record *record = NULL;
+
+    assert_ok(create(f, body, "", &record, err));
+    cs_record_free(record);
+}
+
+struct memory_body {
+    struct cs_view rest;
+};
+
+static enum cs_code read_memory(void *payload, char *to, size_t room, size_t *got_out,
+                                struct cs_err *err)
+{
+    struct memory_body *body = payload;
+    size_t len = body->rest.len < room ? body->rest.len : room;
+
+    (void)err;
+    memcpy(to, body->rest.ptr, len);
+    body->rest = cs_view_from(body->rest, len);
+    *got_out = len;
+    return CS_OK;
+}
+
+static enum cs_code put_file(struct fixture *f, const char *id, const char *name,
+                             const char *bytes, const char *sha256, struct cs_err *err)
+{
+    struct memory_body body = {cs_view_cstr(bytes)};
+    const struct cs_artifact_upload upload = {.name = cs_view_cstr(name),
+                                              .content_type = CS_LIT("text/plain"),
+                                              .size = UINT64_MAX,
+                                              .sha256 = cs_view_cstr(sha256),
+                                              .read = read_memory,
+                                              .payload = &body};
+    struct cs_object object = {.bucket = NULL};
+    enum cs_code rc =
+        cs_artifact_put(&f->campaigns, &f->call, cs_view_cstr(id), &upload, &object, err);
+
+    cs_object_clear(&object);
+    return rc;
+}
+
+/* Completes with a website and PDF of the client's own, so that nothing is rendered. */
+static enum cs_code complete(struct fixture *f, const char *id, const char *body,
+                             struct cs_completion_report *report, struct cs_err *err)
+{
+    struct cs_record *record = NULL;
+    enum cs_code rc;
+
+    cs_faults_clear(&f->faults);
+    rc = cs_campaign_complete(&f->campaigns, &f->call, cs_view_cstr(id),
+                              cs_view_cstr(body), &record, report, &f->faults, err);
+    assert_true((rc == CS_OK) == (record != NULL));
+    cs_record_free(record);
+    return rc;
+}
+
+static void bring_pages(struct fixture *f, const char *id)
+{
+    assert_ok(put_file(f, id, "website", "<p>own</p>", "", err));
+    assert_ok(put_file(f, id, "pdf", "%PDF-own", "", err));
+}
+
+static void count_finding(void *payload, const struct cs_finding *finding)
+{
+    size_t *kinds = payload;
+
+    kinds[finding->kind]++;
+}
+
+/* After any fault: no record names what is not there; orphans go away by repair. */
+static void assert_consistent(struct fixture *f)
+{
+    size_t kinds[8] = {0};
+    struct cs_verify_options options = {
+        .repair = true, .check_bytes = true, .finding = count_finding, .payload = kinds};
+    struct cs_call later = f->call;
+    struct cs_verify_report report;
+
+    later.now_us = cs_clock_now_us() + CS_SECOND_US;
+    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
+    assert_int_equal(kinds[CS_FINDING_MISSING_OBJECT], 0);
+    assert_int_equal(kinds[CS_FINDING_WRONG_BYTES], 0);
+    assert_int_equal(report.findings, report.repaired);
+    memset(kinds, 0, sizeof(kinds));
+    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
+    assert_int_equal(report.findings, 0);
+}
+
+/* The counters as they stand, and as a recount would have them, are the same. */
+static void assert_counted(struct fixture *f, int64_t total, int64_t completed)
+{
+    for (int round = 0; round < 2; round++) {
+        struct cs_campaign_totals totals;
+
+        assert_ok(cs_campaign_totals(&f->campaigns, cs_view_of(NULL, 0), &totals,
+                                     f->call.deadline, err));
+        assert_int_equal(totals.total, total);
+        assert_int_equal(totals.completed, completed);
+        assert_ok(cs_campaign_totals(&f->campaigns, CS_LIT("alice"), &totals,
+                                     f->call.deadline, err));
+        assert_int_equal(totals.total, total);
+        assert_ok(cs_campaign_recount(&f->campaigns, f->call.deadline, err));
+    }
+}
+
+#define BODY(id)                                                                       \
+    "{\"campaign_id\":\"" id "\",\"campaign_name\":\"N\",\"campaign_brief\":{\"a\":1." \
+    "50}}"
+
+/* ---- the tests ---- */
+
+static void test_names(void **state)
+{
+    (void)state;
+    assert_true(cs_campaign_id_valid(CS_LIT("campaign_20241201_120000_123456")));
+    assert_true(cs_file_name_valid(CS_LIT("logo.v2.png")));
+    assert_false(cs_campaign_id_valid(CS_LIT("")));
+    assert_false(cs_campaign_id_valid(CS_LIT("-a")));
+    assert_false(cs_campaign_id_valid(CS_LIT("a/b")));
+    assert_false(cs_campaign_id_valid(CS_LIT("a.b")));
+    assert_false(cs_campaign_id_valid(CS_LIT("a\0b")));
+    assert_false(cs_file_name_valid(CS_LIT("..")));
+    assert_false(cs_file_name_valid(CS_LIT("a/../b")));
+    assert_null(cs_artifact_kind(CS_LIT("files/")));
+    assert_null(cs_artifact_kind(CS_LIT("files/../x")));
+    assert_non_null(cs_artifact_kind(CS_LIT("files/x")));
+}
+
+static void test_create_tells_all_faults(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_record *record = NULL;
+    struct cs_err fault = CS_ERR_NONE;
+    struct cs_view faults;
+
+    assert_int_equal(
+        create(f,
+               "{\"campaign_brief\":[],\"campaign_id\":\"a b\",\"tags\":[1],"
+               "\"expires_at\":\"2001-01-01T00:00:00Z\",\"status\":\"completed\"}",
+               "", &record, &fault),
+        CS_EINVAL);
+    assert_string_equal(fault.reason, "validation_failed");
+    assert_int_equal(f->faults.count, 6);
+    faults = cs_buf_view(&f->faults.json);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/campaign_name\"")), SIZE_MAX);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/campaign_brief\"")), SIZE_MAX);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/campaign_id\"")), SIZE_MAX);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/tags/0\"")), SIZE_MAX);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/expires_at\"")), SIZE_MAX);
+    assert_int_not_equal(cs_view_find(faults, CS_LIT("\"/status\"")), SIZE_MAX);
+    assert_int_equal(create(f, "[]", "", &record, NULL), CS_EINVAL);
+    assert_counted(f, 0, 0);
+}
+
+static void test_create_keeps_everything(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_record *record = NULL;
+    struct cs_buf brief = CS_BUF_INIT(1u << 20);
+    char body[2000];
+
+    assert_ok(create(
+        f,
+        "{\"campaign_name\":\"L\\u2019\\u00e9t\\u00e9\",\"campaign_brief\":{\"n\":1e2},"
+        "\"own\": {\"x\" : [1.0]}}",
+        "", &record, err));
+    assert_true(cs_view_starts(record->key, CS_LIT("campaign_20241201_120000_")));
+    assert_view(cs_campaign_field(record, "own"), "{\"x\" : [1.0]}");
+    assert_ok(
+        cs_campaign_read_brief(&f->campaigns, record, &brief, f->call.deadline, err));
+    assert_view(cs_buf_view(&brief), "{\"n\":1e2}");
+    cs_record_free(record);
+
+    /* A brief over the threshold is kept as an object, and comes back the same. */
+    (void)snprintf(body, sizeof(body),
+                   "{\"campaign_name\":\"N\",\"campaign_brief\":{\"long\":\"%0*d\"}}",
+                   500, 7);
+    assert_ok(create(f, body, "", &record, err));
+    assert_null(cs_json_slice(record->detail, "campaign_brief").ptr);
+    cs_buf_reset(&brief);
+    assert_ok(
+        cs_campaign_read_brief(&f->campaigns, record, &brief, f->call.deadline, err));
+    assert_int_equal(brief.len, 500 + strlen("{\"long\":\"\"}"));
+    cs_record_free(record);
+    cs_buf_clear(&brief);
+    assert_counted(f, 2, 0);
+    assert_consistent(f);
+}
+
+static void test_idempotency(void **state)
+{
+    struct fixture *f = *state;
+    const char *body = "{\"campaign_name\":\"N\",\"campaign_brief\":{}}";
+    struct cs_record *first = NULL;
+    struct cs_record *second = NULL;
+    struct cs_err fault = CS_ERR_NONE;
+
+    assert_int_equal(create(f, body, "key", &first, NULL), CS_OK);
+    assert_int_equal(create(f, body, "key", &second, NULL), CS_OK);
+    assert_true(cs_view_eq(first->key, second->key));
+    cs_record_free(second);
+    assert_int_equal(create(f, "{\"campaign_name\":\"M\",\"campaign_brief\":{}}", "key",
+                            &second, &fault),
+                     CS_ECONFLICT);
+    assert_string_equal(fault.reason, "idempotency_key_reused");
+    f->call.user_id = CS_LIT("bob"); /* another user's key is another key */
+    assert_int_equal(create(f, body, "key", &second, NULL), CS_OK);
+    assert_false(cs_view_eq(first->key, second->key));
+    cs_record_free(first);
+    cs_record_free(second);
+}
+
+static void test_only_the_owner(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_record *record = NULL;
+    struct cs_call other = f->call;
+
+    create_ok(f, BODY("c"));
+    other.user_id = CS_LIT("bob");
+    assert_int_equal(cs_campaign_load(&f->campaigns, &other, CS_LIT("c"),
+                                      CS_ACCESS_OWNER_OR_ADMIN, false, &record, NULL),
+                     CS_ENOTFOUND);
+    other.admin = true;
+    assert_int_equal(cs_campaign_load(&f->campaigns, &other, CS_LIT("c"), CS_ACCESS_OWNER,
+                                      false, &record, NULL),
+                     CS_ENOTFOUND);
+    assert_int_equal(cs_campaign_load(&f->campaigns, &other, CS_LIT("c"),
+                                      CS_ACCESS_OWNER_OR_ADMIN, false, &record, NULL),
+                     CS_OK);
+    cs_record_free(record);
+}
+
+static void test_expired_is_gone_at_the_second(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_record *record = NULL;
+    struct cs_verify_report report;
+    const struct cs_verify_options repair = {.repair = true};
+
+    create_ok(f, "{\"campaign_id\":\"e\",\"campaign_name\":\"N\",\"campaign_brief\":{},"
+                 "\"expires_at\":\"2024-12-01T12:00:01Z\"}");
+    f->call.now_us = 1733054400999999;
+    assert_int_equal(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("e"),
+                                      CS_ACCESS_OWNER, false, &record, NULL),
+                     CS_OK);
+    cs_record_free(record);
+    f->call.now_us = 1733054401000000;
+    assert_int_equal(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("e"),
+                                      CS_ACCESS_OWNER, false, &record, NULL),
+                     CS_ENOTFOUND);
+    assert_ok(cs_campaigns_cleanup(&f->campaigns, &f->call, &repair, &report, err));
+    assert_int_equal(report.repaired, 1);
+    assert_counted(f, 0, 0);
+}
+
+static void test_completion_and_its_repeat(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_completion_report report;
+    struct cs_record *record = NULL;
+    struct cs_artifact artifact;
+    struct cs_buf bytes = CS_BUF_INIT(1u << 20);
+    struct cs_err fault = CS_ERR_NONE;
+
+    create_ok(f, BODY("c"));
+    bring_pages(f, "c");
+    assert_int_equal(complete(f, "c", "{\"final_state\":[]}", &report, NULL), CS_EINVAL);
+    assert_int_equal(
+        complete(f, "c", "{\"final_state\":{},\"execution_time\":-1}", &report, NULL),
+        CS_EINVAL);
+    assert_int_equal(complete(f, "c",
+                              "{\"final_state\": { \"b\":1.0, \"a\":1e5 },"
+                              "\"execution_time\":200.5}",
+                              &report, NULL),
+                     CS_OK);
+    assert_false(report.replayed);
+    assert_ok(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("c"), CS_ACCESS_OWNER,
+                               false, &record, err));
+    assert_view(cs_json_slice(record->summary, "execution_time"), "200.5");
+    assert_ok(cs_artifact_find(record, CS_LIT("artifacts"), &artifact, err));
+    assert_ok(cs_artifact_read(&f->campaigns, &artifact, &bytes, f->call.deadline, err));
+    assert_view(cs_buf_view(&bytes), "{ \"b\":1.0, \"a\":1e5 }");
+    cs_record_free(record);
+    assert_int_equal(
+        complete(f, "c", "{\"final_state\": { \"b\":1.0, \"a\":1e5 }}", &report, NULL),
+        CS_OK);
+    assert_true(report.replayed);
+    assert_int_equal(complete(f, "c", "{\"final_state\":{\"b\":1}}", &report, &fault),
+                     CS_ECONFLICT);
+    assert_string_equal(fault.reason, "campaign_completed");
+    cs_buf_clear(&bytes);
+    assert_counted(f, 1, 1);
+    assert_consistent(f);
+}
+
+static void test_artifacts_of_the_client(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_err fault = CS_ERR_NONE;
+
+    create_ok(f, BODY("c"));
+    assert_int_equal(put_file(f, "c", "metadata", "x", "", NULL), CS_ENOTFOUND);
+    assert_int_equal(put_file(f, "c", "files/../x", "x", "", NULL), CS_ENOTFOUND);
+    assert_int_equal(put_file(f, "nobody", "pdf", "x", "", NULL), CS_ENOTFOUND);
+    assert_int_equal(
+        put_file(f, "c", "files/a", "abc",
+                 "0000000000000000000000000000000000000000000000000000000000000000",
+                 &fault),
+        CS_EINVAL);
+    assert_string_equal(fault.reason, "checksum_mismatch");
+    assert_ok(put_file(f, "c", "files/a", "abc",
+                       "BA7816BF8F01CFEA414140DE5DAE2223B00361A396177A9CB410FF61F20015AD",
+                       err));
+    assert_ok(put_file(f, "c", "files/a", "again", "", err));
+    assert_ok(put_file(f, "c", "files/b", "b", "", err));
+    assert_ok(put_file(f, "c", "files/c", "c", "", err));
+    cs_err_clear(&fault);
+    assert_int_equal(put_file(f, "c", "files/d", "d", "", &fault), CS_ETOOBIG);
+    assert_string_equal(fault.reason, "too_many_files");
+    assert_consistent(f);
+}
+
+static void test_failing_keeps_the_state(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_completion_report report;
+
+    create_ok(f, BODY("c"));
+    assert_int_equal(cs_campaign_fail(&f->campaigns, &f->call, CS_LIT("c"), CS_LIT("{}"),
+                                      &f->faults, NULL),
+                     CS_EINVAL);
+    cs_faults_clear(&f->faults);
+    for (int i = 0; i < 2; i++) /* the same again is the same */
+        assert_ok(cs_campaign_fail(&f->campaigns, &f->call, CS_LIT("c"),
+                                   CS_LIT("{\"error\":\"model timed out\"}"), &f->faults,
+                                   err));
+    assert_int_equal(cs_campaign_fail(&f->campaigns, &f->call, CS_LIT("c"),
+                                      CS_LIT("{\"error\":\"another\"}"), &f->faults,
+                                      NULL),
+                     CS_ECONFLICT);
+    assert_int_equal(complete(f, "c", "{\"final_state\":{}}", &report, NULL),
+                     CS_ECONFLICT);
+    assert_counted(f, 1, 0);
+}
+
+/* ---- faults of the store ---- */
+
+/* Each call of a completion's way fails in turn; the same request again then
+ * succeeds, once, and leaves nothing behind. */
+static void completion_under_faults(struct fixture *f, bool lose_answer)
+{
+    int64_t done = 0;
+    bool failed = true;
+
+    f->faulty.lose_answer = lose_answer;
+    for (size_t at = 1; failed; at++) {
+        struct cs_completion_report report;
+        struct cs_err fault = CS_ERR_NONE;
+        char id[32];
+        char body[200];
+
+        (void)snprintf(id, sizeof(id), "c%zu", at);
+        (void)snprintf(
+            body, sizeof(body),
+            "{\"campaign_id\":\"%s\",\"campaign_name\":\"N\",\"campaign_brief\":{}}", id);
+        f->faulty.fail_at = 0;
+        create_ok(f, body);
+        bring_pages(f, id);
+        f->faulty.calls = 0;
+        f->faulty.fail_at = at;
+        failed = complete(f, id, "{\"final_state\":{\"a\":1}}", &report, &fault) != CS_OK;
+        f->faulty.fail_at = 0;
+        assert_consistent(f);
+        assert_int_equal(complete(f, id, "{\"final_state\":{\"a\":1}}", &report, NULL),
+                         CS_OK);
+        assert_consistent(f);
+        done++;
+    }
+    assert_true(done >= 3); /* the put, the commit, and the one without a fault */
+    assert_counted(f, done, done);
+}
+
+static void test_completion_under_faults(void **state)
+{
+    completion_under_faults(*state, false);
+}
+
+static void test_completion_whose_answer_is_lost(void **state)
+{
+    completion_under_faults(*state, true);
+}
+
+static void test_delete_under_faults(void **state)
+{
+    struct fixture *f = *state;
+    bool failed = true;
+    size_t rounds = 0;
+
+    for (size_t at = 1; failed; at++) {
+        struct cs_removal removal = {.objects_ok = false};
+        struct cs_record *record = NULL;
+        enum cs_code rc;
+
+        f->faulty.fail_at = 0;
+        create_ok(f, BODY("d"));
+        bring_pages(f, "d");
+        f->faulty.calls = 0;
+        f->faulty.fail_at = at;
+        rc = cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("d"), &removal, NULL);
+        failed = rc != CS_OK || !removal.records_ok;
+        f->faulty.fail_at = 0;
+        assert_true(rc != CS_OK || removal.records_ok || *removal.records_error != '\0');
+        if (failed) { /* the repeat finishes what is left */
+            assert_ok(
+                cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("d"), &removal, err));
+            assert_true(removal.objects_ok && removal.records_ok);
+        }
+        assert_int_equal(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("d"),
+                                          CS_ACCESS_OWNER, true, &record, NULL),
+                         CS_ENOTFOUND);
+        assert_int_equal(
+            cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("d"), &removal, NULL),
+            CS_ENOTFOUND);
+        assert_consistent(f);
+        assert_counted(f, 0, 0);
+        rounds++;
+    }
+    assert_true(rounds >= 5); /* tombstone, objects, log, record, and none */
+}
+
+/* ---- uploads in parts ---- */
+
+static void test_upload_in_parts(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_buf answer = CS_BUF_INIT(1u << 16);
+    struct cs_buf id = CS_BUF_INIT(100);
+    struct cs_buf bytes = CS_BUF_INIT(1u << 16);
+    struct cs_completion_report report;
+    struct cs_err fault = CS_ERR_NONE;
+    char body[200];
+
+    create_ok(f, BODY("c"));
+    bring_pages(f, "c");
+    cs_buf_add_cstr(&bytes, "{\"a\":\"");
+    while (bytes.len < 9000)
+        cs_buf_add_byte(&bytes, 'x');
+    cs_buf_add_cstr(&bytes, "\"}");
+    (void)snprintf(body, sizeof(body), "{\"target\":\"final_state\",\"size\":%zu}",
+                   bytes.len);
+    assert_ok(cs_upload_begin(&f->campaigns, &f->call, CS_LIT("c"), cs_view_cstr(body),
+                              &answer, &f->faults, err));
+    assert_true(cs_json_slice_string(&id, cs_buf_view(&answer), "upload_id"));
+    for (uint64_t part = 3; part >= 1; part--) { /* any order; one is missing at first */
+        if (part == 2)
+            continue;
+        assert_ok(
+            cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id), part,
+                           cs_view_sub(cs_buf_view(&bytes), (part - 1) * 4096, 4096),
+                           CS_LIT(""), &answer, err));
+    }
+    assert_int_equal(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"),
+                                    cs_buf_view(&id), 2, CS_LIT("short"), CS_LIT(""),
+                                    &answer, NULL),
+                     CS_EINVAL);
+    assert_int_equal(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"),
+                                    cs_buf_view(&id), 4, CS_LIT("x"), CS_LIT(""), &answer,
+                                    NULL),
+                     CS_EINVAL);
+    assert_int_equal(cs_upload_complete(&f->campaigns, &f->call, CS_LIT("c"),
+                                        cs_buf_view(&id), CS_LIT("{}"), &answer,
+                                        &f->faults, &fault),
+                     CS_ECONFLICT);
+    assert_string_equal(fault.reason, "upload_incomplete");
+    assert_non_null(strstr(fault.text, "part 2 of 3"));
+    assert_ok(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id), 2,
+                             cs_view_sub(cs_buf_view(&bytes), 4096, 4096), CS_LIT(""),
+                             &answer, err));
+    for (int i = 0; i < 2; i++)
+        assert_ok(cs_upload_complete(&f->campaigns, &f->call, CS_LIT("c"),
+                                     cs_buf_view(&id), CS_LIT("{}"), &answer, &f->faults,
+                                     err));
+    (void)snprintf(body, sizeof(body), "{\"final_state_upload\":\"%s\"}",
+                   cs_buf_cstr(&id));
+    for (int i = 0; i < 2; i++) { /* its parts are gone the second time */
+        assert_int_equal(complete(f, "c", body, &report, NULL), CS_OK);
+        assert_int_equal(report.replayed, i == 1);
+    }
+    cs_buf_clear(&answer);
+    cs_buf_clear(&id);
+    cs_buf_clear(&bytes);
+    assert_consistent(f);
+}
+
+/* ---- no memory ---- */
+
+static void whole_life(void *payload, const bool *failed)
+{
+    struct fixture *f = payload;
+    struct cs_completion_report report;
+    struct cs_record *record = NULL;
+    struct cs_buf progress = CS_BUF_INIT(1u << 16);
+    struct cs_removal removal;
+    size_t appended;
+    bool replayed;
+    enum cs_code rc;
+
+    cs_faults_clear(&f->faults);
+    rc = cs_campaign_create(&f->campaigns, &f->call, CS_LIT(BODY("m")), CS_LIT("key"),
+                            &record, &replayed, &f->faults, NULL);
+    if (rc == CS_OK)
+        rc = cs_campaign_progress(&f->campaigns, &f->call, CS_LIT("m"),
+                                  CS_LIT("{\"current_step\":1,\"step_name\":\"s\"}"),
+                                  &progress, &f->faults, NULL);
+    if (rc == CS_OK)
+        rc = cs_campaign_interact(&f->campaigns, &f->call, CS_LIT("m"),
+                                  CS_LIT("[{\"agent\":\"a\",\"message\":\"m\"}]"),
+                                  CS_LIT(""), &appended, &f->faults, NULL);
+    if (rc == CS_OK && (rc = put_file(f, "m", "website", "<p>", "", NULL)) == CS_OK &&
+        (rc = put_file(f, "m", "pdf", "%PDF", "", NULL)) == CS_OK)
+        rc = complete(f, "m", "{\"final_state\":{\"a\":[1]}}", &report, NULL);
+    if (rc == CS_OK)
+        rc = cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("m"), &removal, NULL);
+    if (rc != CS_OK && !*failed)
+        fail_msg("%s without a failed allocation", cs_code_name(rc));
+    cs_record_free(record);
+    cs_buf_clear(&progress);
+    failing_armed = false;
+    /* Whatever came of it, a delete and a check leave a clean store. */
+    rc = cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("m"), &removal, NULL);
+    assert_true(rc == CS_OK || rc == CS_ENOTFOUND);
+    assert_consistent(f);
+    f->call.now_us += 48ll * 3600 * CS_SECOND_US; /* the idempotency key expires */
+}
+
+static void test_every_allocation_fails_once(void **state)
+{
+#if FAILING_MALLOC
+    assert_true(failing_each(whole_life, *state) > 50);
+#else
+    (void)whole_life;
+    (void)state;
+    skip();
+#endif
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names),
+        cmocka_unit_test_setup_teardown(test_create_tells_all_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_create_keeps_everything, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_idempotency, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_the_owner, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_expired_is_gone_at_the_second, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_completion_and_its_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_artifacts_of_the_client, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_failing_keeps_the_state, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_completion_under_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_completion_whose_answer_is_lost, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_delete_under_faults, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_upload_in_parts, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, setup,
+                                        teardown),
+    };
+
+    return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
+}
