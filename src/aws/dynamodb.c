@@ -1,0 +1,304 @@
+#include "config.h"
+
+#include "aws/dynamodb.h"
+
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#define ANSWER_MAX     (20u << 20) /* a batch of items may be 16 MiB */
+#define REQUEST_MAX    (20u << 20)
+#define BATCH_WRITES   25u
+#define BATCH_KEYS     100u
+#define BATCH_WAIT_MS  20 /* first wait for what a batch left over */
+#define BATCH_WAIT_CAP 2000
+
+struct cs_dynamodb {
+    struct cs_aws *aws;
+    char *region;
+    struct cs_aws_endpoint endpoint;
+    struct cs_net_response response;
+    struct cs_aws_error error;
+    double units;
+};
+
+struct cs_dynamodb *cs_dynamodb_new(const struct cs_dynamodb_options *options,
+                                    struct cs_err *err)
+{
+    const struct cs_aws_endpoint_options endpoint = {
+        .service = CS_AWS_DYNAMODB,
+        .region = cs_view_cstr(options->region),
+        .url = cs_view_cstr(options->url),
+        .dual_stack = options->dual_stack,
+        .fips = options->fips,
+    };
+    struct cs_dynamodb *db = calloc(1, sizeof(*db));
+
+    if (db == NULL) {
+        (void)cs_err_nomem(err);
+        return NULL;
+    }
+    db->aws = options->aws;
+    cs_aws_endpoint_init(&db->endpoint);
+    cs_net_response_init(&db->response, ANSWER_MAX);
+    cs_aws_error_init(&db->error);
+    db->region = cs_view_dup(cs_view_cstr(options->region));
+    if (db->region == NULL)
+        (void)cs_err_nomem(err);
+    if (db->region == NULL ||
+        cs_aws_endpoint_make(&db->endpoint, &endpoint, err) != CS_OK) {
+        cs_dynamodb_free(db);
+        return NULL;
+    }
+    return db;
+}
+
+void cs_dynamodb_free(struct cs_dynamodb *db)
+{
+    if (db == NULL)
+        return;
+    cs_aws_endpoint_clear(&db->endpoint);
+    cs_net_response_clear(&db->response);
+    cs_aws_error_clear(&db->error);
+    free(db->region);
+    free(db);
+}
+
+const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db)
+{
+    return &db->error;
+}
+
+double cs_dynamodb_units(const struct cs_dynamodb *db)
+{
+    return db->units;
+}
+
+/* Sums the "CapacityUnits" of the answer: one a table, as callers ask for TOTAL. */
+static double units_of(const struct cs_net_response *response)
+{
+    static const struct cs_view consumed = CS_LIT_INIT("\"ConsumedCapacity\"");
+    static const struct cs_view units = CS_LIT_INIT("\"CapacityUnits\":");
+    struct cs_view rest = cs_buf_view(&response->body);
+    size_t at = cs_view_find(rest, consumed);
+    double sum = 0;
+
+    if (at == SIZE_MAX)
+        return 0;
+    rest = cs_view_from(rest, at);
+    while ((at = cs_view_find(rest, units)) != SIZE_MAX) {
+        rest = cs_view_from(rest, at + units.len);
+        sum += strtod(rest.ptr, NULL); /* the buffer ends in a NUL */
+    }
+    return sum;
+}
+
+/* A content checksum of the answer is CRC-32; TLS and the JSON reader see damage. */
+enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
+                              struct cs_view subject, struct cs_view body,
+                              struct cs_json **out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    static const struct cs_view prefix = CS_LIT_INIT("DynamoDB_20120810.");
+    char target[96];
+    char payload[CS_SHA256_HEX_LEN + 1];
+    uint8_t digest[CS_SHA256_LEN];
+    int length = snprintf(target, sizeof(target), "%s%s", prefix.ptr, operation);
+    const struct cs_net_header headers[] = {
+        {CS_LIT("Content-Type"), CS_LIT("application/x-amz-json-1.0")},
+        {CS_LIT("X-Amz-Target"), cs_view_of(target, (size_t)length)},
+    };
+    struct cs_aws_call call = {
+        .service = CS_AWS_DYNAMODB,
+        .operation = operation,
+        .subject = subject,
+        .endpoint = &db->endpoint,
+        .region = cs_view_cstr(db->region),
+        .method = "POST",
+        .path = CS_LIT("/"),
+        .headers = headers,
+        .header_count = CS_COUNT(headers),
+        .body = {.kind = CS_NET_BODY_BYTES, .bytes = body},
+        .payload = cs_view_of(payload, CS_SHA256_HEX_LEN),
+        .deadline = deadline,
+        .units_of = units_of,
+        .response = &db->response,
+        .error = &db->error,
+    };
+    enum cs_code rc;
+
+    if (out != NULL)
+        *out = NULL;
+    if (length < 0 || (size_t)length >= sizeof(target))
+        return cs_err_set(err, CS_EINTERNAL, "an operation's name is too long");
+    if ((rc = cs_sha256_of(digest, body, err)) != CS_OK)
+        return rc;
+    cs_sha256_hex(payload, digest);
+    rc = cs_aws_perform(db->aws, &call, err);
+    db->units = call.units;
+    if (rc == CS_OK && out != NULL &&
+        (rc = cs_json_parse(out, cs_buf_view(&db->response.body), NULL, NULL)) != CS_OK)
+        rc = rc == CS_ENOMEM
+                 ? cs_err_nomem(err)
+                 : cs_err_set(err, CS_EUPSTREAM,
+                              "DynamoDB %s: the answer is no valid JSON", operation);
+    return rc;
+}
+
+/* ---- batches ---- */
+
+struct batch {
+    struct cs_dynamodb *db;
+    struct cs_view table;
+    struct cs_deadline deadline;
+    struct cs_buf body;
+    int wait_ms;
+};
+
+/* Waits before what was left over is sent again; false when no time is left. */
+static bool pause_batch(struct batch *batch)
+{
+    int left_ms = cs_deadline_left_ms(batch->deadline);
+
+    if (left_ms <= batch->wait_ms)
+        return false;
+    (void)poll(NULL, 0, batch->wait_ms);
+    batch->wait_ms =
+        batch->wait_ms >= BATCH_WAIT_CAP / 2 ? BATCH_WAIT_CAP : batch->wait_ms * 2;
+    return true;
+}
+
+static void begin_items(struct batch *batch, struct cs_json_writer *w)
+{
+    cs_buf_reset(&batch->body);
+    cs_json_writer_init(w, &batch->body);
+    cs_json_object(w);
+    cs_json_member_cstr(w, "ReturnConsumedCapacity", "TOTAL");
+    cs_json_key(w, "RequestItems");
+    cs_json_object(w);
+    cs_json_key_view(w, batch->table);
+}
+
+static enum cs_code end_items(struct batch *batch, struct cs_json_writer *w,
+                              struct cs_err *err)
+{
+    cs_json_object_end(w);
+    cs_json_object_end(w);
+    return cs_buf_check(&batch->body, err);
+}
+
+static void write_list(struct cs_json_writer *w, const struct cs_view *texts,
+                       size_t count)
+{
+    cs_json_array(w);
+    for (size_t i = 0; i < count; i++)
+        cs_json_raw(w, texts[i]);
+    cs_json_array_end(w);
+}
+
+/* Sends batch->body, hands each answer to `use`, and again what comes back under
+ * `left`, until nothing does. */
+static enum cs_code drain(struct batch *batch, const char *operation, const char *left,
+                          enum cs_code (*use)(void *payload, const struct cs_json *answer,
+                                              struct cs_err *err),
+                          void *payload, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    batch->wait_ms = BATCH_WAIT_MS;
+    for (;;) {
+        const struct cs_json *rest;
+        struct cs_json_writer w;
+        struct cs_json *answer;
+
+        rc = cs_dynamodb_call(batch->db, operation, batch->table,
+                              cs_buf_view(&batch->body), &answer, batch->deadline, err);
+        if (rc == CS_OK && use != NULL)
+            rc = use(payload, answer, err);
+        rest = cs_json_get(answer, left);
+        if (rc != CS_OK || cs_json_length(rest) == 0) {
+            cs_json_free(answer);
+            return rc;
+        }
+        cs_buf_reset(&batch->body);
+        cs_json_writer_init(&w, &batch->body);
+        cs_json_object(&w);
+        cs_json_member_cstr(&w, "ReturnConsumedCapacity", "TOTAL");
+        cs_json_key(&w, "RequestItems");
+        cs_json_write_node(&batch->body, rest);
+        cs_json_object_end(&w);
+        cs_json_free(answer);
+        if ((rc = cs_buf_check(&batch->body, err)) != CS_OK)
+            return rc;
+        if (!pause_batch(batch))
+            return cs_err_set(err, CS_EBUSY,
+                              "DynamoDB %s: not all was taken in the time allowed",
+                              operation);
+    }
+}
+
+enum cs_code cs_dynamodb_batch_write(struct cs_dynamodb *db, struct cs_view table,
+                                     const struct cs_view *requests, size_t count,
+                                     struct cs_deadline deadline, struct cs_err *err)
+{
+    struct batch batch = {db, table, deadline, CS_BUF_INIT(REQUEST_MAX), 0};
+    enum cs_code rc = CS_OK;
+
+    for (size_t at = 0; at < count && rc == CS_OK; at += BATCH_WRITES) {
+        struct cs_json_writer w;
+
+        begin_items(&batch, &w);
+        write_list(&w, requests + at,
+                   count - at < BATCH_WRITES ? count - at : BATCH_WRITES);
+        if ((rc = end_items(&batch, &w, err)) == CS_OK)
+            rc = drain(&batch, "BatchWriteItem", "UnprocessedItems", NULL, NULL, err);
+    }
+    cs_buf_clear(&batch.body);
+    return rc;
+}
+
+struct getter {
+    struct cs_view table;
+    cs_dynamodb_item_fn *callback;
+    void *payload;
+};
+
+static enum cs_code use_items(void *payload, const struct cs_json *answer,
+                              struct cs_err *err)
+{
+    const struct getter *getter = payload;
+    struct cs_json_iter iter = {0};
+    enum cs_code rc = CS_OK;
+
+    while (rc == CS_OK && cs_json_next(&iter, cs_json_get(answer, "Responses")))
+        for (size_t i = 0; i < cs_json_length(iter.value) && rc == CS_OK; i++)
+            rc = getter->callback(getter->payload, cs_json_at(iter.value, i), err);
+    return rc;
+}
+
+enum cs_code cs_dynamodb_batch_get(struct cs_dynamodb *db, struct cs_view table,
+                                   const struct cs_view *keys, size_t count,
+                                   cs_dynamodb_item_fn *callback, void *payload,
+                                   struct cs_deadline deadline, struct cs_err *err)
+{
+    struct batch batch = {db, table, deadline, CS_BUF_INIT(REQUEST_MAX), 0};
+    struct getter getter = {table, callback, payload};
+    enum cs_code rc = CS_OK;
+
+    for (size_t at = 0; at < count && rc == CS_OK; at += BATCH_KEYS) {
+        struct cs_json_writer w;
+
+        begin_items(&batch, &w);
+        cs_json_object(&w);
+        cs_json_key(&w, "ConsistentRead");
+        cs_json_boolean(&w, true);
+        cs_json_key(&w, "Keys");
+        write_list(&w, keys + at, count - at < BATCH_KEYS ? count - at : BATCH_KEYS);
+        cs_json_object_end(&w);
+        if ((rc = end_items(&batch, &w, err)) == CS_OK)
+            rc =
+                drain(&batch, "BatchGetItem", "UnprocessedKeys", use_items, &getter, err);
+    }
+    cs_buf_clear(&batch.body);
+    return rc;
+}

@@ -1,0 +1,83 @@
+/* aws/dynamodb.h: DynamoDB over aws/call.h. Requests are JSON texts that the caller
+ * writes (aws/attribute.h helps), answers are trees; this file knows the protocol,
+ * the limits of batches, tables and their indexes.
+ *
+ * Source: DynamoDB API Reference, API version 2012-08-10. */
+#ifndef CS_AWS_DYNAMODB_H
+#define CS_AWS_DYNAMODB_H
+
+#include "aws/attribute.h"
+#include "aws/call.h"
+
+struct cs_dynamodb;
+
+struct cs_dynamodb_options {
+    struct cs_aws *aws; /* borrowed */
+    const char *region; /* copied */
+    const char *url;    /* the operator's own endpoint, or NULL; copied */
+    bool dual_stack;
+    bool fips;
+};
+
+/* NULL with err set: a malformed region or endpoint, or no memory. */
+struct cs_dynamodb *cs_dynamodb_new(const struct cs_dynamodb_options *options,
+                                    struct cs_err *err);
+void cs_dynamodb_free(struct cs_dynamodb *db);
+
+/* Any operation ("GetItem", "Query", "TransactWriteItems", "UpdateTimeToLive", ...).
+ * subject is the table, for the log. *out (may be NULL) is the answer's tree, freed
+ * by the caller. On failure cs_dynamodb_error() has the service's words. */
+enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
+                              struct cs_view subject, struct cs_view body,
+                              struct cs_json **out, struct cs_deadline deadline,
+                              struct cs_err *err) CS_MUST_USE;
+
+/* Of the last call; valid until the next. */
+const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db);
+
+/* Units that the last call consumed, as far as it was asked to say. */
+double cs_dynamodb_units(const struct cs_dynamodb *db);
+
+/* BatchWriteItem for any number of {"PutRequest":...} and {"DeleteRequest":...}
+ * texts: in batches of 25, what was left unprocessed again, within the deadline. */
+enum cs_code cs_dynamodb_batch_write(struct cs_dynamodb *db, struct cs_view table,
+                                     const struct cs_view *requests, size_t count,
+                                     struct cs_deadline deadline,
+                                     struct cs_err *err) CS_MUST_USE;
+
+/* BatchGetItem, consistent, for any number of keys ({"id":{"S":"x"}} texts): in
+ * batches of 100, unprocessed ones again. Items come in any order; missing ones not
+ * at all. The callback returns a failure to stop. */
+typedef enum cs_code cs_dynamodb_item_fn(void *payload, const struct cs_json *item,
+                                         struct cs_err *err);
+enum cs_code cs_dynamodb_batch_get(struct cs_dynamodb *db, struct cs_view table,
+                                   const struct cs_view *keys, size_t count,
+                                   cs_dynamodb_item_fn *callback, void *payload,
+                                   struct cs_deadline deadline,
+                                   struct cs_err *err) CS_MUST_USE;
+
+/* ---- tables ---- */
+
+struct cs_dynamodb_index {
+    const char *name;
+    const char *hash;           /* S attribute */
+    const char *range;          /* S attribute */
+    const char *const *include; /* further attributes it shows, NULL at the end */
+};
+
+struct cs_dynamodb_table {
+    struct cs_view name;
+    const char *hash; /* S attribute, the key */
+    const struct cs_dynamodb_index *indexes;
+    size_t index_count;
+};
+
+/* Makes the table (on demand) or adds the indexes that it lacks, one after another,
+ * and waits until all are active; adds a line to report for what it did. A table of
+ * another key is CS_ECONFLICT. Safe to run by many at once. */
+enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
+                                const struct cs_dynamodb_table *table,
+                                struct cs_buf *report, struct cs_deadline deadline,
+                                struct cs_err *err) CS_MUST_USE;
+
+#endif

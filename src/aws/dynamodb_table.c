@@ -1,0 +1,319 @@
+#include "config.h"
+
+#include <poll.h>
+
+#include "aws/dynamodb.h"
+
+#define BODY_MAX       65536u
+#define POLL_MS        500
+#define ATTRIBUTES_MAX 16u
+
+/* ---- requests ---- */
+
+static void add_key(struct cs_json_writer *w, const char *hash, const char *range)
+{
+    cs_json_key(w, "KeySchema");
+    cs_json_array(w);
+    cs_json_object(w);
+    cs_json_member_cstr(w, "AttributeName", hash);
+    cs_json_member_cstr(w, "KeyType", "HASH");
+    cs_json_object_end(w);
+    if (range != NULL) {
+        cs_json_object(w);
+        cs_json_member_cstr(w, "AttributeName", range);
+        cs_json_member_cstr(w, "KeyType", "RANGE");
+        cs_json_object_end(w);
+    }
+    cs_json_array_end(w);
+}
+
+static void add_index(struct cs_json_writer *w, const struct cs_dynamodb_index *index)
+{
+    cs_json_object(w);
+    cs_json_member_cstr(w, "IndexName", index->name);
+    add_key(w, index->hash, index->range);
+    cs_json_key(w, "Projection");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "ProjectionType", "INCLUDE");
+    cs_json_key(w, "NonKeyAttributes");
+    cs_json_array(w);
+    for (const char *const *name = index->include; *name != NULL; name++)
+        cs_json_cstr(w, *name);
+    cs_json_array_end(w);
+    cs_json_object_end(w);
+    cs_json_object_end(w);
+}
+
+struct names {
+    const char *items[ATTRIBUTES_MAX];
+    size_t count;
+};
+
+static void note_name(struct names *names, const char *name)
+{
+    for (size_t i = 0; i < names->count; i++)
+        if (strcmp(names->items[i], name) == 0)
+            return;
+    if (names->count < ATTRIBUTES_MAX)
+        names->items[names->count++] = name;
+}
+
+static void add_attributes(struct cs_json_writer *w, const struct names *names)
+{
+    cs_json_key(w, "AttributeDefinitions");
+    cs_json_array(w);
+    for (size_t i = 0; i < names->count; i++) {
+        cs_json_object(w);
+        cs_json_member_cstr(w, "AttributeName", names->items[i]);
+        cs_json_member_cstr(w, "AttributeType", "S");
+        cs_json_object_end(w);
+    }
+    cs_json_array_end(w);
+}
+
+static void write_create(struct cs_buf *body, const struct cs_dynamodb_table *table)
+{
+    struct cs_json_writer w;
+    struct names names = {.count = 0};
+
+    note_name(&names, table->hash);
+    for (size_t i = 0; i < table->index_count; i++) {
+        note_name(&names, table->indexes[i].hash);
+        note_name(&names, table->indexes[i].range);
+    }
+    cs_json_writer_init(&w, body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", table->name);
+    cs_json_member_cstr(&w, "BillingMode", "PAY_PER_REQUEST");
+    add_attributes(&w, &names);
+    add_key(&w, table->hash, NULL);
+    if (table->index_count > 0) {
+        cs_json_key(&w, "GlobalSecondaryIndexes");
+        cs_json_array(&w);
+        for (size_t i = 0; i < table->index_count; i++)
+            add_index(&w, &table->indexes[i]);
+        cs_json_array_end(&w);
+    }
+    cs_json_object_end(&w);
+}
+
+static void write_add_index(struct cs_buf *body, const struct cs_dynamodb_table *table,
+                            const struct cs_dynamodb_index *index)
+{
+    struct cs_json_writer w;
+    struct names names = {.count = 0};
+
+    note_name(&names, table->hash);
+    note_name(&names, index->hash);
+    note_name(&names, index->range);
+    cs_json_writer_init(&w, body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", table->name);
+    add_attributes(&w, &names);
+    cs_json_key(&w, "GlobalSecondaryIndexUpdates");
+    cs_json_array(&w);
+    cs_json_object(&w);
+    cs_json_key(&w, "Create");
+    add_index(&w, index);
+    cs_json_object_end(&w);
+    cs_json_array_end(&w);
+    cs_json_object_end(&w);
+}
+
+/* ---- the state of things ---- */
+
+struct task {
+    struct cs_dynamodb *db;
+    const struct cs_dynamodb_table *table;
+    struct cs_buf *report;
+    struct cs_deadline deadline;
+    struct cs_buf body;
+};
+
+/* *out NULL: there is no such table. */
+static enum cs_code describe(struct task *task, struct cs_json **out, struct cs_err *err)
+{
+    struct cs_json_writer w;
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    cs_buf_reset(&task->body);
+    cs_json_writer_init(&w, &task->body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", task->table->name);
+    cs_json_object_end(&w);
+    rc = cs_dynamodb_call(task->db, "DescribeTable", task->table->name,
+                          cs_buf_view(&task->body), out, task->deadline, &why);
+    if (rc == CS_ENOTFOUND)
+        return CS_OK;
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+static const struct cs_json *find_index(const struct cs_json *table, const char *name)
+{
+    const struct cs_json *indexes = cs_json_get(table, "GlobalSecondaryIndexes");
+
+    for (size_t i = 0; i < cs_json_length(indexes); i++) {
+        const struct cs_json *index = cs_json_at(indexes, i);
+
+        if (cs_view_eq_cstr(cs_json_get_string(index, "IndexName"), name))
+            return index;
+    }
+    return NULL;
+}
+
+static bool has_key(const struct cs_json *described, const char *hash, const char *range)
+{
+    const struct cs_json *schema = cs_json_get(described, "KeySchema");
+    bool hashed = false;
+    size_t ranges = 0;
+    bool ranged = false;
+
+    for (size_t i = 0; i < cs_json_length(schema); i++) {
+        const struct cs_json *key = cs_json_at(schema, i);
+        struct cs_view name = cs_json_get_string(key, "AttributeName");
+
+        if (cs_view_eq(cs_json_get_string(key, "KeyType"), CS_LIT("HASH"))) {
+            hashed = cs_view_eq_cstr(name, hash);
+        } else {
+            ranges++;
+            ranged = range != NULL && cs_view_eq_cstr(name, range);
+        }
+    }
+    return hashed && (range == NULL ? ranges == 0 : ranged);
+}
+
+static bool is_active(const struct cs_json *described, const char *member)
+{
+    return cs_view_eq(cs_json_get_string(described, member), CS_LIT("ACTIVE"));
+}
+
+static bool is_settled(const struct cs_json *table)
+{
+    const struct cs_json *indexes = cs_json_get(table, "GlobalSecondaryIndexes");
+
+    for (size_t i = 0; i < cs_json_length(indexes); i++)
+        if (!is_active(cs_json_at(indexes, i), "IndexStatus"))
+            return false;
+    return is_active(table, "TableStatus");
+}
+
+static enum cs_code check_keys(const struct cs_dynamodb_table *table,
+                               const struct cs_json *described, struct cs_err *err)
+{
+    if (!has_key(described, table->hash, NULL))
+        return cs_err_set(
+            err, CS_ECONFLICT,
+            "the table %.*s exists with another key than %s: name another one",
+            CS_FMT(table->name), table->hash);
+    for (size_t i = 0; i < table->index_count; i++) {
+        const struct cs_dynamodb_index *wanted = &table->indexes[i];
+        const struct cs_json *index = find_index(described, wanted->name);
+
+        if (index != NULL && !has_key(index, wanted->hash, wanted->range))
+            return cs_err_set(err, CS_ECONFLICT,
+                              "the index %s of table %.*s has another key than %s and %s",
+                              wanted->name, CS_FMT(table->name), wanted->hash,
+                              wanted->range);
+    }
+    return CS_OK;
+}
+
+/* ---- steps ---- */
+
+/* Somebody else doing the same thing first is as good. */
+static enum cs_code change(struct task *task, const char *operation, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = cs_buf_check(&task->body, &why);
+
+    if (rc == CS_OK)
+        rc = cs_dynamodb_call(task->db, operation, task->table->name,
+                              cs_buf_view(&task->body), NULL, task->deadline, &why);
+    if (rc == CS_OK ||
+        cs_aws_error_is(cs_dynamodb_error(task->db), "ResourceInUseException"))
+        return CS_OK;
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+static enum cs_code create(struct task *task, struct cs_err *err)
+{
+    cs_buf_add_fmt(task->report, "DynamoDB table %.*s created\n",
+                   CS_FMT(task->table->name));
+    cs_buf_reset(&task->body);
+    write_create(&task->body, task->table);
+    return change(task, "CreateTable", err);
+}
+
+/* One index at a time, as the service wants it; *added_out false: none is missing. */
+static enum cs_code add_missing(struct task *task, const struct cs_json *described,
+                                bool *added_out, struct cs_err *err)
+{
+    *added_out = false;
+    for (size_t i = 0; i < task->table->index_count; i++) {
+        const struct cs_dynamodb_index *index = &task->table->indexes[i];
+
+        if (find_index(described, index->name) != NULL)
+            continue;
+        *added_out = true;
+        cs_buf_add_fmt(task->report, "DynamoDB index %s of table %.*s added\n",
+                       index->name, CS_FMT(task->table->name));
+        cs_buf_reset(&task->body);
+        write_add_index(&task->body, task->table, index);
+        return change(task, "UpdateTable", err);
+    }
+    return CS_OK;
+}
+
+static enum cs_code step(struct task *task, bool *done_out, struct cs_err *err)
+{
+    const struct cs_json *described;
+    struct cs_json *answer = NULL;
+    bool added;
+    enum cs_code rc;
+
+    *done_out = false;
+    if ((rc = describe(task, &answer, err)) != CS_OK)
+        return rc;
+    described = cs_json_get(answer, "Table");
+    if (answer == NULL)
+        rc = create(task, err);
+    else if ((rc = check_keys(task->table, described, err)) == CS_OK &&
+             is_settled(described)) {
+        rc = add_missing(task, described, &added, err);
+        *done_out = !added;
+    }
+    cs_json_free(answer);
+    return rc;
+}
+
+enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
+                                const struct cs_dynamodb_table *table,
+                                struct cs_buf *report, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    struct task task = {db, table, report, deadline, CS_BUF_INIT(BODY_MAX)};
+    size_t said = report->len;
+    int wait_ms = POLL_MS / 10; /* local stand-ins are done at once */
+    bool done = false;
+    enum cs_code rc;
+
+    while ((rc = step(&task, &done, err)) == CS_OK && !done) {
+        if (cs_deadline_left_ms(deadline) <= POLL_MS) {
+            rc = cs_err_set(err, CS_ETIMEOUT,
+                            "the table %.*s is still being made: run it again later",
+                            CS_FMT(table->name));
+            break;
+        }
+        (void)poll(NULL, 0, wait_ms);
+        wait_ms = POLL_MS;
+    }
+    if (rc == CS_OK && report->len == said)
+        cs_buf_add_fmt(report, "DynamoDB table %.*s is there\n", CS_FMT(table->name));
+    cs_buf_clear(&task.body);
+    return rc;
+}
