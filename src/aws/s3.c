@@ -1,0 +1,534 @@
+#include "config.h"
+
+#include "aws/s3.h"
+
+#include <stdlib.h>
+
+#include "aws/s3_internal.h"
+#include "aws/xml.h"
+#include "base/encoding.h"
+
+#define PATH_MAX_BYTES  8192u /* a key of 1024 bytes, each encoded */
+#define QUERY_MAX_BYTES 16384u
+
+static const char empty_sha256[] =
+    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+/* ---- the client ---- */
+
+static bool copy_text(char **out, const char *text)
+{
+    if (text == NULL || text[0] == '\0')
+        return true;
+    *out = cs_view_dup(cs_view_cstr(text));
+    return *out != NULL;
+}
+
+static enum cs_code make_endpoints(struct cs_s3 *s3, struct cs_err *err)
+{
+    struct cs_aws_endpoint_options public_place;
+    enum cs_code rc;
+
+    s3->place.region = cs_view_cstr(s3->region);
+    public_place = s3->place;
+    if (s3->public_url != NULL)
+        public_place.url = cs_view_cstr(s3->public_url);
+    if ((rc = cs_aws_endpoint_make(&s3->endpoint, &s3->place, err)) != CS_OK)
+        return rc;
+    return cs_aws_endpoint_make(&s3->public_endpoint, &public_place, err);
+}
+
+static enum cs_code fill(struct cs_s3 *s3, const struct cs_s3_options *options,
+                         struct cs_err *err)
+{
+    if (!copy_text(&s3->region, options->region) ||
+        !copy_text(&s3->bucket, options->bucket) || !copy_text(&s3->url, options->url) ||
+        !copy_text(&s3->public_url, options->public_url) ||
+        !copy_text(&s3->kms_key, options->kms_key))
+        return cs_err_nomem(err);
+    if (s3->bucket == NULL)
+        return cs_err_field(err, CS_EINVAL, "S3_BUCKET_NAME", "bucket_malformed",
+                            "S3_BUCKET_NAME is not set");
+    s3->place = (struct cs_aws_endpoint_options){
+        .service = CS_AWS_S3,
+        .url = cs_view_cstr(s3->url),
+        .bucket = cs_view_cstr(s3->bucket),
+        .dual_stack = options->dual_stack,
+        .fips = options->fips,
+        .path_style = options->path_style,
+    };
+    return make_endpoints(s3, err);
+}
+
+struct cs_s3 *cs_s3_new(const struct cs_s3_options *options, struct cs_err *err)
+{
+    struct cs_s3 *s3 = calloc(1, sizeof(*s3));
+
+    if (s3 == NULL) {
+        (void)cs_err_nomem(err);
+        return NULL;
+    }
+    s3->aws = options->aws;
+    s3->checksum = options->checksum;
+    cs_aws_endpoint_init(&s3->endpoint);
+    cs_aws_endpoint_init(&s3->public_endpoint);
+    cs_net_response_init(&s3->response, CS_S3_ANSWER_MAX);
+    cs_aws_error_init(&s3->error);
+    if (fill(s3, options, err) != CS_OK) {
+        cs_s3_free(s3);
+        return NULL;
+    }
+    return s3;
+}
+
+void cs_s3_free(struct cs_s3 *s3)
+{
+    if (s3 == NULL)
+        return;
+    cs_aws_endpoint_clear(&s3->endpoint);
+    cs_aws_endpoint_clear(&s3->public_endpoint);
+    cs_net_response_clear(&s3->response);
+    cs_aws_error_clear(&s3->error);
+    for (size_t i = 0; i < s3->retired_count; i++)
+        free(s3->retired[i]);
+    free(s3->region);
+    free(s3->bucket);
+    free(s3->url);
+    free(s3->public_url);
+    free(s3->kms_key);
+    free(s3);
+}
+
+struct cs_view cs_s3_region(const struct cs_s3 *s3)
+{
+    return cs_view_cstr(s3->region);
+}
+
+const struct cs_aws_error *cs_s3_error(const struct cs_s3 *s3)
+{
+    return &s3->error;
+}
+
+/* The bucket lives elsewhere: from now on it is asked there. */
+static bool relocate(struct cs_aws_call *call, struct cs_view region)
+{
+    struct cs_s3 *s3 = call->payload_of_owner;
+    char *copy;
+    char *old = s3->region;
+
+    if (cs_view_eq(region, cs_view_cstr(old))) { /* a call beside this one has moved it */
+        call->region = cs_view_cstr(old);
+        return true;
+    }
+    copy = s3->retired_count < CS_S3_RETIRED_MAX ? cs_view_dup(region) : NULL;
+    if (copy == NULL)
+        return false;
+    s3->region = copy;
+    if (make_endpoints(s3, NULL) != CS_OK) {
+        s3->region = old;
+        free(copy);
+        if (make_endpoints(s3, NULL) != CS_OK)
+            cs_buf_reset(&s3->endpoint.origin);
+        return false;
+    }
+    s3->retired[s3->retired_count++] = old; /* calls beside this one may still name it */
+    call->region = cs_view_cstr(s3->region);
+    return true;
+}
+
+/* ---- calls ---- */
+
+void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view value)
+{
+    if (query->len > 0)
+        cs_buf_add_byte(query, '&');
+    cs_buf_add_cstr(query, name);
+    cs_buf_add_byte(query, '=');
+    cs_percent_encode(query, value, false);
+}
+
+char *cs_s3_header_dup(const struct cs_net_response *response, const char *name)
+{
+    return cs_view_dup(cs_net_response_header(response, name));
+}
+
+static enum cs_code choose_payload(struct cs_s3_call *out,
+                                   const struct cs_s3_request *request,
+                                   struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    if (request->payload.len > 0) {
+        out->call.payload = request->payload;
+    } else if (request->body.kind == CS_NET_BODY_BYTES) {
+        if ((rc = cs_sha256_of(digest, request->body.bytes, err)) != CS_OK)
+            return rc;
+        cs_sha256_hex(out->payload, digest);
+        out->call.payload = cs_view_of(out->payload, CS_SHA256_HEX_LEN);
+    } else {
+        out->call.payload = cs_view_of(empty_sha256, CS_SHA256_HEX_LEN);
+    }
+    return CS_OK;
+}
+
+enum cs_code cs_s3_call_init(struct cs_s3_call *out, struct cs_s3 *s3,
+                             const struct cs_s3_request *request,
+                             struct cs_net_response *response, struct cs_aws_error *error,
+                             struct cs_deadline deadline, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    cs_buf_init(&out->path, PATH_MAX_BYTES);
+    out->call = (struct cs_aws_call){
+        .service = CS_AWS_S3,
+        .operation = request->operation,
+        .subject = request->key.len > 0 ? request->key : cs_view_cstr(s3->bucket),
+        .endpoint = &s3->endpoint,
+        .region = cs_view_cstr(s3->region),
+        .method = request->method,
+        .query = request->query,
+        .headers = request->headers,
+        .header_count = request->header_count,
+        .body = request->body,
+        .deadline = deadline,
+        .error_in_200 = request->error_in_200,
+        .relocate = relocate,
+        .payload_of_owner = s3,
+        .response = response,
+        .error = error,
+    };
+    cs_buf_add_byte(&out->path, '/');
+    cs_percent_encode(&out->path, request->key, true);
+    if ((rc = cs_buf_check(&out->path, err)) == CS_OK)
+        rc = choose_payload(out, request, err);
+    if (request->key.len == 0 && s3->endpoint.path.len > 0)
+        cs_buf_reset(&out->path); /* "/bucket", not "/bucket/" */
+    out->call.path = cs_buf_view(&out->path);
+    return rc;
+}
+
+void cs_s3_call_clear(struct cs_s3_call *call)
+{
+    cs_buf_clear(&call->path);
+}
+
+static enum cs_code perform_into(struct cs_s3 *s3, const struct cs_s3_request *request,
+                                 struct cs_net_response *response,
+                                 struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_s3_call call;
+    enum cs_code rc;
+
+    rc = cs_s3_call_init(&call, s3, request, response, &s3->error, deadline, err);
+    if (rc == CS_OK)
+        rc = cs_aws_perform(s3->aws, &call.call, err);
+    cs_s3_call_clear(&call);
+    return rc;
+}
+
+enum cs_code cs_s3_perform(struct cs_s3 *s3, const struct cs_s3_request *request,
+                           struct cs_deadline deadline, struct cs_err *err)
+{
+    return perform_into(s3, request, &s3->response, deadline, err);
+}
+
+/* ---- put ---- */
+
+size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,
+                          struct cs_net_header *out)
+{
+    const struct cs_net_header all[] = {
+        {CS_LIT("Content-Type"), info->content_type},
+        {CS_LIT("Cache-Control"), info->cache_control},
+        {CS_LIT("Content-Disposition"), info->content_disposition},
+        {CS_LIT("Content-Encoding"), info->content_encoding},
+        {CS_LIT("x-amz-meta-sha256"), cs_view_cstr(info->sha256)},
+        {CS_LIT("x-amz-server-side-encryption"),
+         s3->kms_key != NULL ? CS_LIT("aws:kms") : cs_view_of("", 0)},
+        {CS_LIT("x-amz-server-side-encryption-aws-kms-key-id"),
+         cs_view_cstr(s3->kms_key)},
+    };
+    size_t count = 0;
+
+    for (size_t i = 0; i < CS_COUNT(all); i++)
+        if (all[i].value.len > 0)
+            out[count++] = all[i];
+    return count;
+}
+
+/* One put with all its memory. */
+struct putting {
+    struct cs_s3_call call;
+    struct cs_net_response response;
+    struct cs_aws_error error;
+    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + 1];
+    struct cs_buf checksum;
+};
+
+static enum cs_code checksum_text(struct cs_buf *out, const char *hex, struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+
+    cs_buf_reset(out);
+    if (!cs_hex_decode(digest, sizeof(digest), cs_view_cstr(hex)))
+        return cs_err_set(err, CS_EINVAL, "a put without the SHA-256 of its body");
+    cs_base64_encode(out, cs_view_of(digest, sizeof(digest)));
+    return cs_buf_check(out, err);
+}
+
+static void putting_clear(struct putting *p)
+{
+    cs_s3_call_clear(&p->call);
+    cs_net_response_clear(&p->response);
+    cs_aws_error_clear(&p->error);
+    cs_buf_clear(&p->checksum);
+}
+
+static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
+                                 const struct cs_s3_put *put, struct cs_deadline deadline,
+                                 struct cs_err *err)
+{
+    size_t count = cs_s3_info_headers(s3, &put->info, p->headers);
+    struct cs_s3_request request = {.operation = "PutObject",
+                                    .method = "PUT",
+                                    .key = put->info.key,
+                                    .headers = p->headers,
+                                    .body = put->body,
+                                    .payload = cs_view_cstr(put->payload_sha256)};
+    enum cs_code rc;
+
+    cs_net_response_init(&p->response, CS_S3_ANSWER_MAX);
+    cs_aws_error_init(&p->error);
+    cs_buf_init(&p->checksum, 64);
+    rc = checksum_text(&p->checksum, put->payload_sha256, err);
+    if (rc == CS_OK && s3->checksum != CS_S3_CHECKSUM_NONE)
+        p->headers[count++] = (struct cs_net_header){CS_LIT("x-amz-checksum-sha256"),
+                                                     cs_buf_view(&p->checksum)};
+    request.header_count = count;
+    if (rc != CS_OK) {
+        cs_buf_init(&p->call.path, 0);
+        return rc;
+    }
+    return cs_s3_call_init(&p->call, s3, &request, &p->response, &p->error, deadline,
+                           err);
+}
+
+static enum cs_code put_round(struct cs_s3 *s3, struct putting *all,
+                              struct cs_s3_put *puts, size_t count,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_aws_call *calls[CS_S3_PUT_MANY_MAX] = {NULL};
+    enum cs_code rc = CS_OK;
+    size_t ready = 0;
+
+    for (; ready < count && rc == CS_OK; ready++) {
+        rc = putting_init(&all[ready], s3, &puts[ready], deadline, err);
+        calls[ready] = &all[ready].call.call;
+    }
+    if (rc == CS_OK)
+        cs_aws_perform_many(s3->aws, calls, count, count, err);
+    for (size_t i = 0; i < ready; i++) {
+        puts[i].code = rc != CS_OK ? rc : calls[i]->code;
+        if (puts[i].code == CS_OK) {
+            puts[i].version_out = cs_s3_header_dup(&all[i].response, "x-amz-version-id");
+            if (puts[i].version_out == NULL)
+                puts[i].code = cs_err_nomem(err);
+        }
+    }
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        rc = puts[i].code;
+    return rc;
+}
+
+static bool refused_checksums(const struct cs_s3 *s3, const struct putting *all,
+                              size_t count)
+{
+    if (s3->checksum != CS_S3_CHECKSUM_AUTO)
+        return false;
+    for (size_t i = 0; i < count; i++)
+        if (all[i].error.status == 501)
+            return true;
+    return false;
+}
+
+static void forget_versions(struct cs_s3_put *puts, size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        free(puts[i].version_out);
+        puts[i].version_out = NULL;
+    }
+}
+
+enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t count,
+                            struct cs_deadline deadline, struct cs_err *err)
+{
+    struct putting *all = calloc(count > 0 ? count : 1, sizeof(*all));
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < count; i++)
+        puts[i].version_out = NULL;
+    if (all == NULL)
+        return cs_err_nomem(err);
+    if (count > CS_S3_PUT_MANY_MAX) {
+        rc = cs_err_set(&why, CS_EINTERNAL, "too many puts at once");
+        goto out;
+    }
+    rc = put_round(s3, all, puts, count, deadline, &why);
+    if (rc != CS_OK && refused_checksums(s3, all, count)) {
+        /* Not every server that speaks S3 knows the newer headers. */
+        s3->checksum = CS_S3_CHECKSUM_NONE;
+        forget_versions(puts, count);
+        for (size_t i = 0; i < count; i++)
+            putting_clear(&all[i]);
+        why = CS_ERR_NONE;
+        rc = put_round(s3, all, puts, count, deadline, &why);
+    }
+    if (rc != CS_OK)
+        forget_versions(puts, count);
+    for (size_t i = 0; i < count; i++)
+        putting_clear(&all[i]);
+out:
+    free(all);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+/* ---- get, delete, copy ---- */
+
+/* A version that is none by its form is a missing one, like any other. */
+static bool is_bad_version(const struct cs_s3 *s3, struct cs_view version)
+{
+    return version.len > 0 && s3->error.status == 400 &&
+           (cs_aws_error_is(&s3->error, "InvalidArgument") ||
+            cs_aws_error_is(&s3->error, "NoSuchVersion") ||
+            cs_aws_error_text(&s3->error, CS_AWS_ERROR_CODE).ptr == NULL);
+}
+
+static void hand_on(struct cs_err *err, const struct cs_err *why)
+{
+    if (err != NULL && err->code == CS_OK)
+        *err = *why;
+}
+
+enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
+                       struct cs_net_response *response, struct cs_deadline deadline,
+                       struct cs_err *err)
+{
+    struct cs_net_header range = {CS_LIT("Range"), cs_view_cstr(get->range)};
+    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_s3_request request = {.operation = get->head ? "HeadObject" : "GetObject",
+                                    .method = get->head ? "HEAD" : "GET",
+                                    .key = get->key,
+                                    .headers = &range,
+                                    .header_count = get->range != NULL ? 1 : 0};
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if (get->version.len > 0)
+        cs_s3_add_param(&query, "versionId", get->version);
+    request.query = cs_buf_view(&query);
+    if ((rc = cs_buf_check(&query, &why)) == CS_OK)
+        rc = perform_into(s3, &request, response, deadline, &why);
+    cs_buf_clear(&query);
+    if (rc == CS_EUPSTREAM && is_bad_version(s3, get->version))
+        return cs_err_set(err, CS_ENOTFOUND, "there is no such version");
+    if (rc != CS_OK)
+        hand_on(err, &why);
+    return rc;
+}
+
+enum cs_code cs_s3_delete(struct cs_s3 *s3, struct cs_view key, struct cs_view version,
+                          struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_s3_request request = {
+        .operation = "DeleteObject", .method = "DELETE", .key = key};
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if (version.len > 0)
+        cs_s3_add_param(&query, "versionId", version);
+    request.query = cs_buf_view(&query);
+    if ((rc = cs_buf_check(&query, &why)) == CS_OK)
+        rc = cs_s3_perform(s3, &request, deadline, &why);
+    cs_buf_clear(&query);
+    if (rc == CS_ENOTFOUND && !cs_aws_error_is(&s3->error, "NoSuchBucket"))
+        return CS_OK;
+    if (rc == CS_EUPSTREAM && is_bad_version(s3, version))
+        return CS_OK;
+    if (rc != CS_OK)
+        hand_on(err, &why);
+    return rc;
+}
+
+enum cs_code cs_s3_copy(struct cs_s3 *s3, struct cs_view from,
+                        struct cs_view from_version, struct cs_view to,
+                        char **version_out, struct cs_deadline deadline,
+                        struct cs_err *err)
+{
+    struct cs_buf source = CS_BUF_INIT(PATH_MAX_BYTES);
+    struct cs_net_header header = {.name = CS_LIT("x-amz-copy-source")};
+    struct cs_s3_request request = {.operation = "CopyObject",
+                                    .method = "PUT",
+                                    .key = to,
+                                    .headers = &header,
+                                    .header_count = 1,
+                                    .error_in_200 = true};
+    enum cs_code rc;
+
+    *version_out = NULL;
+    cs_buf_add_cstr(&source, s3->bucket);
+    cs_buf_add_byte(&source, '/');
+    cs_percent_encode(&source, from, true);
+    if (from_version.len > 0) {
+        cs_buf_add(&source, CS_LIT("?versionId="));
+        cs_percent_encode(&source, from_version, false);
+    }
+    header.value = cs_buf_view(&source);
+    if ((rc = cs_buf_check(&source, err)) == CS_OK)
+        rc = cs_s3_perform(s3, &request, deadline, err);
+    cs_buf_clear(&source);
+    if (rc == CS_OK) {
+        *version_out = cs_s3_header_dup(&s3->response, "x-amz-version-id");
+        rc = *version_out != NULL ? CS_OK : cs_err_nomem(err);
+    }
+    return rc;
+}
+
+/* ---- presigned ---- */
+
+enum cs_code cs_s3_presign(struct cs_s3 *s3, const struct cs_s3_link *link,
+                           struct cs_buf *out, int64_t *expires_at_us, struct cs_err *err)
+{
+    struct cs_buf path = CS_BUF_INIT(PATH_MAX_BYTES);
+    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_aws_presign what = {.service = CS_AWS_S3,
+                                  .endpoint = &s3->public_endpoint,
+                                  .region = cs_view_cstr(s3->region),
+                                  .method = link->method,
+                                  .ttl_s = link->ttl_s,
+                                  .deadline = link->deadline};
+    enum cs_code rc;
+
+    *expires_at_us = 0;
+    cs_buf_add_byte(&path, '/');
+    cs_percent_encode(&path, link->key, true);
+    if (link->content_disposition.len > 0)
+        cs_s3_add_param(&query, "response-content-disposition",
+                        link->content_disposition);
+    if (link->content_type.len > 0)
+        cs_s3_add_param(&query, "response-content-type", link->content_type);
+    if (link->version.len > 0)
+        cs_s3_add_param(&query, "versionId", link->version);
+    what.path = cs_buf_view(&path);
+    what.query = cs_buf_view(&query);
+    if ((rc = cs_buf_check(&path, err)) == CS_OK &&
+        (rc = cs_buf_check(&query, err)) == CS_OK)
+        rc = cs_aws_presign(s3->aws, &what, out, expires_at_us, err);
+    cs_buf_clear(&path);
+    cs_buf_clear(&query);
+    return rc;
+}

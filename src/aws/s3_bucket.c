@@ -1,0 +1,184 @@
+#include "config.h"
+
+#include "aws/s3_internal.h"
+#include "aws/xml.h"
+#include "base/encoding.h"
+
+#define BODY_MAX 65536u
+#define XMLNS    " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
+
+enum cs_code cs_s3_check(struct cs_s3 *s3, struct cs_deadline deadline,
+                         struct cs_err *err)
+{
+    const struct cs_s3_request request = {.operation = "HeadBucket", .method = "HEAD"};
+
+    return cs_s3_perform(s3, &request, deadline, err);
+}
+
+/* Puts one sub-resource of the bucket; they all ask for a checksum of the body. */
+static enum cs_code put_setting(struct cs_s3 *s3, const char *operation,
+                                const char *query, const struct cs_buf *body,
+                                struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf checksum = CS_BUF_INIT(64);
+    struct cs_net_header headers[] = {{CS_LIT("Content-Type"), CS_LIT("application/xml")},
+                                      {.name = CS_LIT("x-amz-checksum-sha256")}};
+    struct cs_s3_request request = {.operation = operation,
+                                    .method = "PUT",
+                                    .query = cs_view_cstr(query),
+                                    .headers = headers,
+                                    .header_count = CS_COUNT(headers)};
+    uint8_t digest[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    if ((rc = cs_buf_check(body, err)) != CS_OK ||
+        (rc = cs_sha256_of(digest, cs_buf_view(body), err)) != CS_OK)
+        return rc;
+    cs_base64_encode(&checksum, cs_view_of(digest, sizeof(digest)));
+    headers[1].value = cs_buf_view(&checksum);
+    if (body->len > 0)
+        request.body =
+            (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(body)};
+    if (query[0] == '\0')
+        request.header_count = 0; /* CreateBucket wants none */
+    rc = cs_s3_perform(s3, &request, deadline, err);
+    cs_buf_clear(&checksum);
+    return rc;
+}
+
+/* us-east-1 is the one region that must not be named. */
+static enum cs_code create(struct cs_s3 *s3, bool *made_out, struct cs_deadline deadline,
+                           struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if (!cs_view_eq(cs_s3_region(s3), CS_LIT("us-east-1"))) {
+        cs_buf_add_cstr(&body, "<CreateBucketConfiguration" XMLNS ">");
+        cs_xml_add(&body, "LocationConstraint", cs_s3_region(s3));
+        cs_buf_add_cstr(&body, "</CreateBucketConfiguration>");
+    }
+    rc = put_setting(s3, "CreateBucket", "", &body, deadline, &why);
+    cs_buf_clear(&body);
+    *made_out = rc == CS_OK;
+    if (rc == CS_OK || cs_aws_error_is(&s3->error, "BucketAlreadyOwnedByYou"))
+        return CS_OK;
+    if (cs_aws_error_is(&s3->error, "BucketAlreadyExists"))
+        return cs_err_field(err, CS_EEXISTS, "S3_BUCKET_NAME", "bucket_taken",
+                            "the bucket %s belongs to somebody else: choose another name",
+                            s3->bucket);
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+static enum cs_code set_versioning(struct cs_s3 *s3, struct cs_deadline deadline,
+                                   struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&body, "<VersioningConfiguration" XMLNS "><Status>Enabled</Status>"
+                           "</VersioningConfiguration>");
+    rc = put_setting(s3, "PutBucketVersioning", "versioning=", &body, deadline, err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+static enum cs_code block_public(struct cs_s3 *s3, struct cs_deadline deadline,
+                                 struct cs_err *err)
+{
+    static const char *const rules[] = {"BlockPublicAcls", "IgnorePublicAcls",
+                                        "BlockPublicPolicy", "RestrictPublicBuckets"};
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&body, "<PublicAccessBlockConfiguration" XMLNS ">");
+    for (size_t i = 0; i < CS_COUNT(rules); i++)
+        cs_xml_add(&body, rules[i], CS_LIT("true"));
+    cs_buf_add_cstr(&body, "</PublicAccessBlockConfiguration>");
+    rc = put_setting(s3, "PutPublicAccessBlock", "publicAccessBlock=", &body, deadline,
+                     err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+static enum cs_code set_encryption(struct cs_s3 *s3, struct cs_deadline deadline,
+                                   struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&body, "<ServerSideEncryptionConfiguration" XMLNS
+                           "><Rule><ApplyServerSideEncryptionByDefault>");
+    cs_xml_add(&body, "SSEAlgorithm",
+               s3->kms_key != NULL ? CS_LIT("aws:kms") : CS_LIT("AES256"));
+    if (s3->kms_key != NULL)
+        cs_xml_add(&body, "KMSMasterKeyID", cs_view_cstr(s3->kms_key));
+    cs_buf_add_cstr(&body, "</ApplyServerSideEncryptionByDefault>");
+    if (s3->kms_key != NULL)
+        cs_xml_add(&body, "BucketKeyEnabled", CS_LIT("true"));
+    cs_buf_add_cstr(&body, "</Rule></ServerSideEncryptionConfiguration>");
+    rc = put_setting(s3, "PutBucketEncryption", "encryption=", &body, deadline, err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+static enum cs_code set_tags(struct cs_s3 *s3,
+                             const struct cs_s3_bucket_settings *settings,
+                             struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&body, "<Tagging" XMLNS "><TagSet>");
+    for (size_t i = 0; i < settings->tag_count; i++) {
+        cs_buf_add_cstr(&body, "<Tag>");
+        cs_xml_add(&body, "Key", settings->tags[i].name);
+        cs_xml_add(&body, "Value", settings->tags[i].value);
+        cs_buf_add_cstr(&body, "</Tag>");
+    }
+    cs_buf_add_cstr(&body, "</TagSet></Tagging>");
+    rc = put_setting(s3, "PutBucketTagging", "tagging=", &body, deadline, err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+static enum cs_code configure(struct cs_s3 *s3,
+                              const struct cs_s3_bucket_settings *settings, bool made,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+
+    if (made && settings->block_public_access)
+        rc = block_public(s3, deadline, err);
+    if (rc == CS_OK && made && settings->encrypt)
+        rc = set_encryption(s3, deadline, err);
+    if (rc == CS_OK && settings->versioning)
+        rc = set_versioning(s3, deadline, err);
+    if (rc == CS_OK && made && settings->tag_count > 0)
+        rc = set_tags(s3, settings, deadline, err);
+    return rc;
+}
+
+enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *settings,
+                          struct cs_buf *report, struct cs_deadline deadline,
+                          struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    bool made = false;
+    enum cs_code rc = cs_s3_check(s3, deadline, &why);
+
+    if (rc == CS_ENOTFOUND) {
+        rc = create(s3, &made, deadline, err);
+    } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
+        *err = why;
+    }
+    if (rc == CS_OK)
+        rc = configure(s3, settings, made, deadline, err);
+    if (rc == CS_OK)
+        cs_buf_add_fmt(report, "S3 bucket %s in %s %s\n", s3->bucket, s3->region,
+                       made ? "created" : "is there");
+    return rc;
+}

@@ -1,0 +1,66 @@
+/* aws/s3_internal.h: what the files of the S3 client share; private to aws/s3*.c. */
+#ifndef CS_AWS_S3_INTERNAL_H
+#define CS_AWS_S3_INTERNAL_H
+
+#include "aws/s3.h"
+
+#define CS_S3_ANSWER_MAX (8u << 20) /* a page of 1000 versions with the longest keys */
+
+#define CS_S3_RETIRED_MAX 8u
+
+struct cs_s3 {
+    struct cs_aws *aws;
+    struct cs_aws_endpoint_options place; /* views into the texts below */
+    struct cs_aws_endpoint endpoint;
+    struct cs_aws_endpoint public_endpoint;
+    char *region, *bucket, *url, *public_url, *kms_key;
+    char *retired[CS_S3_RETIRED_MAX]; /* regions that the bucket was looked for in */
+    size_t retired_count;
+    enum cs_s3_checksum checksum;
+    struct cs_net_response response; /* of single calls */
+    struct cs_aws_error error;
+};
+
+struct cs_s3_request {
+    const char *operation;
+    const char *method;
+    struct cs_view key;   /* raw; empty for the bucket itself */
+    struct cs_view query; /* encoded */
+    const struct cs_net_header *headers;
+    size_t header_count;
+    struct cs_net_body body;
+    struct cs_view payload; /* hex; empty: of the empty body or of body.bytes */
+    bool error_in_200;
+};
+
+/* One call with its memory, for those that run side by side. */
+struct cs_s3_call {
+    struct cs_aws_call call;
+    struct cs_buf path;
+    char payload[CS_SHA256_HEX_LEN + 1];
+};
+
+/* Fills `out` so that cs_aws_perform() can run it; *request is borrowed until then.
+ * End it with cs_s3_call_clear(). */
+enum cs_code cs_s3_call_init(struct cs_s3_call *out, struct cs_s3 *s3,
+                             const struct cs_s3_request *request,
+                             struct cs_net_response *response, struct cs_aws_error *error,
+                             struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
+void cs_s3_call_clear(struct cs_s3_call *call);
+
+/* A single call; the answer is in s3->response, an error in s3->error. */
+enum cs_code cs_s3_perform(struct cs_s3 *s3, const struct cs_s3_request *request,
+                           struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
+
+/* "name=value" with '&' before it where needed; value encoded. */
+void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view value);
+
+/* Copy of a header of the answer; "" when it has none. NULL: no memory. */
+char *cs_s3_header_dup(const struct cs_net_response *response, const char *name);
+
+#define CS_S3_INFO_HEADERS_MAX 8u
+/* Headers that say what an object is, encryption included; returns how many. */
+size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,
+                          struct cs_net_header *out);
+
+#endif

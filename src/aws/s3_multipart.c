@@ -1,0 +1,289 @@
+#include "config.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "aws/s3_internal.h"
+#include "aws/xml.h"
+
+#define ID_MAX    4096u
+#define ETAG_MAX  256u
+#define PARTS_MAX 10000u
+#define QUERY_MAX 16384u
+#define BLOCK_LEN 65536u
+
+struct cs_s3_upload {
+    struct cs_s3 *s3;
+    char *key;
+    struct cs_buf id;
+    struct cs_buf parts; /* the XML of the parts so far */
+    unsigned count;
+};
+
+/* ---- begin ---- */
+
+static bool on_id(void *payload, struct cs_view path, struct cs_view text)
+{
+    struct cs_s3_upload *upload = payload;
+
+    if (cs_view_eq(path, CS_LIT("InitiateMultipartUploadResult/UploadId")))
+        cs_buf_add(&upload->id, text);
+    return true;
+}
+
+void cs_s3_upload_free(struct cs_s3_upload *upload)
+{
+    if (upload == NULL)
+        return;
+    cs_buf_clear(&upload->id);
+    cs_buf_clear(&upload->parts);
+    free(upload->key);
+    free(upload);
+}
+
+static enum cs_code begin(struct cs_s3_upload *upload, const struct cs_s3_info *info,
+                          struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX];
+    const struct cs_s3_request request = {
+        .operation = "CreateMultipartUpload",
+        .method = "POST",
+        .key = info->key,
+        .query = CS_LIT("uploads="),
+        .headers = headers,
+        .header_count = cs_s3_info_headers(upload->s3, info, headers),
+    };
+    enum cs_code rc;
+
+    if ((rc = cs_s3_perform(upload->s3, &request, deadline, err)) != CS_OK ||
+        (rc = cs_xml_read(cs_buf_view(&upload->s3->response.body), on_id, upload, err)) !=
+            CS_OK)
+        return rc;
+    if (upload->id.len == 0)
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "S3 CreateMultipartUpload gave no upload id");
+    return cs_buf_check(&upload->id, err);
+}
+
+enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
+                                struct cs_s3_upload **out, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    struct cs_s3_upload *upload = calloc(1, sizeof(*upload));
+    enum cs_code rc;
+
+    *out = NULL;
+    if (upload == NULL)
+        return cs_err_nomem(err);
+    upload->s3 = s3;
+    cs_buf_init(&upload->id, ID_MAX);
+    cs_buf_init(&upload->parts, PARTS_MAX * (ETAG_MAX + 100u));
+    upload->key = cs_view_dup(info->key);
+    rc = upload->key != NULL ? begin(upload, info, deadline, err) : cs_err_nomem(err);
+    if (rc != CS_OK) {
+        cs_s3_upload_free(upload);
+        return rc;
+    }
+    *out = upload;
+    return CS_OK;
+}
+
+/* ---- parts ---- */
+
+struct part {
+    struct cs_s3_call call;
+    struct cs_net_response response;
+    struct cs_aws_error error;
+    struct cs_buf query;
+    char payload[CS_SHA256_HEX_LEN + 1];
+};
+
+static enum cs_code hash_file(const struct cs_net_body *body, char *hex,
+                              struct cs_err *err)
+{
+    struct cs_sha256 *digest = cs_sha256_new();
+    char *block = malloc(BLOCK_LEN);
+    uint8_t out[CS_SHA256_LEN];
+    enum cs_code rc = digest != NULL && block != NULL ? CS_OK : cs_err_nomem(err);
+
+    for (uint64_t at = 0; at < body->size && rc == CS_OK;) {
+        size_t want = body->size - at < BLOCK_LEN ? (size_t)(body->size - at) : BLOCK_LEN;
+        ssize_t got = pread(body->fd, block, want, (off_t)(body->offset + at));
+
+        if (got <= 0)
+            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
+                            "the file to upload can't be read to its end");
+        else
+            rc = cs_sha256_add(digest, cs_view_of(block, (size_t)got), err);
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    if (rc == CS_OK && (rc = cs_sha256_end(digest, out, err)) == CS_OK)
+        cs_sha256_hex(hex, out);
+    cs_sha256_free(digest);
+    free(block);
+    return rc;
+}
+
+static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
+                              unsigned number, const struct cs_net_body *body,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_s3_request request = {.operation = "UploadPart",
+                                    .method = "PUT",
+                                    .key = cs_view_cstr(upload->key),
+                                    .body = *body};
+    enum cs_code rc = CS_OK;
+
+    cs_net_response_init(&part->response, CS_S3_ANSWER_MAX);
+    cs_aws_error_init(&part->error);
+    cs_buf_init(&part->query, QUERY_MAX);
+    cs_buf_init(&part->call.path, 0);
+    cs_buf_add_fmt(&part->query, "partNumber=%u", number);
+    cs_s3_add_param(&part->query, "uploadId", cs_buf_view(&upload->id));
+    request.query = cs_buf_view(&part->query);
+    if (body->kind == CS_NET_BODY_FILE) {
+        rc = hash_file(body, part->payload, err);
+        request.payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
+    }
+    if (rc != CS_OK || (rc = cs_buf_check(&part->query, err)) != CS_OK)
+        return rc;
+    return cs_s3_call_init(&part->call, upload->s3, &request, &part->response,
+                           &part->error, deadline, err);
+}
+
+static void part_clear(struct part *part)
+{
+    cs_s3_call_clear(&part->call);
+    cs_net_response_clear(&part->response);
+    cs_aws_error_clear(&part->error);
+    cs_buf_clear(&part->query);
+}
+
+static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *part,
+                              struct cs_err *err)
+{
+    struct cs_view etag = cs_net_response_header(&part->response, "etag");
+
+    if (etag.len == 0 || etag.len > ETAG_MAX)
+        return cs_err_set(err, CS_EUPSTREAM, "S3 UploadPart gave no ETag");
+    upload->count++;
+    cs_buf_add_fmt(&upload->parts, "<Part><PartNumber>%u</PartNumber>", upload->count);
+    cs_xml_add(&upload->parts, "ETag", etag);
+    cs_buf_add_cstr(&upload->parts, "</Part>");
+    return cs_buf_check(&upload->parts, err);
+}
+
+static enum cs_code send_parts(struct cs_s3_upload *upload, struct part *all,
+                               const struct cs_net_body *parts, size_t count,
+                               size_t *ready, struct cs_deadline deadline,
+                               struct cs_err *err)
+{
+    struct cs_aws_call *calls[CS_S3_PARTS_AT_ONCE] = {NULL};
+    enum cs_code rc = CS_OK;
+
+    for (; *ready < count && rc == CS_OK; ++*ready) {
+        rc = part_init(&all[*ready], upload, upload->count + 1 + (unsigned)*ready,
+                       &parts[*ready], deadline, err);
+        calls[*ready] = &all[*ready].call.call;
+    }
+    if (rc != CS_OK)
+        return rc;
+    cs_aws_perform_many(upload->s3->aws, calls, count, count, err);
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        if ((rc = calls[i]->code) == CS_OK)
+            rc = note_part(upload, &all[i], err);
+    return rc;
+}
+
+enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
+                                const struct cs_net_body *parts, size_t count,
+                                struct cs_deadline deadline, struct cs_err *err)
+{
+    struct part *all;
+    size_t ready = 0;
+    enum cs_code rc;
+
+    if (count > CS_S3_PARTS_AT_ONCE)
+        return cs_err_set(err, CS_EINTERNAL, "too many parts at once");
+    if (upload->count + count > PARTS_MAX)
+        return cs_err_set(err, CS_ETOOBIG, "an object of more than %u parts", PARTS_MAX);
+    all = calloc(count > 0 ? count : 1, sizeof(*all));
+    if (all == NULL)
+        return cs_err_nomem(err);
+    rc = send_parts(upload, all, parts, count, &ready, deadline, err);
+    for (size_t i = 0; i < ready; i++)
+        part_clear(&all[i]);
+    free(all);
+    return rc;
+}
+
+/* ---- end ---- */
+
+enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_out,
+                                   struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf query = CS_BUF_INIT(QUERY_MAX);
+    struct cs_buf body = CS_BUF_INIT(upload->parts.len + 200);
+    const struct cs_net_header header = {CS_LIT("Content-Type"),
+                                         CS_LIT("application/xml")};
+    struct cs_s3_request request = {.operation = "CompleteMultipartUpload",
+                                    .method = "POST",
+                                    .key = cs_view_cstr(upload->key),
+                                    .headers = &header,
+                                    .header_count = 1,
+                                    .error_in_200 = true};
+    enum cs_code rc;
+
+    *version_out = NULL;
+    cs_s3_add_param(&query, "uploadId", cs_buf_view(&upload->id));
+    cs_buf_add_cstr(&body, "<CompleteMultipartUpload "
+                           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    cs_buf_add(&body, cs_buf_view(&upload->parts));
+    cs_buf_add_cstr(&body, "</CompleteMultipartUpload>");
+    request.query = cs_buf_view(&query);
+    request.body =
+        (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(&body)};
+    if ((rc = cs_buf_check(&query, err)) == CS_OK &&
+        (rc = cs_buf_check(&body, err)) == CS_OK)
+        rc = cs_s3_perform(upload->s3, &request, deadline, err);
+    cs_buf_clear(&query);
+    cs_buf_clear(&body);
+    if (rc == CS_OK) {
+        *version_out = cs_s3_header_dup(&upload->s3->response, "x-amz-version-id");
+        rc = *version_out != NULL ? CS_OK : cs_err_nomem(err);
+    }
+    return rc;
+}
+
+enum cs_code cs_s3_upload_drop(struct cs_s3 *s3, struct cs_view key,
+                               struct cs_view upload_id, struct cs_deadline deadline,
+                               struct cs_err *err)
+{
+    struct cs_buf query = CS_BUF_INIT(QUERY_MAX);
+    struct cs_s3_request request = {
+        .operation = "AbortMultipartUpload", .method = "DELETE", .key = key};
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    cs_s3_add_param(&query, "uploadId", upload_id);
+    request.query = cs_buf_view(&query);
+    if ((rc = cs_buf_check(&query, &why)) == CS_OK)
+        rc = cs_s3_perform(s3, &request, deadline, &why);
+    cs_buf_clear(&query);
+    if (rc == CS_ENOTFOUND)
+        return CS_OK;
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+void cs_s3_upload_abort(struct cs_s3_upload *upload, struct cs_deadline deadline)
+{
+    if (upload == NULL)
+        return;
+    /* the call itself logs a failure */
+    (void)!cs_s3_upload_drop(upload->s3, cs_view_cstr(upload->key),
+                             cs_buf_view(&upload->id), deadline, NULL);
+    cs_s3_upload_free(upload);
+}

@@ -1,0 +1,402 @@
+#include "config.h"
+
+#include "unit.h"
+
+#include <signal.h>
+
+#include "aws/s3.h"
+#include "aws/s3_internal.h"
+#include "fake_aws.h"
+
+#define HELLO_SHA "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+
+struct bench {
+    struct fake_aws fake;
+    struct cs_s3 *s3;
+};
+
+static int set_up(void **state)
+{
+    struct bench *b = calloc(1, sizeof(*b));
+    struct cs_s3_options options = {.region = "eu-central-1", .bucket = "outputs"};
+
+    assert_non_null(b);
+    fake_aws_init(&b->fake, NULL);
+    options.aws = b->fake.aws;
+    options.url = b->fake.url;
+    b->s3 = cs_s3_new(&options, NULL);
+    assert_non_null(b->s3);
+    *state = b;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct bench *b = *state;
+
+    cs_s3_free(b->s3);
+    fake_aws_clear(&b->fake);
+    free(b);
+    return 0;
+}
+
+static struct cs_deadline soon(void)
+{
+    return cs_deadline_in_ms(10000);
+}
+
+static struct cs_s3_put hello(const char *key)
+{
+    return (struct cs_s3_put){
+        .info = {.key = cs_view_cstr(key),
+                 .content_type = CS_LIT("text/plain"),
+                 .sha256 = HELLO_SHA},
+        .body = {.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("hello")},
+        .payload_sha256 = HELLO_SHA,
+    };
+}
+
+static void test_put_headers(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "x-amz-version-id: v1\r\n", "", FAKE_KEEP, 9}, {0}};
+    struct bench *b = *state;
+    struct cs_s3_put put = hello("a b/\xc3\xa9+=%?#&/x");
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_put_many(b->s3, &put, 1, soon(), err));
+    assert_string_equal(put.version_out, "v1");
+    free(put.version_out);
+    assert_int_equal(
+        fake_aws_saw(&b->fake,
+                     "PUT /outputs/a%20b/%C3%A9%2B%3D%25%3F%23%26/x HTTP/1.1\r\n"),
+        1);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-content-sha256: " HELLO_SHA), 1);
+    assert_int_equal(
+        fake_aws_saw(
+            &b->fake,
+            "x-amz-checksum-sha256: LPJNul+wow4m6DsqxbninhsWHlwfp0JecwQzYpOLmCQ="),
+        1);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-acl"), 0);
+    put.payload_sha256 = "nonsense";
+    assert_int_equal(cs_s3_put_many(b->s3, &put, 1, soon(), NULL), CS_EINVAL);
+    assert_null(put.version_out);
+}
+
+static void test_put_on_a_server_without_checksums(void **state)
+{
+    static const struct fake_answer script[] = {
+        {501, "", "<Error><Code>NotImplemented</Code></Error>", FAKE_KEEP, 3},
+        {200, "", "", FAKE_KEEP, 9},
+        {0}};
+    struct bench *b = *state;
+    struct cs_s3_put puts[] = {hello("a"), hello("b"), hello("c")};
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_put_many(b->s3, puts, 3, soon(), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), 3);
+    for (size_t i = 0; i < 3; i++)
+        free(puts[i].version_out);
+    fake_aws_play(&b->fake, NULL);
+    assert_ok(cs_s3_put_many(b->s3, puts, 1, soon(), err));
+    free(puts[0].version_out);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256"), 0);
+}
+
+static void test_one_of_many_puts_fails(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "", "", FAKE_KEEP, 2},
+        {403, "", "<Error><Code>AccessDenied</Code></Error>", FAKE_KEEP, 9},
+        {0}};
+    struct bench *b = *state;
+    struct cs_s3_put puts[] = {hello("a"), hello("b"), hello("c")};
+
+    fake_aws_play(&b->fake, script);
+    assert_int_equal(cs_s3_put_many(b->s3, puts, 3, soon(), NULL), CS_EDENIED);
+    for (size_t i = 0; i < 3; i++)
+        assert_null(puts[i].version_out);
+}
+
+static void test_get(void **state)
+{
+    static const struct fake_answer script[] = {
+        {206, "Content-Range: bytes 1-3/5\r\n", "ell", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchKey</Code></Error>", FAKE_KEEP, 0},
+        {400, "", "<Error><Code>InvalidArgument</Code></Error>", FAKE_KEEP, 0},
+        {416, "", "<Error><Code>InvalidRange</Code></Error>", FAKE_KEEP, 0},
+        {0}};
+    struct bench *b = *state;
+    const struct cs_s3_get get = {
+        .key = CS_LIT("k"), .version = CS_LIT("v/1"), .range = "bytes=1-3"};
+    struct cs_net_response response;
+    char bytes[10];
+    size_t got = 0;
+
+    cs_net_response_init(&response, 65536);
+    response.hold = true;
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_get(b->s3, &get, &response, soon(), err));
+    assert_ok(cs_net_read(&response, bytes, sizeof(bytes), &got, err));
+    assert_int_equal(got, 3);
+    assert_int_equal(
+        fake_aws_saw(&b->fake, "GET /outputs/k?versionId=v%2F1 HTTP/1.1\r\n"), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, "Range: bytes=1-3\r\n"), 1);
+    assert_int_equal(cs_s3_get(b->s3, &get, &response, soon(), NULL), CS_ENOTFOUND);
+    assert_int_equal(cs_s3_get(b->s3, &get, &response, soon(), NULL), CS_ENOTFOUND);
+    assert_int_equal(cs_s3_get(b->s3, &get, &response, soon(), NULL), CS_ERANGE);
+    cs_net_response_clear(&response);
+}
+
+struct listed {
+    struct cs_buf text;
+    unsigned stop_after;
+    unsigned count;
+};
+
+static bool note(void *payload, const struct cs_s3_entry *entry)
+{
+    struct listed *listed = payload;
+
+    cs_buf_add_fmt(&listed->text, "%.*s@%.*s=%llu%s%s ", CS_FMT(entry->key),
+                   CS_FMT(entry->version), (unsigned long long)entry->size,
+                   entry->marker ? "!" : "", entry->latest ? "*" : "");
+    return ++listed->count != listed->stop_after;
+}
+
+static const struct fake_answer two_pages[] = {
+    {200, "",
+     "<ListVersionsResult><Version><Key>a%2Bb</Key><VersionId>1</VersionId><IsLatest>true"
+     "</IsLatest><Size>5</Size><LastModified>2024-01-01T00:00:00.000Z</LastModified></"
+     "Version>"
+     "<DeleteMarker><Key>c+d</Key><VersionId>2</VersionId></DeleteMarker>"
+     "<IsTruncated>true</IsTruncated><NextKeyMarker>c%26d</NextKeyMarker>"
+     "<NextVersionIdMarker>2</NextVersionIdMarker><EncodingType>url</EncodingType>"
+     "</ListVersionsResult>",
+     FAKE_KEEP, 0},
+    {200, "",
+     "<ListVersionsResult><IsTruncated>false</IsTruncated><Version><Key>e&amp;f</Key>"
+     "<VersionId>null</VersionId><Size>1</Size></Version></ListVersionsResult>",
+     FAKE_KEEP, 0},
+    {0}};
+
+static void test_list(void **state)
+{
+    static const struct fake_answer broken[] = {
+        {200, "", "<ListVersionsResult><Version><Key>a", FAKE_KEEP, 0}, {0}};
+    static const struct fake_answer endless[] = {
+        {200, "", "<ListBucketResult><IsTruncated>true</IsTruncated></ListBucketResult>",
+         FAKE_KEEP, 9999},
+        {0}};
+    struct bench *b = *state;
+    struct listed listed = {.text = CS_BUF_INIT(4096)};
+
+    fake_aws_play(&b->fake, two_pages);
+    assert_ok(cs_s3_list(b->s3, CS_S3_LIST_VERSIONS, CS_LIT("a/ b"), note, &listed,
+                         soon(), err));
+    assert_view(cs_buf_view(&listed.text), "a+b@1=5* c d@2=0! e&f@null=1 ");
+    assert_int_equal(fake_aws_saw(&b->fake,
+                                  "GET /outputs?versions=&encoding-type=url&prefix="
+                                  "a%2F%20b HTTP/1.1\r\n"),
+                     1);
+    assert_int_equal(fake_aws_saw(&b->fake, "&key-marker=c%26d&version-id-marker=2 HTTP"),
+                     1);
+    listed.count = 0;
+    listed.stop_after = 1;
+    fake_aws_play(&b->fake, two_pages);
+    assert_ok(
+        cs_s3_list(b->s3, CS_S3_LIST_VERSIONS, CS_LIT(""), note, &listed, soon(), err));
+    assert_int_equal(listed.count, 1);
+    fake_aws_play(&b->fake, broken);
+    assert_int_equal(
+        cs_s3_list(b->s3, CS_S3_LIST_VERSIONS, CS_LIT(""), note, &listed, soon(), NULL),
+        CS_EUPSTREAM);
+    fake_aws_play(&b->fake, endless);
+    assert_ok(
+        cs_s3_list(b->s3, CS_S3_LIST_OBJECTS, CS_LIT(""), note, &listed, soon(), err));
+    cs_buf_clear(&listed.text);
+}
+
+static void test_delete(void **state)
+{
+    static const struct fake_answer script[] = {
+        {204, "", "", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchKey</Code></Error>", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchBucket</Code></Error>", FAKE_KEEP, 0},
+        {200, "", "<DeleteResult/>", FAKE_KEEP, 0},
+        {200, "",
+         "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code></Error></"
+         "DeleteResult>",
+         FAKE_KEEP, 0},
+        {0}};
+    static const struct cs_s3_name names[] = {{CS_LIT_INIT("a&<"), CS_LIT_INIT("1")},
+                                              {CS_LIT_INIT("b"), CS_LIT_INIT("")}};
+    struct bench *b = *state;
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_delete(b->s3, CS_LIT("k"), CS_LIT("1"), soon(), err));
+    assert_ok(cs_s3_delete(b->s3, CS_LIT("k"), CS_LIT(""), soon(), err));
+    assert_int_equal(cs_s3_delete(b->s3, CS_LIT("k"), CS_LIT(""), soon(), NULL),
+                     CS_ENOTFOUND);
+    assert_ok(cs_s3_delete_many(b->s3, names, 2, soon(), err));
+    assert_int_equal(
+        fake_aws_saw(&b->fake,
+                     "<Object><Key>a&amp;&lt;</Key><VersionId>1</VersionId></Object>"
+                     "<Object><Key>b</Key></Object>"),
+        1);
+    assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), NULL), CS_EDENIED);
+}
+
+static void test_upload_in_parts(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "",
+         "<InitiateMultipartUploadResult><UploadId>u/1</UploadId>"
+         "</InitiateMultipartUploadResult>",
+         FAKE_KEEP, 0},
+        {503, "", "<Error><Code>SlowDown</Code></Error>", FAKE_KEEP, 0},
+        {200, "ETag: \"e\"\r\n", "", FAKE_KEEP, 3},
+        {200, "", "<Error><Code>InternalError</Code></Error>", FAKE_KEEP, 0},
+        {200, "x-amz-version-id: v9\r\n", "<CompleteMultipartUploadResult/>", FAKE_KEEP,
+         0},
+        {0}};
+    static const struct fake_answer failing[] = {
+        {200, "",
+         "<InitiateMultipartUploadResult><UploadId>u2</UploadId>"
+         "</InitiateMultipartUploadResult>",
+         FAKE_KEEP, 0},
+        {403, "", "<Error><Code>AccessDenied</Code></Error>", FAKE_KEEP, 0},
+        {0}};
+    struct bench *b = *state;
+    const struct cs_s3_info info = {.key = CS_LIT("big")};
+    const struct cs_net_body parts[] = {
+        {.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("one")},
+        {.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("two")},
+        {.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("three")},
+    };
+    struct cs_s3_upload *upload;
+    char *version;
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_upload_begin(b->s3, &info, &upload, soon(), err));
+    assert_ok(cs_s3_upload_parts(upload, parts, 2, soon(), err));
+    assert_ok(cs_s3_upload_parts(upload, parts + 2, 1, soon(), err));
+    assert_ok(cs_s3_upload_complete(upload, &version, soon(), err));
+    assert_string_equal(version, "v9");
+    assert_int_equal(fake_aws_saw(&b->fake, "partNumber=3&uploadId=u%2F1 "), 1);
+    assert_int_equal(fake_aws_saw(&b->fake,
+                                  "<PartNumber>3</PartNumber><ETag>&quot;e&quot;"
+                                  "</ETag>"),
+                     2);
+    free(version);
+    cs_s3_upload_free(upload);
+
+    fake_aws_play(&b->fake, failing);
+    assert_ok(cs_s3_upload_begin(b->s3, &info, &upload, soon(), err));
+    assert_int_equal(cs_s3_upload_parts(upload, parts, 1, soon(), NULL), CS_EDENIED);
+    cs_s3_upload_abort(upload, soon());
+    assert_int_equal(fake_aws_saw(&b->fake, "DELETE /outputs/big?uploadId=u2 "), 1);
+}
+
+static void test_ensure(void **state)
+{
+    static const struct fake_answer fresh[] = {{404, "", "", FAKE_KEEP, 0}, {0}};
+    static const struct fake_answer raced[] = {
+        {404, "", "", FAKE_KEEP, 0},
+        {409, "", "<Error><Code>BucketAlreadyOwnedByYou</Code></Error>", FAKE_KEEP, 0},
+        {0}};
+    static const struct fake_answer taken[] = {
+        {404, "", "", FAKE_KEEP, 0},
+        {409, "", "<Error><Code>BucketAlreadyExists</Code></Error>", FAKE_KEEP, 0},
+        {0}};
+    static const struct fake_answer elsewhere[] = {
+        {301, "x-amz-bucket-region: eu-west-3\r\n", "", FAKE_KEEP, 0}, {0}};
+    const struct cs_s3_bucket_settings settings = {
+        .versioning = true, .block_public_access = true, .encrypt = true};
+    struct bench *b = *state;
+    struct cs_buf report = CS_BUF_INIT(4096);
+
+    fake_aws_play(&b->fake, fresh);
+    assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
+    assert_view(cs_buf_view(&report), "S3 bucket outputs in eu-central-1 created\n");
+    assert_int_equal(
+        fake_aws_saw(&b->fake, "<LocationConstraint>eu-central-1</LocationConstraint>"),
+        1);
+    assert_int_equal(fake_aws_saw(&b->fake, "<BlockPublicAcls>true</BlockPublicAcls>"),
+                     1);
+    assert_int_equal(fake_aws_saw(&b->fake, "AES256"), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, "<Status>Enabled</Status>"), 1);
+    fake_aws_play(&b->fake, raced);
+    assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
+    fake_aws_play(&b->fake, taken);
+    assert_int_equal(cs_s3_ensure(b->s3, &settings, &report, soon(), NULL), CS_EEXISTS);
+    fake_aws_play(&b->fake, elsewhere);
+    assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
+    assert_view(cs_s3_region(b->s3), "eu-west-3");
+    cs_buf_clear(&report);
+}
+
+static void test_us_east_1_is_not_named(void **state)
+{
+    static const struct fake_answer fresh[] = {{404, "", "", FAKE_KEEP, 0}, {0}};
+    const struct cs_s3_bucket_settings settings = {.versioning = false};
+    struct bench *b = *state;
+    struct cs_s3_options options = {.aws = b->fake.aws,
+                                    .region = "us-east-1",
+                                    .bucket = "outputs",
+                                    .url = b->fake.url};
+    struct cs_s3 *s3 = cs_s3_new(&options, NULL);
+    struct cs_buf report = CS_BUF_INIT(4096);
+
+    fake_aws_play(&b->fake, fresh);
+    assert_ok(cs_s3_ensure(s3, &settings, &report, soon(), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "LocationConstraint"), 0);
+    cs_buf_clear(&report);
+    cs_s3_free(s3);
+    options.bucket = "a/b";
+    assert_null(cs_s3_new(&options, NULL));
+    options.bucket = NULL;
+    assert_null(cs_s3_new(&options, NULL));
+}
+
+static void test_presigned(void **state)
+{
+    struct bench *b = *state;
+    const struct cs_s3_link link = {.method = "GET",
+                                    .key = CS_LIT("a b"),
+                                    .version = CS_LIT("v"),
+                                    .content_disposition =
+                                        CS_LIT("attachment; filename=\"x\""),
+                                    .ttl_s = 100,
+                                    .deadline = soon()};
+    struct cs_buf url = CS_BUF_INIT(8192);
+    int64_t expires_at_us;
+
+    assert_ok(cs_s3_presign(b->s3, &link, &url, &expires_at_us, err));
+    assert_non_null(strstr(url.ptr,
+                           "/outputs/a%20b?response-content-disposition=attachment%3B"
+                           "%20filename%3D%22x%22&versionId=v&X-Amz-Algorithm="));
+    cs_buf_clear(&url);
+}
+
+#define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        with_bench(test_one_of_many_puts_fails),
+        with_bench(test_put_headers),
+        with_bench(test_put_on_a_server_without_checksums),
+        with_bench(test_get),
+        with_bench(test_list),
+        with_bench(test_delete),
+        with_bench(test_upload_in_parts),
+        with_bench(test_ensure),
+        with_bench(test_us_east_1_is_not_named),
+        with_bench(test_presigned),
+    };
+
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
