@@ -79,14 +79,6 @@ static inline bool failing_works(void)
     return false;
 }
 
-/* Whether allocations can be made to fail here: valgrind brings a malloc too. */
-static inline bool failing_works(void)
-{
-    const char *preload = getenv("LD_PRELOAD");
-
-    return FAILING_MALLOC && (preload == NULL || strstr(preload, "vgpreload") == NULL);
-}
-
 /* Runs `scenario` with the first allocation failing, then with the second, and so
  * on until it runs through without one failing. It says by `failed` whether it was
  * one of those, and must then end well in its own way: with an error that is
