@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -95,6 +96,8 @@ enum cs_code cs_err_errno(struct cs_err *err, int errno_value, const char *forma
     va_list args;
     size_t used;
 
+    if (errno_value == ENOMEM)
+        return cs_err_nomem(err);
     if (err == NULL || err->code != CS_OK)
         return CS_EIO;
     err->code = CS_EIO;

@@ -60,7 +60,7 @@ enum cs_code cs_err_set(struct cs_err *err, enum cs_code code, const char *forma
 enum cs_code cs_err_field(struct cs_err *err, enum cs_code code, const char *field,
                           const char *reason, const char *format, ...) CS_PRINTF(5, 6);
 
-/* CS_EIO with the text of errno behind the sentence. */
+/* CS_EIO with the text of errno behind the sentence; CS_ENOMEM for ENOMEM. */
 enum cs_code cs_err_errno(struct cs_err *err, int errno_value, const char *format, ...)
     CS_PRINTF(3, 4);
 

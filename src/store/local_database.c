@@ -235,11 +235,12 @@ static int execute(struct cs_local_database *database, const char *sql)
     return sqlite3_exec(database->handle, sql, NULL, NULL, NULL);
 }
 
-/* The one value of a pragma: as a number, and whether it is a certain word. */
+/* The one value of a pragma: a number, or whether it is a certain word. */
 static int ask(struct cs_local_database *database, const char *sql, int *number_out,
                const char *word, bool *is_word_out)
 {
     sqlite3_stmt *statement = NULL;
+    const unsigned char *text;
     int failed = sqlite3_prepare_v2(database->handle, sql, -1, &statement, NULL);
 
     if (failed == SQLITE_OK) {
@@ -247,13 +248,14 @@ static int ask(struct cs_local_database *database, const char *sql, int *number_
 
         failed = result == SQLITE_ROW ? SQLITE_OK : result;
     }
-    if (failed == SQLITE_OK) {
-        const unsigned char *text = sqlite3_column_text(statement, 0);
-
-        if (number_out != NULL)
-            *number_out = sqlite3_column_int(statement, 0);
-        if (is_word_out != NULL)
-            *is_word_out = text != NULL && strcmp((const char *)text, word) == 0;
+    if (failed == SQLITE_OK && number_out != NULL)
+        *number_out = sqlite3_column_int(statement, 0);
+    if (failed == SQLITE_OK && word != NULL) {
+        text = sqlite3_column_text(statement, 0);
+        if (text == NULL)
+            failed = SQLITE_NOMEM;
+        else
+            *is_word_out = strcmp((const char *)text, word) == 0;
     }
     (void)sqlite3_finalize(statement);
     return failed;
@@ -343,7 +345,7 @@ static enum cs_code take_steps(struct cs_local_database *database, struct cs_err
 {
     char pragma[96];
     int version = 0;
-    int failed = ask(database, "PRAGMA user_version", &version, "", NULL);
+    int failed = ask(database, "PRAGMA user_version", &version, NULL, NULL);
 
     while (failed == SQLITE_OK && version < cs_local_schema_version)
         failed = execute(database, cs_local_schema_steps[version++]);
@@ -360,11 +362,11 @@ static enum cs_code update_schema(struct cs_local_database *database, struct cs_
     int application = 0;
     int version = 0;
     /* in this order: another process sets both at once, perhaps just between */
-    int failed = ask(database, "PRAGMA user_version", &version, "", NULL);
+    int failed = ask(database, "PRAGMA user_version", &version, NULL, NULL);
     enum cs_code rc;
 
     if (failed == SQLITE_OK)
-        failed = ask(database, "PRAGMA application_id", &application, "", NULL);
+        failed = ask(database, "PRAGMA application_id", &application, NULL, NULL);
     if (failed != SQLITE_OK)
         return sql_error(database, failed, err);
     if (application != APPLICATION_ID && (application != 0 || version != 0))
@@ -425,6 +427,22 @@ static enum cs_code open_handle(struct cs_local_database *database, const char *
     return rc;
 }
 
+static void close_database(struct cs_local_database *database)
+{
+    for (size_t i = 0; i < CS_COUNT(database->statements); i++)
+        (void)sqlite3_finalize(database->statements[i]);
+    (void)sqlite3_close(database->handle);
+    free(database);
+}
+
+void cs_local_database_free(struct cs_local_database *database)
+{
+    /* closing in a forked process would drop locks and files that the process
+     * that opened them still uses; so it stays there, memory and all */
+    if (database != NULL && database->pid == getpid())
+        close_database(database);
+}
+
 enum cs_code cs_local_database_open(struct cs_local_database **out,
                                     const struct cs_local_database_place *place,
                                     struct cs_deadline deadline, struct cs_err *err)
@@ -441,23 +459,11 @@ enum cs_code cs_local_database_open(struct cs_local_database **out,
         (rc = open_handle(database, place->folder, err)) != CS_OK ||
         (rc = set_up(database, place, err)) != CS_OK ||
         (rc = update_schema(database, err)) != CS_OK) {
-        cs_local_database_free(database);
+        close_database(database);
         return rc;
     }
     *out = database;
     return CS_OK;
-}
-
-void cs_local_database_free(struct cs_local_database *database)
-{
-    /* closing in a forked process would drop locks and files that the process
-     * that opened them still uses; so it stays there, memory and all */
-    if (database == NULL || database->pid != getpid())
-        return;
-    for (size_t i = 0; i < CS_COUNT(database->statements); i++)
-        (void)sqlite3_finalize(database->statements[i]);
-    (void)sqlite3_close(database->handle);
-    free(database);
 }
 
 enum cs_code cs_local_database_ready(struct cs_local_database *database,

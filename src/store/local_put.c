@@ -58,18 +58,21 @@ enum cs_code cs_local_put_begin(struct cs_store *store, const struct cs_object_i
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     writer = calloc(1, sizeof(*writer));
-    if (writer == NULL)
-        return cs_err_nomem(err);
+    if (writer == NULL) {
+        (void)cs_err_nomem(err);
+        return CS_ENOMEM;
+    }
     writer->file = CS_LOCAL_TEMPORARY_NONE;
     writer->announced = size;
     writer->deadline = deadline;
     writer->digest = cs_sha256_new();
     writer->key = cs_view_dup(info->key);
-    if (writer->digest == NULL || writer->key == NULL)
-        rc = cs_err_nomem(err);
-    else
-        rc = cs_local_temporary_make(&writer->file, root_fd, 0640, err);
-    if (rc != CS_OK) {
+    if (writer->digest == NULL || writer->key == NULL) {
+        writer_free(writer);
+        (void)cs_err_nomem(err);
+        return CS_ENOMEM;
+    }
+    if ((rc = cs_local_temporary_make(&writer->file, root_fd, 0640, err)) != CS_OK) {
         writer_free(writer);
         return rc;
     }
