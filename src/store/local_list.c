@@ -69,24 +69,29 @@ static enum cs_code read_cursor(struct cursor *out, struct cs_buf *plain,
 {
     struct cs_buf head = CS_BUF_INIT(CURSOR_MAX);
     struct cs_view rest;
+    bool good;
     enum cs_code rc;
 
     if (query->cursor.len == 0)
         return CS_OK;
-    if ((rc = add_head(&head, query, err)) == CS_OK &&
-        (rc = cs_buf_check(&head, err)) == CS_OK) {
-        bool good = query->cursor.len <= 2 * CURSOR_MAX &&
-                    cs_base64url_decode(plain, query->cursor, NULL) == CS_OK;
-
-        rest = cs_buf_view(plain);
-        good = good && cs_view_starts(rest, cs_buf_view(&head));
-        rest = cs_view_from(rest, head.len);
-        good = good && cs_view_split(&rest, '\n', &out->created_at) && rest.ptr != NULL;
-        out->key = rest;
-        if (!good || cs_store_check_record_key(out->key, NULL) != CS_OK)
-            rc = cs_err_field(err, CS_EINVAL, "cursor", "bad_cursor",
-                              "the cursor is not one of this list: start without it");
+    if ((rc = add_head(&head, query, err)) != CS_OK ||
+        (rc = cs_buf_check(&head, err)) != CS_OK)
+        goto out;
+    rc = cs_base64url_decode(plain, query->cursor, NULL);
+    if (rc == CS_ENOMEM) {
+        rc = cs_err_nomem(err);
+        goto out;
     }
+    rest = cs_buf_view(plain);
+    good = rc == CS_OK && cs_view_starts(rest, cs_buf_view(&head));
+    rest = cs_view_from(rest, head.len);
+    good = good && cs_view_split(&rest, '\n', &out->created_at) && rest.ptr != NULL;
+    out->key = rest;
+    good = good && cs_store_check_record_key(out->key, NULL) == CS_OK;
+    rc = good ? CS_OK
+              : cs_err_field(err, CS_EINVAL, "cursor", "bad_cursor",
+                             "the cursor is not one of this list: start without it");
+out:
     cs_buf_clear(&head);
     return rc;
 }

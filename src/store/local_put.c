@@ -58,10 +58,8 @@ enum cs_code cs_local_put_begin(struct cs_store *store, const struct cs_object_i
         (rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     writer = calloc(1, sizeof(*writer));
-    if (writer == NULL) {
-        (void)cs_err_nomem(err);
-        return CS_ENOMEM;
-    }
+    if (writer == NULL)
+        return cs_err_nomem(err);
     writer->file = CS_LOCAL_TEMPORARY_NONE;
     writer->announced = size;
     writer->deadline = deadline;
@@ -69,8 +67,7 @@ enum cs_code cs_local_put_begin(struct cs_store *store, const struct cs_object_i
     writer->key = cs_view_dup(info->key);
     if (writer->digest == NULL || writer->key == NULL) {
         writer_free(writer);
-        (void)cs_err_nomem(err);
-        return CS_ENOMEM;
+        return cs_err_nomem(err);
     }
     if ((rc = cs_local_temporary_make(&writer->file, root_fd, 0640, err)) != CS_OK) {
         writer_free(writer);

@@ -99,7 +99,6 @@ static enum cs_code choose_range(struct cs_object_reader *reader, uint64_t size,
     return CS_OK;
 }
 
-/* NOLINTNEXTLINE(readability-function-size): the parameters are those of store.h */
 enum cs_code cs_local_open(struct cs_store *store, struct cs_view key,
                            struct cs_view version, const struct cs_byte_range *range,
                            struct cs_object_reader **out, uint64_t *size_out,

@@ -1,8 +1,8 @@
 /* tests/unit/failing_malloc.h: lets the n-th allocation of our own code fail.
  * Included by one file of a test program, whose malloc, calloc and realloc these
- * become. Allocations that the libraries make don't count: what they do without
- * memory is theirs. Under the sanitizers and valgrind, which bring a malloc of their
- * own, nothing fails: failing_works() says so. */
+ * become. Allocations that the libraries make don't count, as what they do without
+ * memory is theirs, unless failing_libraries is set. Under the sanitizers and valgrind,
+ * which bring a malloc of their own, nothing fails: failing_works() says so. */
 #ifndef CS_TESTS_FAILING_MALLOC_H
 #define CS_TESTS_FAILING_MALLOC_H
 
@@ -12,6 +12,7 @@
 
 static bool failing_armed;
 static bool failing_failed;
+static bool failing_libraries;
 static size_t failing_left;
 
 #if defined(__SANITIZE_ADDRESS__)
@@ -38,8 +39,10 @@ void *realloc(void *old, size_t size);
 
 static bool failing_now(const void *caller)
 {
-    if (!failing_armed || (const char *)caller < &__executable_start ||
-        (const char *)caller >= &etext)
+    if (!failing_armed)
+        return false;
+    if (!failing_libraries &&
+        ((const char *)caller < &__executable_start || (const char *)caller >= &etext))
         return false;
     if (failing_left-- > 0)
         return false;
