@@ -128,12 +128,12 @@ static void test_faults_name_the_line(void **state)
     (void)state;
     for (size_t i = 0; i < CS_COUNT(cases); i++) {
         struct cs_templates *templates = cs_templates_new(NULL);
-        struct cs_err err = CS_ERR_NONE;
+        struct cs_err fault = CS_ERR_NONE;
 
         assert_int_equal(
-            cs_templates_add(templates, "x", cs_view_cstr(cases[i].source), &err),
+            cs_templates_add(templates, "x", cs_view_cstr(cases[i].source), &fault),
             CS_EINVAL);
-        assert_string_equal(err.text, cases[i].text);
+        assert_string_equal(fault.text, cases[i].text);
         cs_templates_free(templates);
     }
 }
@@ -141,12 +141,12 @@ static void test_faults_name_the_line(void **state)
 static void test_missing_partial_is_found(void **state)
 {
     struct cs_templates *templates = cs_templates_new(NULL);
-    struct cs_err err = CS_ERR_NONE;
+    struct cs_err fault = CS_ERR_NONE;
 
     (void)state;
     assert_ok(cs_templates_add(templates, "page", CS_LIT("{{> head}}"), err));
-    assert_int_equal(cs_templates_check(templates, &err), CS_EINVAL);
-    assert_string_equal(err.text, "template page needs a partial \"head\"");
+    assert_int_equal(cs_templates_check(templates, &fault), CS_EINVAL);
+    assert_string_equal(fault.text, "template page needs a partial \"head\"");
     assert_ok(cs_templates_add(templates, "head", CS_LIT("x"), err));
     assert_ok(cs_templates_check(templates, err));
     assert_int_equal(cs_templates_add(templates, "head", CS_LIT("y"), NULL), CS_EEXISTS);
@@ -157,7 +157,7 @@ static void test_endless_recursion_ends(void **state)
 {
     struct cs_templates *templates = cs_templates_new(NULL);
     struct cs_buf out = CS_BUF_INIT(1u << 20);
-    struct cs_err err = CS_ERR_NONE;
+    struct cs_err fault = CS_ERR_NONE;
     struct cs_arena arena;
     struct cs_data *data;
 
@@ -167,7 +167,7 @@ static void test_endless_recursion_ends(void **state)
     assert_ok(cs_templates_add(templates, "a", CS_LIT("x{{> b}}"), err));
     assert_ok(cs_templates_add(templates, "b", CS_LIT("{{> a}}"), err));
     assert_int_equal(
-        cs_templates_render(templates, "a", data, CS_TEMPLATE_SAFE, &out, &err),
+        cs_templates_render(templates, "a", data, CS_TEMPLATE_SAFE, &out, &fault),
         CS_EINVAL);
     assert_int_equal(
         cs_templates_render(templates, "c", data, CS_TEMPLATE_SAFE, &out, NULL),
