@@ -136,6 +136,7 @@ static enum cs_code scan_escape(struct scanner *s)
     unsigned low;
 
     s->at++;
+    s->facts.string_bytes++;
     if (c != '\0' && strchr("\"\\/bfnrt", c) != NULL)
         return CS_OK;
     if (c != 'u')
@@ -145,12 +146,14 @@ static enum cs_code scan_escape(struct scanner *s)
     s->at += 4;
     if (is_low_surrogate(unit))
         return fault(s, "a low surrogate without the high one before it");
+    s->facts.string_bytes += unit < 0x80 ? 0 : unit < 0x800 ? 1 : 2;
     if (!is_high_surrogate(unit))
         return CS_OK;
     if (!cs_view_starts(cs_view_from(s->text, s->at), CS_LIT("\\u")) ||
         !take_unit(s->text, s->at + 2, &low) || !is_low_surrogate(low))
         return fault(s, "a high surrogate without the low one behind it");
     s->at += 6;
+    s->facts.string_bytes++; /* four bytes for the pair */
     return CS_OK;
 }
 
@@ -162,6 +165,7 @@ static enum cs_code scan_wide(struct scanner *s)
 
     if (!cs_utf8_next(&rest, &code_point))
         return fault(s, "the text is not UTF-8");
+    s->facts.string_bytes += s->text.len - rest.len - s->at;
     s->at = s->text.len - rest.len;
     return CS_OK;
 }
@@ -190,6 +194,7 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
             rc = scan_escape(s);
         } else if (c < 0x80) {
             s->at++;
+            s->facts.string_bytes++;
         } else {
             rc = scan_wide(s);
         }
@@ -269,6 +274,7 @@ static enum cs_code scan_value(struct scanner *s)
     enum cs_code rc;
 
     skip_space(s);
+    s->facts.values += peek(s) != 'n' ? 1 : 0;
     switch (peek(s)) {
     case '{':
         rc = scan_container(s, '}');

@@ -15,7 +15,9 @@ struct cs_json_limits {
 
 /* What a valid text turned out to hold. */
 struct cs_json_facts {
-    bool wide_integer; /* an integer of more than 18 digits, beyond 64 bits perhaps */
+    bool wide_integer;   /* an integer of more than 18 digits, beyond 64 bits perhaps */
+    size_t values;       /* all but null */
+    size_t string_bytes; /* of all strings and names, decoded */
 };
 
 /* CS_OK for one valid JSON value with nothing but white space around it.

@@ -94,6 +94,46 @@ static enum cs_code build_tree(struct cs_json **root_out, struct cs_view text,
     return CS_OK;
 }
 
+/* Adds up what the tree holds, to be compared with what the text held. */
+static void count(struct cs_json_facts *facts, struct json_object *node)
+{
+    struct json_object_iterator at, end;
+
+    facts->values += node != NULL ? 1 : 0;
+    switch (json_object_get_type(node)) {
+    case json_type_string:
+        facts->string_bytes += (size_t)json_object_get_string_len(node);
+        break;
+    case json_type_array:
+        for (size_t i = 0; i < json_object_array_length(node); i++)
+            count(facts, json_object_array_get_idx(node, i));
+        break;
+    case json_type_object:
+        at = json_object_iter_begin(node);
+        end = json_object_iter_end(node);
+        for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
+            facts->string_bytes += strlen(json_object_iter_peek_name(&at));
+            count(facts, json_object_iter_peek_value(&at));
+        }
+        break;
+    default:
+        break;
+    }
+}
+
+/* The library gives no error when it finds no memory for a string or a member, but
+ * a tree without them. The depth is bounded: the text was examined. */
+static enum cs_code check_whole(const struct cs_json *root,
+                                const struct cs_json_facts *text, struct cs_err *err)
+{
+    struct cs_json_facts tree = {.values = 0};
+
+    count(&tree, inner(root));
+    return tree.values == text->values && tree.string_bytes == text->string_bytes
+               ? CS_OK
+               : cs_err_nomem(err);
+}
+
 enum cs_code cs_json_parse(struct cs_json **root_out, struct cs_view text,
                            const struct cs_json_limits *limits, struct cs_err *err)
 {
@@ -111,8 +151,16 @@ enum cs_code cs_json_parse(struct cs_json **root_out, struct cs_view text,
         if ((rc = cs_buf_check(&quoted, err)) != CS_OK)
             goto out;
         text = cs_buf_view(&quoted);
+        if ((rc = cs_json_examine(text, limits, &facts, err)) != CS_OK)
+            goto out;
     }
-    rc = build_tree(root_out, text, max_depth, err);
+    if ((rc = build_tree(root_out, text, max_depth, err)) != CS_OK)
+        goto out;
+    rc = check_whole(*root_out, &facts, err);
+    if (rc != CS_OK) {
+        cs_json_free(*root_out);
+        *root_out = NULL;
+    }
 out:
     cs_buf_clear(&quoted);
     return rc;

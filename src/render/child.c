@@ -62,11 +62,11 @@ static bool limit(__rlimit_resource_t resource, rlim_t soft, rlim_t hard)
 /* Pages of address space that the process has, in bytes; 0 when not known. */
 static uint64_t address_space(void)
 {
-    struct cs_buf text = CS_BUF_INIT(256);
+    struct cs_buf text = CS_BUF_INIT(1u << 20);
     struct cs_view rest, pages;
     uint64_t count = 0;
 
-    if (cs_file_read(&text, "/proc/self/statm", 255, NULL) == CS_OK) {
+    if (cs_file_read(&text, "/proc/self/statm", 4096, NULL) == CS_OK) {
         rest = cs_buf_view(&text);
         if (!cs_view_split(&rest, ' ', &pages) || !cs_view_to_u64(pages, &count))
             count = 0;

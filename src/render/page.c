@@ -5,7 +5,7 @@
 #include "render/text.h"
 #include "json/scan.h"
 
-#define MIN_LETTERS 20u /* of visible text, below which a page is none */
+#define MIN_LETTERS 12u /* of visible text, below which a page is none */
 
 static bool starts_nocase(struct cs_view text, struct cs_view prefix)
 {

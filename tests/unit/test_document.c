@@ -1,0 +1,460 @@
+#include "config.h"
+
+#include "render_helpers.h"
+
+#include "render/charts.h"
+#include "render/language.h"
+#include "render/markdown.h"
+#include "render/text.h"
+#include "json/tree.h"
+
+/* ---- everything of the examples is there ---------------------------------------------
+ */
+
+struct check {
+    struct cs_view page; /* visible text */
+    size_t found;
+    const char *where;
+};
+
+/* Texts with their white space as the page has it. */
+static void look_for_text(struct check *check, const char *text)
+{
+    struct cs_buf line = CS_BUF_INIT(UNIT_MAX);
+
+    cs_text_line(&line, cs_view_cstr(text));
+    if (line.len > 0) {
+        if (cs_view_find(check->page, cs_buf_view(&line)) == SIZE_MAX)
+            fail_msg("%s: the page lacks: %s", check->where, cs_buf_cstr(&line));
+        check->found++;
+    }
+    cs_buf_clear(&line);
+}
+
+/* Every run of text of a Markdown tree, as the library itself reads it. */
+static void look_for_markdown(struct check *check, struct cs_view markdown)
+{
+    cmark_node *root =
+        cmark_parse_document(markdown.ptr, markdown.len, CMARK_OPT_DEFAULT);
+    cmark_iter *iter = cmark_iter_new(root);
+    cmark_event_type event;
+
+    while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
+        cmark_node *node = cmark_iter_get_node(iter);
+        cmark_node_type type = cmark_node_get_type(node);
+
+        if (event == CMARK_EVENT_ENTER &&
+            (type == CMARK_NODE_TEXT || type == CMARK_NODE_CODE) &&
+            strpbrk(cmark_node_get_literal(node), "|~[]\\") == NULL)
+            look_for_text(check, cmark_node_get_literal(node));
+    }
+    cmark_iter_free(iter);
+    cmark_node_free(root);
+}
+
+static void look_for_value(struct check *check, const struct cs_json *value)
+{
+    struct cs_json_iter iter = {0};
+    struct cs_buf text = CS_BUF_INIT(UNIT_MAX);
+
+    switch (cs_json_type(value)) {
+    case CS_JSON_STRING:
+        cs_text_markdown(&text, cs_json_string(value));
+        look_for_markdown(check, cs_buf_view(&text));
+        break;
+    case CS_JSON_NUMBER:
+        cs_buf_add(&text, cs_json_number_text(value));
+        look_for_text(check, cs_buf_cstr(&text));
+        break;
+    case CS_JSON_ARRAY:
+        for (size_t i = 0; i < cs_json_length(value); i++)
+            look_for_value(check, cs_json_at(value, i));
+        break;
+    case CS_JSON_OBJECT:
+        while (cs_json_next(&iter, value))
+            look_for_value(check, iter.value);
+        break;
+    case CS_JSON_NULL:
+    case CS_JSON_BOOL:
+        break;
+    }
+    cs_buf_clear(&text);
+}
+
+/* The cells of a table's row, split as GitHub does (no escaped bars in the data). */
+static void look_for_row(struct check *check, struct cs_view row)
+{
+    struct cs_view cell;
+
+    while (cs_view_split(&row, '|', &cell)) {
+        cell = cs_view_trim(cell);
+        while (cell.len > 0 && strchr("*~`_<>", cell.ptr[0]) != NULL)
+            cell = cs_view_from(cell, 1);
+        while (cell.len > 0 && strchr("*~`_<>", cell.ptr[cell.len - 1]) != NULL)
+            cell.len--;
+        if (cell.len > 0 && cs_view_find_byte(cell, '*') == SIZE_MAX &&
+            cs_view_find_byte(cell, '`') == SIZE_MAX && cell.ptr[0] != ':' &&
+            cell.ptr[0] != '-') {
+            char *copy = cs_view_dup(cell);
+
+            look_for_text(check, copy);
+            free(copy);
+        }
+    }
+}
+
+static void look_for_rows(struct check *check, const struct cs_json *artifact)
+{
+    struct cs_view text = cs_json_string(artifact), line;
+
+    while (cs_view_split(&text, '\n', &line))
+        if (cs_view_starts(line, CS_LIT("|")))
+            look_for_row(check, line);
+}
+
+static void check_example(const char *folder, size_t at_least)
+{
+    struct cs_buf brief, state, page = CS_BUF_INIT(UNIT_MAX),
+                                text = CS_BUF_INIT(UNIT_MAX);
+    struct cs_document *document;
+    struct cs_json *root, *brief_root;
+    struct cs_json_iter iter = {0};
+    struct check check;
+
+    unit_read_example(&brief, folder, "brief.json");
+    unit_read_example(&state, folder, "final_state.json");
+    document = unit_document(cs_buf_cstr(&brief), cs_buf_view(&state));
+    unit_website(&page, document);
+    unit_visible_text(&text, cs_buf_view(&page));
+    check = (struct check){.page = cs_buf_view(&text), .where = folder};
+    assert_ok(cs_json_parse(&root, cs_buf_view(&state), NULL, err));
+    assert_ok(cs_json_parse(&brief_root, cs_buf_view(&brief), NULL, err));
+    look_for_value(&check, root);
+    look_for_value(&check, brief_root);
+    while (cs_json_next(&iter, cs_json_get(root, "artifacts")))
+        look_for_rows(&check, iter.value);
+    assert_in_range(check.found, at_least, SIZE_MAX);
+    cs_json_free(root);
+    cs_json_free(brief_root);
+    cs_document_free(document);
+    cs_buf_clear(&brief);
+    cs_buf_clear(&state);
+    cs_buf_clear(&page);
+    cs_buf_clear(&text);
+}
+
+static void test_maple_transit_is_whole(void **state)
+{
+    (void)state;
+    check_example("maple-transit", 1500);
+}
+
+static void test_brasserie_is_whole(void **state)
+{
+    (void)state;
+    check_example("brasserie-du-fleuve", 600);
+}
+
+static void test_solar_coop_is_whole(void **state)
+{
+    (void)state;
+    check_example("solar-coop", 60);
+}
+
+/* ---- promises of the content
+ * ------------------------------------------------------------ */
+
+static void check_promises(const struct cs_document *document)
+{
+    for (size_t i = 0; i < document->section_count; i++) {
+        cmark_iter *iter = cmark_iter_new(document->sections[i].content);
+        cmark_event_type event;
+        int last = 2;
+
+        while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
+            cmark_node *node = cmark_iter_get_node(iter);
+            cmark_node_type type = cmark_node_get_type(node);
+            struct cs_view url;
+
+            assert_int_not_equal(type, CMARK_NODE_HTML_BLOCK);
+            assert_int_not_equal(type, CMARK_NODE_HTML_INLINE);
+            if (event != CMARK_EVENT_ENTER)
+                continue;
+            if (type == CMARK_NODE_HEADING) {
+                int level = cmark_node_get_heading_level(node);
+
+                assert_true(level >= 3 && level <= 6 && level <= last + 1);
+                last = level;
+            }
+            url = cs_view_cstr(cmark_node_get_url(node));
+            if (type == CMARK_NODE_LINK)
+                assert_true(cs_text_link_allowed(url));
+            if (type == CMARK_NODE_IMAGE)
+                assert_true(url.len == 0 || cs_text_is_web_url(url));
+        }
+        cmark_iter_free(iter);
+    }
+}
+
+static void test_promises_hold(void **state)
+{
+    struct cs_document *document = unit_document(
+        "{}",
+        CS_LIT(
+            "{\"artifacts\":{\"a\":\"###### deep\\n\\n# top\\n\\n#### skip\\n\\n"
+            "<div onclick='x()'>block</div>\\n\\ninline <b>bold</b> <script>x()</script> "
+            "<a href='javascript:x()'>l</a> <a href='https://a.example'>m</a>\\n\\n"
+            "[j](javascript:alert(1)) [d](data:text/html,x) [r](/etc/passwd) "
+            "![i](javascript:1) ![k](https://e.example/k.png) <br> end\"}}"));
+
+    (void)state;
+    check_promises(document);
+    cs_document_free(document);
+}
+
+/* ---- shapes
+ * --------------------------------------------------------------------------------- */
+
+static void test_any_shape_is_shown(void **state)
+{
+    static const char *const states[] = {
+        "null",
+        "[]",
+        "{}",
+        "\"only a text w0rd\"",
+        "[1,[2,[3,\"w0rd\"]]]",
+        "{\"artifacts\":[]}",
+        "{\"artifacts\":\"w0rd\"}",
+        "{\"artifacts\":{\"\":\"w0rd\"}}",
+        "{\"artifacts\":{\"a\":{\"b\":{\"c\":{\"d\":{\"e\":{\"f\":[[[\"w0rd\"]]]}}}}}}}",
+        "{\"x\":[{\"a\":1,\"b\":\"w0rd\"},{\"a\":2},{\"b\":null}]}",
+        "{\"x\":[{\"a\":\"w0rd\"},3,null,true,[],{}]}",
+        "{\"messages\":\"w0rd\"}",
+        "{\"feedback\":{\"a w0rd\":{}}}",
+        "{\"campaign_brief\":{\"client\":\"w0rd\"}}",
+        "{\"a\":{\"strategy\":\"# H\\n\\n- x\\n- w0rd\"}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(states); i++) {
+        struct cs_document *document = unit_document("{}", cs_view_cstr(states[i]));
+        struct cs_buf page = CS_BUF_INIT(UNIT_MAX);
+
+        check_promises(document);
+        unit_website(&page, document);
+        if (strstr(states[i], "w0rd") != NULL && !unit_has(&page, "w0rd"))
+            fail_msg("lost: %s", states[i]);
+        cs_buf_clear(&page);
+        cs_document_free(document);
+    }
+}
+
+static void test_known_artifacts_come_in_order(void **state)
+{
+    struct cs_document *document = unit_document(
+        "{\"client\":\"C\"}", CS_LIT("{\"artifacts\":{\"zeta\":\"z\",\"copy\":\"c\","
+                                     "\"Copy!\":\"c\",\"strategy\":\"s\"}}"));
+    static const char *const slugs[] = {"strategy", "copy", "zeta", "copy-4", "brief"};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(slugs); i++)
+        assert_string_equal(document->sections[i].slug, slugs[i]);
+    assert_string_equal(document->sections[2].title, "Zeta");
+    assert_string_equal(document->sections[3].title, "Copy!");
+    cs_document_free(document);
+}
+
+static void test_markdown_of_models_is_unwrapped(void **state)
+{
+    static const struct {
+        const char *text, *clean;
+    } cases[] = {
+        {"```markdown\n# A\n```", "\n# A\n\n"},
+        {"Sure!\n```md\n# A\n```js\nx\n```\nb\n```\nBye",
+         "Sure!\n\n# A\n```js\nx\n```\nb\n\nBye"},
+        {"```markdown\n# A\n```\nx\n```\nb\n```\n", "\n# A\n```\nx\n```\nb\n\n"},
+        {"```markdown\nnever closed", "\nnever closed"},
+        {"a\r\nb\rc", "a\nb\nc"},
+        {"<!DOCTYPE html><p>`x`</p>", "```html\n<!DOCTYPE html><p>`x`</p>\n```\n"},
+        {"x\n{\n \"a\": 1\n}\ny", "x\n```json\n{\n \"a\": 1\n}\n```\ny"},
+        {"```js\n{\n}\n```\n", "```js\n{\n}\n```\n"},
+        {"a\xe2\x80\xae\x07z", "a\xef\xbf\xbdz"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_buf out = CS_BUF_INIT(UNIT_MAX);
+
+        cs_text_markdown(&out, cs_view_cstr(cases[i].text));
+        assert_string_equal(cs_buf_cstr(&out), cases[i].clean);
+        cs_buf_clear(&out);
+    }
+}
+
+/* ---- facts, colours, figures
+ * ---------------------------------------------------------------- */
+
+static void test_facts_of_an_example(void **state)
+{
+    struct cs_buf brief, text;
+    struct cs_document *document;
+    const struct cs_section *media = NULL;
+
+    (void)state;
+    unit_read_example(&brief, "maple-transit", "brief.json");
+    unit_read_example(&text, "maple-transit", "final_state.json");
+    document = unit_document(cs_buf_cstr(&brief), cs_buf_view(&text));
+    assert_string_equal(document->language, "en");
+    assert_string_equal(document->tagline, "One line home.");
+    assert_string_equal(document->cta_label, "Start my free week");
+    assert_int_equal(document->palette.count, 3);
+    assert_int_equal(document->palette.swatches[0].colour.red, 0xc8);
+    assert_view(document->palette.swatches[1].name, "lake blue");
+    for (size_t i = 0; i < document->section_count; i++)
+        if (document->sections[i].kind == CS_SECTION_MEDIA)
+            media = &document->sections[i];
+    assert_non_null(media);
+    assert_int_equal(media->chart_count, 2);
+    assert_int_equal(media->charts[0].kind, CS_CHART_SHARES);
+    assert_int_equal(media->charts[0].count, 9);
+    assert_string_equal(media->charts[0].rows[0].text, "$11,640 · 24 %");
+    assert_int_equal(media->charts[1].kind, CS_CHART_SCHEDULE);
+    assert_int_equal(media->charts[1].count, 8);
+    cs_document_free(document);
+    cs_buf_clear(&brief);
+    cs_buf_clear(&text);
+}
+
+static void check_scheme(const struct cs_scheme *scheme)
+{
+    const struct cs_colour grounds[] = {scheme->paper, scheme->surface};
+
+    for (size_t i = 0; i < CS_COUNT(grounds); i++) {
+        assert_true(cs_colour_contrast(scheme->ink, grounds[i]) >= 4.5);
+        assert_true(cs_colour_contrast(scheme->muted, grounds[i]) >= 4.5);
+        assert_true(cs_colour_contrast(scheme->accent, grounds[i]) >= 4.5);
+    }
+    assert_true(cs_colour_contrast(scheme->fill, scheme->fill_ink) >= 4.5);
+    assert_true(cs_colour_contrast(scheme->second, scheme->second_ink) >= 4.5);
+}
+
+static void test_palettes_are_readable(void **state)
+{
+    static const char *const texts[] = {
+        "",
+        "professional",
+        "warm earth tones",
+        "#fff",
+        "#000000 and #ffffff",
+        "#ff0",
+        "yellow",
+        "pastel pink, mint",
+        "bleu marée (#1D4E68), blé (#E9B949)",
+        "rgb(200, 16, 46)",
+        "dark",
+        "#808080",
+        "#777, #888, #999",
+        "#0000ff #00ff00 #ff0000 #00ffff",
+        "grey",
+        "noir et blanc",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(texts); i++) {
+        struct cs_palette palette;
+
+        cs_palette_parse(&palette, cs_view_cstr(texts[i]));
+        check_scheme(&palette.light);
+        check_scheme(&palette.dark);
+    }
+    for (unsigned rgb = 0; rgb < 0x1000; rgb++) {
+        struct cs_palette palette;
+        char text[32];
+
+        snprintf(text, sizeof(text), "#%03x", rgb);
+        cs_palette_parse(&palette, cs_view_cstr(text));
+        assert_int_equal(palette.count, 1);
+        check_scheme(&palette.light);
+        check_scheme(&palette.dark);
+    }
+}
+
+static void test_numbers_and_days(void **state)
+{
+    static const struct {
+        const char *text;
+        double value;
+        bool percent;
+    } cases[] = {
+        {"$11,640", 11640, false},     {"24 750,00 $", 24750, false},
+        {"6 187,50 $", 6187.5, false}, {"9.1 %", 9.1, true},
+        {"24\u202f%", 24, true},       {"0.0505", 0.0505, false},
+        {"1.250,50 €", 1250.5, false}, {"12%", 12, true},
+        {"CHF 1'200.–", 1200, false},
+    };
+    int64_t day;
+    double value;
+    bool percent;
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        assert_true(cs_charts_number(&value, &percent, cs_view_cstr(cases[i].text)));
+        if (value < cases[i].value - 1e-9 || value > cases[i].value + 1e-9)
+            fail_msg("%s is read as %f", cases[i].text, value);
+        assert_int_equal(percent, cases[i].percent);
+    }
+    assert_false(cs_charts_number(&value, &percent, CS_LIT("—")));
+    assert_true(cs_charts_day(&day, CS_LIT("1970-01-02")));
+    assert_int_equal(day, 1);
+    assert_true(cs_charts_day(&day, CS_LIT("2025-01-06")));
+    assert_int_equal(day, 20094);
+    assert_false(cs_charts_day(&day, CS_LIT("3 Feb")));
+    assert_false(cs_charts_day(&day, CS_LIT("2025-13-06")));
+}
+
+static void test_languages(void **state)
+{
+    static const struct {
+        const char *text, *code;
+        bool rtl;
+    } cases[] = {
+        {"", "en", false},
+        {"The ferry is the best part of the day", "en", false},
+        {"Le fleuve est dans la ville et vous êtes au quai pour les bières", "fr", false},
+        {"Der Zug ist nicht das Problem und wir sind auf dem Weg", "de", false},
+        {"حملة تسويقية جديدة", "ar", true},
+        {"קמפיין חדש", "he", true},
+        {"新しいキャンペーン", "ja", false},
+        {"Новая кампания", "ru", false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_language language = cs_language_guess(cs_view_cstr(cases[i].text));
+
+        assert_string_equal(language.code, cases[i].code);
+        assert_int_equal(language.rtl, cases[i].rtl);
+    }
+    assert_true(cs_language_is_tag(CS_LIT("fr-CA")));
+    assert_false(cs_language_is_tag(CS_LIT("fr\" onload")));
+    assert_false(cs_language_is_tag(CS_LIT("french!")));
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_maple_transit_is_whole),
+        cmocka_unit_test(test_brasserie_is_whole),
+        cmocka_unit_test(test_solar_coop_is_whole),
+        cmocka_unit_test(test_promises_hold),
+        cmocka_unit_test(test_any_shape_is_shown),
+        cmocka_unit_test(test_known_artifacts_come_in_order),
+        cmocka_unit_test(test_markdown_of_models_is_unwrapped),
+        cmocka_unit_test(test_facts_of_an_example),
+        cmocka_unit_test(test_palettes_are_readable),
+        cmocka_unit_test(test_numbers_and_days),
+        cmocka_unit_test(test_languages),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
