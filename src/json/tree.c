@@ -95,30 +95,22 @@ static enum cs_code build_tree(struct cs_json **root_out, struct cs_view text,
 }
 
 /* Adds up what the tree holds, to be compared with what the text held. */
-static void count(struct cs_json_facts *facts, struct json_object *node)
+static void count(struct cs_json_facts *facts, const struct cs_json *node)
 {
-    struct json_object_iterator at, end;
+    struct cs_json_iter iter = {.object = NULL};
+    size_t length = cs_json_length(node);
 
     facts->values += node != NULL ? 1 : 0;
-    switch (json_object_get_type(node)) {
-    case json_type_string:
-        facts->string_bytes += (size_t)json_object_get_string_len(node);
-        break;
-    case json_type_array:
-        for (size_t i = 0; i < json_object_array_length(node); i++)
-            count(facts, json_object_array_get_idx(node, i));
-        break;
-    case json_type_object:
-        at = json_object_iter_begin(node);
-        end = json_object_iter_end(node);
-        for (; !json_object_iter_equal(&at, &end); json_object_iter_next(&at)) {
-            facts->string_bytes += strlen(json_object_iter_peek_name(&at));
-            count(facts, json_object_iter_peek_value(&at));
+    facts->string_bytes += cs_json_string(node).len;
+    if (cs_json_type(node) == CS_JSON_OBJECT) {
+        while (cs_json_next(&iter, node)) {
+            facts->string_bytes += iter.name.len;
+            count(facts, iter.value);
         }
-        break;
-    default:
-        break;
+        return;
     }
+    for (size_t i = 0; i < length; i++)
+        count(facts, cs_json_at(node, i));
 }
 
 /* The library gives no error when it finds no memory for a string or a member, but
@@ -128,7 +120,7 @@ static enum cs_code check_whole(const struct cs_json *root,
 {
     struct cs_json_facts tree = {.values = 0};
 
-    count(&tree, inner(root));
+    count(&tree, root);
     return tree.values == text->values && tree.string_bytes == text->string_bytes
                ? CS_OK
                : cs_err_nomem(err);
