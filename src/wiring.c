@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "render/render.h"
+#include "store/store_aws.h"
 #include "store/store_local.h"
 
 #define INLINE_BRIEF_BYTES (16u * 1024u)
@@ -28,6 +29,37 @@ static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
     };
 }
 
+/* What the AWS store asks for: our settings by their names, then the environment,
+ * then the AWS_* of the .env file. */
+static const char *aws_setting(const void *payload, const char *name)
+{
+    static const enum cs_setting_id ids[] = {CS_SET_BUCKET_REGION, CS_SET_TABLE_REGION,
+                                             CS_SET_S3_PUBLIC_URL, CS_SET_S3_PATH_STYLE,
+                                             CS_SET_S3_CHECKSUM,   CS_SET_S3_KMS_KEY,
+                                             CS_SET_COUNTER_SHARDS};
+    const struct cs_settings *settings = payload;
+    const char *value;
+
+    for (size_t i = 0; i < CS_COUNT(ids); i++)
+        if (strcmp(cs_setting_describe(ids[i])->name, name) == 0)
+            return cs_settings_text(settings, ids[i]);
+    value = getenv(name);
+    return value != NULL && value[0] != '\0' ? value : cs_settings_extra(settings, name);
+}
+
+static struct cs_store *make_aws_store(const struct cs_wiring *wiring, struct cs_err *err)
+{
+    const struct cs_store_aws_options options = {
+        .bucket_name = cs_settings_text(wiring->settings, CS_SET_BUCKET_NAME),
+        .table_name = cs_settings_text(wiring->settings, CS_SET_TABLE_NAME),
+        .setting = aws_setting,
+        .payload = wiring->settings,
+        .log = wiring->log,
+    };
+
+    return cs_store_aws_new(&options, err);
+}
+
 static enum cs_code make_store(struct cs_wiring *out, struct cs_err *err)
 {
     const struct cs_store_local_options options = {
@@ -37,12 +69,13 @@ static enum cs_code make_store(struct cs_wiring *out, struct cs_err *err)
         .log = out->log,
     };
 
-    if (!cs_settings_is(out->settings, CS_SET_STORE, "local"))
-        return cs_err_field(
-            err, CS_EINVAL, "CAMPAIGN_STORE", "setting_invalid",
-            "CAMPAIGN_STORE is not local: this build has the local store alone");
-    out->store = cs_store_local_new(&options, err);
-    return out->store != NULL ? CS_OK : CS_ENOMEM;
+    if (cs_settings_is(out->settings, CS_SET_STORE, "aws"))
+        out->store = make_aws_store(out, err);
+    else
+        out->store = cs_store_local_new(&options, err);
+    if (out->store != NULL)
+        return CS_OK;
+    return err != NULL && err->code != CS_OK ? err->code : CS_ENOMEM;
 }
 
 static enum cs_code make_renderer(struct cs_wiring *out, struct cs_err *err)

@@ -21,13 +21,13 @@
 
 /* Value of a setting (environment over .env, as the caller has it); NULL or ""
  * when it is not set. Asked for AWS_* names and HOME. */
-typedef const char *cs_aws_setting_fn(void *payload, const char *name);
+typedef const char *cs_aws_setting_fn(const void *payload, const char *name);
 
 struct cs_aws_credentials_options {
     struct cs_net_client *net; /* borrowed */
     struct cs_log *log;        /* borrowed, may be NULL */
     cs_aws_setting_fn *setting;
-    void *payload;
+    const void *payload;
     struct cs_view region; /* of STS, where the profile names none; borrowed for good */
 };
 

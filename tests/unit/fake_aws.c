@@ -11,9 +11,9 @@ static void must(bool holds)
         abort();
 }
 
-static const char *setting(void *payload, const char *name)
+static const char *setting(const void *payload, const char *name)
 {
-    struct fake_aws *fake = payload;
+    const struct fake_aws *fake = payload;
 
     if (strcmp(name, "AWS_ACCESS_KEY_ID") == 0)
         return fake->access_key;

@@ -168,9 +168,9 @@ struct bench {
     struct cs_buf seen;
 };
 
-static const char *setting(void *payload, const char *name)
+static const char *setting(const void *payload, const char *name)
 {
-    struct bench *b = payload;
+    const struct bench *b = payload;
 
     for (size_t i = 0; i < b->setting_count; i++)
         if (strcmp(b->settings[i].name, name) == 0)

@@ -1,0 +1,147 @@
+/* store/aws_internal.h: what the files of the AWS store share; private to
+ * store/store_aws.c and store/aws_*.c. */
+#ifndef CS_STORE_AWS_INTERNAL_H
+#define CS_STORE_AWS_INTERNAL_H
+
+#include "aws/dynamodb.h"
+#include "aws/s3.h"
+#include "store/check.h"
+#include "store/store_aws.h"
+
+#define CS_AWS_BODY_MAX   (6u << 20) /* a transaction is at most 4 MiB, before escapes */
+#define CS_AWS_SHARDS_MAX 64u
+#define CS_AWS_INTERNAL   "#store/" /* keys of items that are no records */
+
+#define CS_AWS_USER_INDEX   "user_campaigns_index"
+#define CS_AWS_STATUS_INDEX "status_created_index"
+
+struct cs_aws_store {
+    struct cs_store base;
+    struct cs_store_names names;
+    char *bucket, *table, *bucket_region, *table_region;
+    struct cs_store_aws_options options;
+    size_t counter_shards;
+    /* made at the first call */
+    struct cs_net_client *net;
+    struct cs_aws_credentials *credentials;
+    struct cs_aws *aws;
+    struct cs_s3 *s3;
+    struct cs_dynamodb *db;
+    struct cs_buf body; /* of the DynamoDB request being written */
+};
+
+struct cs_aws_store *cs_aws_store_of(struct cs_store *store);
+
+/* Makes client and services where they are not there yet. */
+enum cs_code cs_aws_store_open(struct cs_aws_store *store,
+                               struct cs_err *err) CS_MUST_USE;
+
+/* Sends store->body; see cs_dynamodb_call(). */
+enum cs_code cs_aws_store_call(struct cs_aws_store *store, const char *operation,
+                               struct cs_json **out, struct cs_deadline deadline,
+                               struct cs_err *err) CS_MUST_USE;
+
+/* Starts store->body anew: "{" and TableName, with consumed capacity asked for. */
+void cs_aws_store_begin(struct cs_aws_store *store, struct cs_json_writer *w,
+                        bool with_table);
+
+/* "Key":{"campaign_id":{"S":key}} */
+void cs_aws_store_add_key(struct cs_json_writer *w, struct cs_view key);
+
+/* {"campaign_id":{"S":key}} as a text of its own. */
+enum cs_code cs_aws_store_key_text(struct cs_buf *out, struct cs_view key,
+                                   struct cs_err *err) CS_MUST_USE;
+
+/* A random token, as text, that makes a repeated transaction happen once. */
+enum cs_code cs_aws_store_add_token(struct cs_json_writer *w,
+                                    struct cs_err *err) CS_MUST_USE;
+
+/* Whether the last call was refused because the condition of its nth write failed. */
+bool cs_aws_store_condition_failed(const struct cs_aws_store *store, size_t index);
+
+/* Was it a transaction that lost against another, or against throttling? */
+bool cs_aws_store_lost_race(const struct cs_aws_store *store);
+
+/* ---- items (aws_items.c) ---- */
+
+/* "Item":{...} of a record, with the given revision. */
+enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
+                               uint64_t revision, struct cs_err *err) CS_MUST_USE;
+
+/* A record from an item. *out is freed by cs_record_free(). */
+enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
+                              struct cs_err *err) CS_MUST_USE;
+
+bool cs_aws_item_is_internal(struct cs_view key);
+
+/* ---- the interface, by file ---- */
+
+enum cs_code cs_aws_store_get(struct cs_store *store, struct cs_view key,
+                              struct cs_record **out, struct cs_deadline deadline,
+                              struct cs_err *err);
+enum cs_code cs_aws_store_commit(struct cs_store *store,
+                                 const struct cs_transaction *transaction,
+                                 struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_list(struct cs_store *store, const struct cs_list_query *query,
+                               struct cs_record_page *out, struct cs_deadline deadline,
+                               struct cs_err *err);
+enum cs_code cs_aws_store_log_append(struct cs_store *store, struct cs_view key,
+                                     const struct cs_view *entries, size_t count,
+                                     struct cs_view dedupe, struct cs_deadline deadline,
+                                     struct cs_err *err);
+enum cs_code cs_aws_store_log_read(struct cs_store *store, struct cs_view key,
+                                   struct cs_view after, size_t limit,
+                                   struct cs_log_page *out, struct cs_deadline deadline,
+                                   struct cs_err *err);
+enum cs_code cs_aws_store_log_delete(struct cs_store *store, struct cs_view key,
+                                     uint64_t *deleted_out, struct cs_deadline deadline,
+                                     struct cs_err *err);
+enum cs_code cs_aws_store_counters(struct cs_store *store, struct cs_view group,
+                                   struct cs_counters *out, struct cs_deadline deadline,
+                                   struct cs_err *err);
+enum cs_code cs_aws_store_recount(struct cs_store *store, cs_recount_fn *deltas_of,
+                                  void *payload, struct cs_deadline deadline,
+                                  struct cs_err *err);
+/* The transaction's updates of counters; *count_out items were written. */
+enum cs_code cs_aws_counters_write(struct cs_aws_store *store, struct cs_json_writer *w,
+                                   const struct cs_delta *deltas, size_t count,
+                                   struct cs_err *err) CS_MUST_USE;
+
+enum cs_code cs_aws_store_put(struct cs_store *store,
+                              const struct cs_object_source *sources, size_t count,
+                              struct cs_object *outs, struct cs_deadline deadline,
+                              struct cs_err *err);
+enum cs_code cs_aws_store_put_begin(struct cs_store *store,
+                                    const struct cs_object_info *info, uint64_t size,
+                                    struct cs_object_writer **out,
+                                    struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_put_add(struct cs_store *store, struct cs_object_writer *writer,
+                                  struct cs_view bytes, struct cs_err *err);
+enum cs_code cs_aws_store_put_commit(struct cs_store *store,
+                                     struct cs_object_writer *writer,
+                                     struct cs_object *out, struct cs_err *err);
+void cs_aws_store_put_abort(struct cs_store *store, struct cs_object_writer *writer);
+enum cs_code cs_aws_store_open_object(struct cs_store *store, struct cs_view key,
+                                      struct cs_view version,
+                                      const struct cs_byte_range *range,
+                                      struct cs_object_reader **out, uint64_t *size_out,
+                                      struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_read(struct cs_store *store, struct cs_object_reader *reader,
+                               char *to, size_t room, size_t *got_out,
+                               struct cs_err *err);
+void cs_aws_store_close(struct cs_store *store, struct cs_object_reader *reader);
+enum cs_code cs_aws_store_url(struct cs_store *store, const struct cs_object *object,
+                              const struct cs_object_info *info, int64_t ttl_s,
+                              struct cs_buf *out, int64_t *expires_us_out,
+                              struct cs_err *err);
+enum cs_code cs_aws_store_each_object(struct cs_store *store, struct cs_view prefix,
+                                      cs_object_entry_fn *callback, void *payload,
+                                      struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_delete_version(struct cs_store *store, struct cs_view key,
+                                         struct cs_view version,
+                                         struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_delete_prefix(struct cs_store *store, struct cs_view prefix,
+                                        struct cs_delete_report *out,
+                                        struct cs_deadline deadline, struct cs_err *err);
+
+#endif

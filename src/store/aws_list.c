@@ -1,0 +1,306 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "base/encoding.h"
+#include "store/aws_internal.h"
+
+#define CHECK_LEN  16u /* hex digits in front of a cursor that tie it to its query */
+#define CURSOR_MAX 4096u
+#define NAMES_MAX  8192u
+
+/* ---- cursors ---- */
+
+/* Where a page ended: the last record's created_at and key; for CS_LIST_ALL the key
+ * that the next scan starts behind. */
+struct position {
+    struct cs_buf created_at;
+    struct cs_buf key;
+};
+
+static void check_text(const struct cs_list_query *query, struct cs_view rest,
+                       char out[CS_SHA256_HEX_LEN + 1])
+{
+    struct cs_buf text = CS_BUF_INIT(NAMES_MAX);
+    uint8_t digest[CS_SHA256_LEN] = {0};
+
+    cs_buf_add_fmt(&text, "%d\n%zu\n", (int)query->index, query->value.len);
+    cs_buf_add(&text, query->value);
+    cs_buf_add(&text, rest);
+    if (cs_buf_check(&text, NULL) != CS_OK ||
+        cs_sha256_of(digest, cs_buf_view(&text), NULL) != CS_OK)
+        memset(digest, 0, sizeof(digest));
+    cs_sha256_hex(out, digest);
+    cs_buf_clear(&text);
+}
+
+static enum cs_code write_cursor(const struct cs_list_query *query,
+                                 struct cs_view created_at, struct cs_view key,
+                                 char **out, struct cs_err *err)
+{
+    char check[CS_SHA256_HEX_LEN + 1];
+    struct cs_buf rest = CS_BUF_INIT(CURSOR_MAX);
+    struct cs_buf plain = CS_BUF_INIT(CURSOR_MAX);
+    struct cs_buf text = CS_BUF_INIT(2 * CURSOR_MAX);
+
+    cs_buf_add(&rest, created_at);
+    cs_buf_add_byte(&rest, '\n');
+    cs_buf_add(&rest, key);
+    check_text(query, cs_buf_view(&rest), check);
+    cs_buf_add(&plain, cs_view_of(check, CHECK_LEN));
+    cs_buf_add(&plain, cs_buf_view(&rest));
+    cs_base64url_encode(&text, cs_buf_view(&plain));
+    *out = cs_buf_check(&plain, NULL) == CS_OK ? cs_buf_take(&text) : NULL;
+    cs_buf_clear(&rest);
+    cs_buf_clear(&plain);
+    cs_buf_clear(&text);
+    return *out != NULL ? CS_OK : cs_err_nomem(err);
+}
+
+static enum cs_code read_cursor(const struct cs_list_query *query, struct position *out,
+                                struct cs_err *err)
+{
+    char check[CS_SHA256_HEX_LEN + 1];
+    struct cs_buf plain = CS_BUF_INIT(CURSOR_MAX);
+    struct cs_view rest;
+    size_t line;
+    bool good;
+
+    if (query->cursor.len == 0)
+        return CS_OK;
+    good = cs_base64url_decode(&plain, query->cursor, NULL) == CS_OK;
+    rest = cs_view_from(cs_buf_view(&plain), CHECK_LEN);
+    line = cs_view_find_byte(rest, '\n');
+    check_text(query, rest, check);
+    good = good && line != SIZE_MAX &&
+           cs_view_eq(cs_view_sub(cs_buf_view(&plain), 0, CHECK_LEN),
+                      cs_view_of(check, CHECK_LEN));
+    if (good) {
+        cs_buf_add(&out->created_at, cs_view_sub(rest, 0, line));
+        cs_buf_add(&out->key, cs_view_from(rest, line + 1));
+    }
+    cs_buf_clear(&plain);
+    if (good)
+        return CS_OK;
+    return cs_err_field(err, CS_EINVAL, "cursor", "cursor_invalid",
+                        "the cursor is none of this list's: start without one");
+}
+
+/* ---- collecting ---- */
+
+struct collecting {
+    struct cs_aws_store *store;
+    const struct cs_list_query *query;
+    struct cs_deadline deadline;
+    struct position from;
+    struct cs_buf start; /* ExclusiveStartKey of the next call, or empty */
+    struct cs_record **records;
+    size_t count, room;
+    bool more; /* the service has further items */
+};
+
+static enum cs_code keep(struct collecting *c, struct cs_record *record,
+                         struct cs_err *err)
+{
+    if (c->count == c->room) {
+        size_t room = c->room == 0 ? 64 : c->room * 2;
+        struct cs_record **grown =
+            reallocarray(c->records, room, sizeof(struct cs_record *));
+
+        if (grown == NULL) {
+            cs_record_free(record);
+            return cs_err_nomem(err);
+        }
+        c->records = grown;
+        c->room = room;
+    }
+    c->records[c->count++] = record;
+    return CS_OK;
+}
+
+/* Behind the cursor in the order of the list: older, or as old with a smaller key. */
+static bool is_behind(const struct collecting *c, const struct cs_record *record)
+{
+    int order;
+
+    if (c->query->cursor.len == 0 || c->query->index == CS_LIST_ALL)
+        return true;
+    order = cs_view_compare(record->created_at, cs_buf_view(&c->from.created_at));
+    return order < 0 ||
+           (order == 0 && cs_view_compare(record->key, cs_buf_view(&c->from.key)) < 0);
+}
+
+static enum cs_code take_items(struct collecting *c, const struct cs_json *answer,
+                               struct cs_err *err)
+{
+    const struct cs_json *items = cs_json_get(answer, "Items");
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < cs_json_length(items) && rc == CS_OK; i++) {
+        const struct cs_json *item = cs_json_at(items, i);
+        struct cs_record *record;
+
+        if (cs_aws_item_is_internal(cs_item_text(item, "campaign_id")))
+            continue;
+        if ((rc = cs_aws_item_read(&record, item, err)) != CS_OK)
+            break;
+        if (c->query->index != CS_LIST_ALL)
+            record->detail =
+                cs_view_of("", 0); /* an index may show more than it needs to */
+        if (is_behind(c, record))
+            rc = keep(c, record, err);
+        else
+            cs_record_free(record);
+    }
+    return rc;
+}
+
+static void write_query(struct collecting *c, struct cs_json_writer *w)
+{
+    bool by_user = c->query->index == CS_LIST_USER;
+    bool behind = c->from.created_at.len > 0;
+
+    cs_json_member_cstr(w, "IndexName",
+                        by_user ? CS_AWS_USER_INDEX : CS_AWS_STATUS_INDEX);
+    cs_json_key(w, "ScanIndexForward");
+    cs_json_boolean(w, false);
+    cs_json_member_cstr(w, "KeyConditionExpression",
+                        behind ? "#v = :v AND created_at <= :t" : "#v = :v");
+    cs_json_key(w, "ExpressionAttributeNames");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "#v", by_user ? "user_id" : "status");
+    cs_json_object_end(w);
+    cs_json_key(w, "ExpressionAttributeValues");
+    cs_json_object(w);
+    cs_item_add_text(w, ":v", c->query->value);
+    if (behind)
+        cs_item_add_text(w, ":t", cs_buf_view(&c->from.created_at));
+    cs_json_object_end(w);
+}
+
+static enum cs_code fetch(struct collecting *c, struct cs_err *err)
+{
+    bool all = c->query->index == CS_LIST_ALL;
+    const struct cs_json *last;
+    struct cs_json_writer w;
+    struct cs_json *answer;
+    enum cs_code rc;
+
+    cs_aws_store_begin(c->store, &w, true);
+    if (all) {
+        cs_json_key(&w, "ConsistentRead");
+        cs_json_boolean(&w, true);
+    } else {
+        write_query(c, &w);
+    }
+    cs_json_member_u64(&w, "Limit", c->query->limit + (all ? 0 : 1));
+    if (c->start.len > 0)
+        cs_json_member_raw(&w, "ExclusiveStartKey", cs_buf_view(&c->start));
+    cs_json_object_end(&w);
+    if ((rc = cs_aws_store_call(c->store, all ? "Scan" : "Query", &answer, c->deadline,
+                                err)) != CS_OK)
+        return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    rc = take_items(c, answer, err);
+    last = cs_json_get(answer, "LastEvaluatedKey");
+    c->more = last != NULL;
+    cs_buf_reset(&c->start);
+    if (last != NULL)
+        cs_json_write_node(&c->start, last);
+    if (rc == CS_OK && all) {
+        cs_buf_reset(&c->from.key);
+        cs_buf_add(&c->from.key, cs_item_text(last, "campaign_id"));
+    }
+    cs_json_free(answer);
+    return rc == CS_OK ? cs_buf_check(&c->start, err) : rc;
+}
+
+/* Whether the page is certain: enough records, and behind the last of them one of
+ * another time. DynamoDB has no order among those of one time; the list has. */
+static bool is_certain(const struct collecting *c)
+{
+    const struct cs_record *last;
+
+    if (!c->more)
+        return true;
+    if (c->count <= c->query->limit)
+        return false;
+    last = c->records[c->count - 1];
+    return !cs_view_eq(last->created_at, c->records[c->query->limit - 1]->created_at);
+}
+
+static int compare(const void *left, const void *right)
+{
+    const struct cs_record *a = *(struct cs_record *const *)left;
+    const struct cs_record *b = *(struct cs_record *const *)right;
+    int order = cs_view_compare(b->created_at, a->created_at);
+
+    return order != 0 ? order : cs_view_compare(b->key, a->key);
+}
+
+static enum cs_code finish(struct collecting *c, struct cs_record_page *out,
+                           struct cs_err *err)
+{
+    bool all = c->query->index == CS_LIST_ALL;
+    size_t keep_count = c->count;
+    enum cs_code rc = CS_OK;
+
+    if (!all) {
+        if (c->count > 1)
+            qsort(c->records, c->count, sizeof(struct cs_record *), compare);
+        if (c->count > c->query->limit)
+            keep_count = c->query->limit;
+        if (keep_count > 0 && (keep_count < c->count || c->more))
+            rc = write_cursor(c->query, c->records[keep_count - 1]->created_at,
+                              c->records[keep_count - 1]->key, &out->next_cursor, err);
+    } else if (c->more) {
+        rc = write_cursor(c->query, CS_LIT(""), cs_buf_view(&c->from.key),
+                          &out->next_cursor, err);
+    }
+    while (c->count > keep_count)
+        cs_record_free(c->records[--c->count]);
+    if (rc != CS_OK)
+        return rc;
+    out->records = c->records;
+    out->count = c->count;
+    c->records = NULL;
+    c->count = 0;
+    return CS_OK;
+}
+
+static enum cs_code start_scan(struct collecting *c, struct cs_err *err)
+{
+    if (c->query->index != CS_LIST_ALL || c->from.key.len == 0)
+        return CS_OK;
+    return cs_aws_store_key_text(&c->start, cs_buf_view(&c->from.key), err);
+}
+
+enum cs_code cs_aws_store_list(struct cs_store *base, const struct cs_list_query *query,
+                               struct cs_record_page *out, struct cs_deadline deadline,
+                               struct cs_err *err)
+{
+    struct collecting c = {.store = cs_aws_store_of(base),
+                           .query = query,
+                           .deadline = deadline,
+                           .from = {CS_BUF_INIT(CURSOR_MAX), CS_BUF_INIT(CURSOR_MAX)},
+                           .start = CS_BUF_INIT(NAMES_MAX)};
+    enum cs_code rc;
+
+    *out = (struct cs_record_page){NULL, 0, NULL};
+    if ((rc = cs_store_check_list_query(query, err)) == CS_OK &&
+        (rc = cs_aws_store_open(c.store, err)) == CS_OK &&
+        (rc = read_cursor(query, &c.from, err)) == CS_OK)
+        rc = start_scan(&c, err);
+    if (rc == CS_OK)
+        rc = fetch(&c, err);
+    while (rc == CS_OK && query->index != CS_LIST_ALL && !is_certain(&c))
+        rc = fetch(&c, err);
+    if (rc == CS_OK)
+        rc = finish(&c, out, err);
+    while (c.count > 0)
+        cs_record_free(c.records[--c.count]);
+    free(c.records);
+    cs_buf_clear(&c.from.created_at);
+    cs_buf_clear(&c.from.key);
+    cs_buf_clear(&c.start);
+    return rc;
+}

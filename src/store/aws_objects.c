@@ -1,0 +1,684 @@
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/encoding.h"
+#include "store/aws_internal.h"
+
+#define PART_BYTES  (8u << 20)  /* of a put in pieces, in memory */
+#define SINGLE_MAX  (64u << 20) /* a larger file goes in parts */
+#define FILE_PART   (16u << 20)
+#define BLOCK_LEN   65536u
+#define URL_WAIT_MS 5000 /* for a refresh of the credentials, at most */
+
+static struct cs_s3_info info_of(const struct cs_object_info *info, const char *sha256)
+{
+    return (struct cs_s3_info){.key = info->key,
+                               .content_type = info->content_type,
+                               .cache_control = info->cache_control,
+                               .sha256 = sha256};
+}
+
+/* Takes over version. */
+static enum cs_code set_object(struct cs_aws_store *store, struct cs_object *out,
+                               struct cs_view key, char *version, uint64_t size,
+                               const char *sha256, struct cs_err *err)
+{
+    *out = (struct cs_object){.version = version, .size = size};
+    out->bucket = cs_view_dup(cs_view_cstr(store->bucket));
+    out->key = cs_view_dup(key);
+    memcpy(out->sha256, sha256, sizeof(out->sha256));
+    if (out->bucket != NULL && out->key != NULL && out->version != NULL)
+        return CS_OK;
+    cs_object_clear(out);
+    return cs_err_nomem(err);
+}
+
+/* ---- put ---- */
+
+struct hashing {
+    uint64_t size;
+    char sha256[CS_SHA256_HEX_LEN + 1];
+};
+
+static enum cs_code hash_file(int fd, struct hashing *out, struct cs_err *err)
+{
+    struct cs_sha256 *digest = cs_sha256_new();
+    char *block = malloc(BLOCK_LEN);
+    uint8_t bytes[CS_SHA256_LEN];
+    enum cs_code rc = digest != NULL && block != NULL ? CS_OK : cs_err_nomem(err);
+
+    for (uint64_t at = 0; at < out->size && rc == CS_OK;) {
+        size_t want = out->size - at < BLOCK_LEN ? (size_t)(out->size - at) : BLOCK_LEN;
+        ssize_t got = pread(fd, block, want, (off_t)at);
+
+        if (got <= 0)
+            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
+                            "the file to store is shorter than it was said to be");
+        else
+            rc = cs_sha256_add(digest, cs_view_of(block, (size_t)got), err);
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    if (rc == CS_OK && (rc = cs_sha256_end(digest, bytes, err)) == CS_OK)
+        cs_sha256_hex(out->sha256, bytes);
+    cs_sha256_free(digest);
+    free(block);
+    return rc;
+}
+
+static enum cs_code hash_source(const struct cs_object_source *source,
+                                struct hashing *out, struct cs_err *err)
+{
+    uint8_t bytes[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    out->size = source->fd >= 0 ? source->size : source->bytes.len;
+    if (source->fd >= 0)
+        return hash_file(source->fd, out, err);
+    if ((rc = cs_sha256_of(bytes, source->bytes, err)) == CS_OK)
+        cs_sha256_hex(out->sha256, bytes);
+    return rc;
+}
+
+static struct cs_s3_put put_of(const struct cs_object_source *source,
+                               const struct hashing *hash)
+{
+    struct cs_s3_put put = {.info = info_of(&source->info, hash->sha256),
+                            .payload_sha256 = hash->sha256};
+
+    if (source->fd >= 0)
+        put.body = (struct cs_net_body){
+            .kind = CS_NET_BODY_FILE, .fd = source->fd, .size = source->size};
+    else
+        put.body =
+            (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = source->bytes};
+    return put;
+}
+
+/* A large file, in parts that go side by side. */
+static enum cs_code put_large(struct cs_aws_store *store,
+                              const struct cs_object_source *source,
+                              const struct hashing *hash, char **version_out,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_s3_info info = info_of(&source->info, hash->sha256);
+    struct cs_s3_upload *upload;
+    /* 10,000 parts are the most there can be */
+    uint64_t part =
+        source->size / 9999 + 1 > FILE_PART ? source->size / 9999 + 1 : FILE_PART;
+    uint64_t at = 0;
+    enum cs_code rc;
+
+    *version_out = NULL;
+    if ((rc = cs_s3_upload_begin(store->s3, &info, &upload, deadline, err)) != CS_OK)
+        return rc;
+    while (at < source->size && rc == CS_OK) {
+        struct cs_net_body parts[CS_S3_PARTS_AT_ONCE];
+        size_t count = 0;
+
+        for (; count < CS_S3_PARTS_AT_ONCE && at < source->size; count++) {
+            uint64_t size = source->size - at < part ? source->size - at : part;
+
+            parts[count] = (struct cs_net_body){
+                .kind = CS_NET_BODY_FILE, .fd = source->fd, .offset = at, .size = size};
+            at += size;
+        }
+        rc = cs_s3_upload_parts(upload, parts, count, deadline, err);
+    }
+    if (rc == CS_OK)
+        rc = cs_s3_upload_complete(upload, version_out, deadline, err);
+    if (rc == CS_OK)
+        cs_s3_upload_free(upload);
+    else
+        cs_s3_upload_abort(upload, cs_deadline_in_ms(URL_WAIT_MS));
+    return rc;
+}
+
+/* At most CS_S3_PUT_MANY_MAX sources. */
+static enum cs_code put_some(struct cs_aws_store *store,
+                             const struct cs_object_source *sources, size_t count,
+                             struct cs_object *outs, struct cs_deadline deadline,
+                             struct cs_err *err)
+{
+    struct hashing hashes[CS_S3_PUT_MANY_MAX];
+    struct cs_s3_put puts[CS_S3_PUT_MANY_MAX];
+    size_t place[CS_S3_PUT_MANY_MAX];
+    size_t small = 0;
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        rc = hash_source(&sources[i], &hashes[i], err);
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        if (sources[i].fd >= 0 && sources[i].size > SINGLE_MAX)
+            continue;
+        place[small] = i;
+        puts[small++] = put_of(&sources[i], &hashes[i]);
+    }
+    if (rc == CS_OK)
+        rc = cs_s3_put_many(store->s3, puts, small, deadline, err);
+    for (size_t k = 0; k < small && rc == CS_OK; k++) {
+        size_t i = place[k];
+
+        rc = set_object(store, &outs[i], sources[i].info.key, puts[k].version_out,
+                        hashes[i].size, hashes[i].sha256, err);
+        puts[k].version_out = NULL;
+    }
+    for (size_t k = 0; k < small; k++)
+        if (rc != CS_OK && puts[k].version_out != NULL)
+            free(puts[k].version_out);
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        char *version;
+
+        if (sources[i].fd < 0 || sources[i].size <= SINGLE_MAX)
+            continue;
+        rc = put_large(store, &sources[i], &hashes[i], &version, deadline, err);
+        if (rc == CS_OK)
+            rc = set_object(store, &outs[i], sources[i].info.key, version, hashes[i].size,
+                            hashes[i].sha256, err);
+    }
+    return rc;
+}
+
+enum cs_code cs_aws_store_put(struct cs_store *base,
+                              const struct cs_object_source *sources, size_t count,
+                              struct cs_object *outs, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < count; i++)
+        outs[i] = (struct cs_object){.size = 0};
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        rc = cs_store_check_object_key(sources[i].info.key, err);
+    if (rc == CS_OK)
+        rc = cs_aws_store_open(store, err);
+    for (size_t at = 0; at < count && rc == CS_OK; at += CS_S3_PUT_MANY_MAX)
+        rc = put_some(store, sources + at,
+                      count - at < CS_S3_PUT_MANY_MAX ? count - at : CS_S3_PUT_MANY_MAX,
+                      outs + at, deadline, err);
+    for (size_t i = 0; i < count && rc != CS_OK; i++)
+        cs_object_clear(&outs[i]);
+    return rc;
+}
+
+/* ---- put in pieces ---- */
+
+struct cs_object_writer {
+    char *key;
+    char *content_type;
+    char *cache_control;
+    uint64_t announced; /* UINT64_MAX: not known */
+    uint64_t size;
+    struct cs_sha256 *digest;
+    struct cs_buf part;
+    struct cs_s3_upload *upload; /* once one part was full */
+    struct cs_deadline deadline;
+};
+
+static struct cs_s3_info writer_info(const struct cs_object_writer *writer,
+                                     const char *sha256)
+{
+    return (struct cs_s3_info){.key = cs_view_cstr(writer->key),
+                               .content_type = cs_view_cstr(writer->content_type),
+                               .cache_control = cs_view_cstr(writer->cache_control),
+                               .sha256 = sha256};
+}
+
+static void writer_free(struct cs_object_writer *writer)
+{
+    free(writer->key);
+    free(writer->content_type);
+    free(writer->cache_control);
+    cs_sha256_free(writer->digest);
+    cs_buf_clear(&writer->part);
+    free(writer);
+}
+
+enum cs_code cs_aws_store_put_begin(struct cs_store *base,
+                                    const struct cs_object_info *info, uint64_t size,
+                                    struct cs_object_writer **out,
+                                    struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_object_writer *writer;
+    enum cs_code rc;
+
+    *out = NULL;
+    if ((rc = cs_store_check_object_key(info->key, err)) != CS_OK ||
+        (rc = cs_aws_store_open(cs_aws_store_of(base), err)) != CS_OK)
+        return rc;
+    writer = calloc(1, sizeof(*writer));
+    if (writer == NULL)
+        return cs_err_nomem(err);
+    writer->key = cs_view_dup(info->key);
+    writer->content_type = cs_view_dup(info->content_type);
+    writer->cache_control = cs_view_dup(info->cache_control);
+    writer->digest = cs_sha256_new();
+    writer->announced = size;
+    writer->deadline = deadline;
+    cs_buf_init(&writer->part, PART_BYTES);
+    if (writer->key == NULL || writer->content_type == NULL ||
+        writer->cache_control == NULL || writer->digest == NULL) {
+        writer_free(writer);
+        return cs_err_nomem(err);
+    }
+    *out = writer;
+    return CS_OK;
+}
+
+static enum cs_code send_part(struct cs_aws_store *store, struct cs_object_writer *writer,
+                              struct cs_err *err)
+{
+    const struct cs_s3_info info = writer_info(writer, NULL);
+    const struct cs_net_body body = {.kind = CS_NET_BODY_BYTES,
+                                     .bytes = cs_buf_view(&writer->part)};
+    enum cs_code rc = CS_OK;
+
+    if (writer->upload == NULL)
+        rc = cs_s3_upload_begin(store->s3, &info, &writer->upload, writer->deadline, err);
+    if (rc == CS_OK)
+        rc = cs_s3_upload_parts(writer->upload, &body, 1, writer->deadline, err);
+    cs_buf_reset(&writer->part);
+    return rc;
+}
+
+enum cs_code cs_aws_store_put_add(struct cs_store *base, struct cs_object_writer *writer,
+                                  struct cs_view bytes, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    enum cs_code rc;
+
+    if (bytes.len > writer->announced - writer->size)
+        return cs_err_set(err, CS_EINVAL, "more bytes than were announced");
+    if ((rc = cs_sha256_add(writer->digest, bytes, err)) != CS_OK)
+        return rc;
+    writer->size += bytes.len;
+    while (bytes.len > 0) {
+        struct cs_view piece = cs_view_sub(bytes, 0, PART_BYTES - writer->part.len);
+
+        cs_buf_add(&writer->part, piece);
+        if ((rc = cs_buf_check(&writer->part, err)) != CS_OK)
+            return rc;
+        bytes = cs_view_from(bytes, piece.len);
+        if (writer->part.len == PART_BYTES &&
+            (rc = send_part(store, writer, err)) != CS_OK)
+            return rc;
+    }
+    return CS_OK;
+}
+
+static enum cs_code finish_put(struct cs_aws_store *store,
+                               struct cs_object_writer *writer, const char *sha256,
+                               char **version_out, struct cs_err *err)
+{
+    struct cs_s3_put put = {
+        .info = writer_info(writer, sha256),
+        .body = {.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(&writer->part)},
+        .payload_sha256 = sha256};
+    enum cs_code rc = CS_OK;
+
+    *version_out = NULL;
+    if (writer->upload == NULL) {
+        rc = cs_s3_put_many(store->s3, &put, 1, writer->deadline, err);
+        *version_out = put.version_out;
+        return rc;
+    }
+    if (writer->part.len > 0)
+        rc = send_part(store, writer, err);
+    if (rc == CS_OK)
+        rc = cs_s3_upload_complete(writer->upload, version_out, writer->deadline, err);
+    if (rc == CS_OK) {
+        cs_s3_upload_free(writer->upload);
+        writer->upload = NULL;
+    }
+    return rc;
+}
+
+enum cs_code cs_aws_store_put_commit(struct cs_store *base,
+                                     struct cs_object_writer *writer,
+                                     struct cs_object *out, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    uint8_t digest[CS_SHA256_LEN];
+    char sha256[CS_SHA256_HEX_LEN + 1];
+    char *version = NULL;
+    enum cs_code rc = CS_OK;
+
+    *out = (struct cs_object){.size = 0};
+    if (writer->announced != UINT64_MAX && writer->size < writer->announced)
+        rc = cs_err_set(err, CS_ESHORT, "%" PRIu64 " of %" PRIu64 " bytes came",
+                        writer->size, writer->announced);
+    if (rc == CS_OK && (rc = cs_sha256_end(writer->digest, digest, err)) == CS_OK) {
+        cs_sha256_hex(sha256, digest);
+        rc = finish_put(store, writer, sha256, &version, err);
+    }
+    if (rc == CS_OK)
+        rc = set_object(store, out, cs_view_cstr(writer->key), version, writer->size,
+                        sha256, err);
+    cs_aws_store_put_abort(base, writer);
+    return rc;
+}
+
+void cs_aws_store_put_abort(struct cs_store *base, struct cs_object_writer *writer)
+{
+    (void)base;
+    if (writer == NULL)
+        return;
+    if (writer->upload != NULL)
+        cs_s3_upload_abort(writer->upload, cs_deadline_in_ms(URL_WAIT_MS));
+    writer_free(writer);
+}
+
+/* ---- reading ---- */
+
+struct cs_object_reader {
+    struct cs_net_response response;
+};
+
+static bool whole_size(const struct cs_net_response *response, uint64_t *size_out)
+{
+    struct cs_view range = cs_net_response_header(response, "content-range");
+    size_t slash = cs_view_find_byte(range, '/');
+
+    if (range.ptr != NULL && slash != SIZE_MAX)
+        return cs_view_to_u64(cs_view_from(range, slash + 1), size_out);
+    return cs_view_to_u64(cs_net_response_header(response, "content-length"), size_out);
+}
+
+/* The size, for an answer that says that the range lies outside of it. */
+static enum cs_code out_of_range(struct cs_aws_store *store, struct cs_view key,
+                                 struct cs_view version, uint64_t *size_out,
+                                 struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_s3_get head = {.key = key, .version = version, .head = true};
+    struct cs_net_response response;
+    enum cs_code rc;
+
+    cs_net_response_init(&response, CS_NET_FETCH_MAX);
+    rc = cs_s3_get(store->s3, &head, &response, deadline, err);
+    if (rc == CS_OK && whole_size(&response, size_out))
+        rc = cs_err_set(err, CS_ERANGE, "the object has %" PRIu64 " bytes", *size_out);
+    cs_net_response_clear(&response);
+    return rc == CS_OK ? CS_ERANGE : rc;
+}
+
+static enum cs_code start_read(struct cs_aws_store *store, const struct cs_s3_get *get,
+                               struct cs_object_reader *reader, uint64_t *size_out,
+                               struct cs_deadline deadline, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    if ((rc = cs_s3_get(store->s3, get, &reader->response, deadline, err)) != CS_OK)
+        return rc;
+    if (!whole_size(&reader->response, size_out))
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "S3 GetObject did not tell the object's size");
+    return CS_OK;
+}
+
+enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
+                                      struct cs_view version,
+                                      const struct cs_byte_range *range,
+                                      struct cs_object_reader **out, uint64_t *size_out,
+                                      struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_s3_get get = {.key = key, .version = version};
+    struct cs_object_reader *reader;
+    struct cs_err why = CS_ERR_NONE;
+    char text[64];
+    enum cs_code rc;
+
+    *out = NULL;
+    *size_out = 0;
+    if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    if (range != NULL && range->last < range->first)
+        return out_of_range(store, key, version, size_out, deadline, err);
+    if (range != NULL) {
+        (void)snprintf(text, sizeof(text), "bytes=%" PRIu64 "-%" PRIu64, range->first,
+                       range->last > INT64_MAX ? (uint64_t)INT64_MAX : range->last);
+        get.range = text;
+        if (range->first > INT64_MAX)
+            return out_of_range(store, key, version, size_out, deadline, err);
+    }
+    reader = calloc(1, sizeof(*reader));
+    if (reader == NULL)
+        return cs_err_nomem(err);
+    cs_net_response_init(&reader->response, 1u << 20);
+    reader->response.hold = true;
+    rc = start_read(store, &get, reader, size_out, deadline, &why);
+    if (rc == CS_OK) {
+        *out = reader;
+        return CS_OK;
+    }
+    cs_aws_store_close(base, reader);
+    if (rc == CS_ERANGE)
+        return out_of_range(store, key, version, size_out, deadline, err);
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *reader,
+                               char *to, size_t room, size_t *got_out, struct cs_err *err)
+{
+    (void)base;
+    return cs_net_read(&reader->response, to, room, got_out, err);
+}
+
+void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
+{
+    (void)base;
+    if (reader == NULL)
+        return;
+    cs_net_response_clear(&reader->response);
+    free(reader);
+}
+
+/* ---- links ---- */
+
+/* RFC 6266: an ASCII name for old readers, and the true one. */
+static void write_disposition(struct cs_buf *out, struct cs_view name)
+{
+    cs_buf_add_cstr(out, "attachment; filename=\"");
+    for (size_t i = 0; i < name.len; i++) {
+        char c = name.ptr[i];
+
+        cs_buf_add_byte(
+            out, c < 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '%' ? '_' : c);
+    }
+    cs_buf_add_cstr(out, "\"; filename*=UTF-8''");
+    cs_percent_encode(out, name, false);
+}
+
+enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *object,
+                              const struct cs_object_info *info, int64_t ttl_s,
+                              struct cs_buf *out, int64_t *expires_us_out,
+                              struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_buf disposition = CS_BUF_INIT(4096);
+    struct cs_s3_link link = {.method = "GET",
+                              .key = cs_view_cstr(object->key),
+                              .version = cs_view_cstr(object->version),
+                              .ttl_s = ttl_s,
+                              .deadline = cs_deadline_in_ms(URL_WAIT_MS)};
+    enum cs_code rc;
+
+    *expires_us_out = 0;
+    if ((rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    if (info != NULL)
+        link.content_type = info->content_type;
+    if (info != NULL && info->file_name.len > 0) {
+        write_disposition(&disposition, info->file_name);
+        link.content_disposition = cs_buf_view(&disposition);
+    }
+    if ((rc = cs_buf_check(&disposition, err)) == CS_OK)
+        rc = cs_s3_presign(store->s3, &link, out, expires_us_out, err);
+    cs_buf_clear(&disposition);
+    return rc;
+}
+
+/* ---- lists and deletion ---- */
+
+struct each {
+    struct cs_view prefix;
+    cs_object_entry_fn *callback;
+    void *payload;
+};
+
+static bool hand_on(void *payload, const struct cs_s3_entry *entry)
+{
+    const struct each *each = payload;
+    const struct cs_object_entry out = {entry->key, entry->version, entry->size,
+                                        entry->modified_us};
+
+    return entry->marker || !cs_view_starts(entry->key, each->prefix) ||
+           each->callback(each->payload, &out);
+}
+
+enum cs_code cs_aws_store_each_object(struct cs_store *base, struct cs_view prefix,
+                                      cs_object_entry_fn *callback, void *payload,
+                                      struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct each each = {prefix, callback, payload};
+    size_t fault = cs_utf8_fault(prefix);
+    enum cs_code rc;
+
+    if ((rc = cs_store_check_prefix(prefix, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    /* A prefix may be cut within a character, which S3 would not take. */
+    return cs_s3_list(store->s3, CS_S3_LIST_VERSIONS, cs_view_sub(prefix, 0, fault),
+                      hand_on, &each, deadline, err);
+}
+
+enum cs_code cs_aws_store_delete_version(struct cs_store *base, struct cs_view key,
+                                         struct cs_view version,
+                                         struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    enum cs_code rc;
+
+    if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    return cs_s3_delete(store->s3, key, version, deadline, err);
+}
+
+struct sweep {
+    struct cs_aws_store *store;
+    struct cs_delete_report *report;
+    struct cs_deadline deadline;
+    struct cs_buf texts; /* key NUL version NUL, of each name below */
+    size_t count;
+    struct cs_buf last_key;
+    enum cs_code rc;
+    struct cs_err err;
+};
+
+static void flush_sweep(struct sweep *s)
+{
+    struct cs_s3_name *names = calloc(CS_S3_DELETE_MAX, sizeof(*names));
+    const char *at = cs_buf_cstr(&s->texts);
+
+    if (names == NULL)
+        s->rc = cs_err_nomem(&s->err);
+    else
+        s->rc = cs_buf_check(&s->texts, &s->err);
+    for (size_t i = 0; i < s->count && s->rc == CS_OK; i++) {
+        names[i].key = cs_view_cstr(at);
+        at += names[i].key.len + 1;
+        names[i].version = cs_view_cstr(at);
+        at += names[i].version.len + 1;
+    }
+    if (s->rc == CS_OK)
+        s->rc = cs_s3_delete_many(s->store->s3, names, s->count, s->deadline, &s->err);
+    cs_buf_reset(&s->texts);
+    s->count = 0;
+    free(names);
+}
+
+static bool sweep_version(void *payload, const struct cs_s3_entry *entry)
+{
+    struct sweep *s = payload;
+
+    if (!cs_view_eq(entry->key, cs_buf_view(&s->last_key))) {
+        s->report->objects_deleted++;
+        cs_buf_reset(&s->last_key);
+        cs_buf_add(&s->last_key, entry->key);
+    }
+    s->report->versions_deleted++;
+    s->report->bytes_deleted += entry->size;
+    cs_buf_add(&s->texts, entry->key);
+    cs_buf_add_byte(&s->texts, '\0');
+    cs_buf_add(&s->texts, entry->version);
+    cs_buf_add_byte(&s->texts, '\0');
+    if (++s->count == CS_S3_DELETE_MAX)
+        flush_sweep(s);
+    return s->rc == CS_OK;
+}
+
+static bool sweep_upload(void *payload, const struct cs_s3_entry *entry)
+{
+    struct sweep *s = payload;
+
+    s->rc =
+        cs_s3_upload_drop(s->store->s3, entry->key, entry->version, s->deadline, &s->err);
+    s->report->versions_deleted += s->rc == CS_OK ? 1 : 0;
+    return s->rc == CS_OK;
+}
+
+static bool count_left(void *payload, const struct cs_s3_entry *entry)
+{
+    struct sweep *s = payload;
+
+    (void)entry;
+    s->report->left++;
+    return true;
+}
+
+static enum cs_code run_list(struct sweep *s, enum cs_s3_list kind, struct cs_view prefix,
+                             cs_s3_entry_fn *callback)
+{
+    enum cs_code rc =
+        cs_s3_list(s->store->s3, kind, prefix, callback, s, s->deadline, &s->err);
+
+    if (rc == CS_OK && s->rc == CS_OK && s->count > 0)
+        flush_sweep(s);
+    return rc != CS_OK ? rc : s->rc;
+}
+
+enum cs_code cs_aws_store_delete_prefix(struct cs_store *base, struct cs_view prefix,
+                                        struct cs_delete_report *out,
+                                        struct cs_deadline deadline, struct cs_err *err)
+{
+    struct sweep s = {.store = cs_aws_store_of(base),
+                      .report = out,
+                      .deadline = deadline,
+                      .texts = CS_BUF_INIT(4u << 20),
+                      .last_key = CS_BUF_INIT(4096),
+                      .err = CS_ERR_NONE};
+    enum cs_code rc;
+
+    memset(out, 0, sizeof(*out));
+    if ((rc = cs_store_check_folder_prefix(prefix, err)) != CS_OK ||
+        (rc = cs_aws_store_open(s.store, err)) != CS_OK)
+        return rc;
+    if ((rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, sweep_version)) == CS_OK &&
+        (rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, sweep_upload)) == CS_OK &&
+        (rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, count_left)) == CS_OK)
+        rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, count_left);
+    cs_buf_clear(&s.texts);
+    cs_buf_clear(&s.last_key);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = s.err;
+    return rc;
+}

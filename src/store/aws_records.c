@@ -1,0 +1,150 @@
+#include "config.h"
+
+#include <stdlib.h>
+
+#include "store/aws_internal.h"
+
+/* ---- get ---- */
+
+enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
+                              struct cs_record **out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_json_writer w;
+    struct cs_json *answer = NULL;
+    enum cs_code rc;
+
+    *out = NULL;
+    if ((rc = cs_store_check_record_key(key, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    cs_aws_store_begin(store, &w, true);
+    cs_json_key(&w, "ConsistentRead");
+    cs_json_boolean(&w, true);
+    cs_aws_store_add_key(&w, key);
+    cs_json_object_end(&w);
+    if ((rc = cs_aws_store_call(store, "GetItem", &answer, deadline, err)) != CS_OK) {
+        /* a missing table is a fault of the set-up, not a missing record */
+        return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    }
+    if (cs_json_get(answer, "Item") == NULL || cs_aws_item_is_internal(key))
+        rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
+    else
+        rc = cs_aws_item_read(out, cs_json_get(answer, "Item"), err);
+    cs_json_free(answer);
+    return rc;
+}
+
+/* ---- commit ---- */
+
+static void add_condition(struct cs_json_writer *w, const struct cs_write *write)
+{
+    uint64_t revision = write->record->revision;
+
+    if (write->kind == CS_WRITE_CREATE) {
+        cs_json_member_cstr(w, "ConditionExpression",
+                            "attribute_not_exists(campaign_id)");
+    } else if (revision == 0) {
+        /* an item that another program wrote has no revision yet */
+        cs_json_member_cstr(
+            w, "ConditionExpression",
+            "attribute_exists(campaign_id) AND attribute_not_exists(revision)");
+    } else {
+        cs_json_member_cstr(w, "ConditionExpression", "revision = :revision");
+        cs_json_key(w, "ExpressionAttributeValues");
+        cs_json_object(w);
+        cs_item_add_integer(w, ":revision", (int64_t)revision);
+        cs_json_object_end(w);
+    }
+}
+
+static enum cs_code add_write(struct cs_aws_store *store, struct cs_json_writer *w,
+                              const struct cs_write *write, struct cs_err *err)
+{
+    bool removes = write->kind == CS_WRITE_DELETE;
+    uint64_t revision = write->kind == CS_WRITE_CREATE ? 1 : write->record->revision + 1;
+    enum cs_code rc = CS_OK;
+
+    cs_json_object(w);
+    cs_json_key(w, removes ? "Delete" : "Put");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "TableName", store->table);
+    if (removes)
+        cs_aws_store_add_key(w, write->record->key);
+    else
+        rc = cs_aws_item_write(w, write->record, revision, err);
+    add_condition(w, write);
+    cs_json_object_end(w);
+    cs_json_object_end(w);
+    return rc;
+}
+
+static enum cs_code write_transaction(struct cs_aws_store *store,
+                                      const struct cs_transaction *transaction,
+                                      struct cs_err *err)
+{
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    cs_aws_store_begin(store, &w, false);
+    if ((rc = cs_aws_store_add_token(&w, err)) != CS_OK)
+        return rc;
+    cs_json_key(&w, "TransactItems");
+    cs_json_array(&w);
+    for (size_t i = 0; i < transaction->write_count; i++)
+        if ((rc = add_write(store, &w, &transaction->writes[i], err)) != CS_OK)
+            return rc;
+    rc = cs_aws_counters_write(store, &w, transaction->deltas, transaction->delta_count,
+                               err);
+    cs_json_array_end(&w);
+    cs_json_object_end(&w);
+    return rc;
+}
+
+/* Says which of the conditions failed. */
+static enum cs_code explain(struct cs_aws_store *store,
+                            const struct cs_transaction *transaction, enum cs_code rc,
+                            const struct cs_err *why, struct cs_err *err)
+{
+    const struct cs_aws_error *error = cs_dynamodb_error(store->db);
+
+    for (size_t i = 0; i < transaction->write_count; i++) {
+        const struct cs_write *write = &transaction->writes[i];
+
+        if (!cs_aws_store_condition_failed(store, i))
+            continue;
+        if (write->kind == CS_WRITE_CREATE)
+            return cs_err_set(err, CS_EEXISTS, "the record %.*s exists already",
+                              CS_FMT(write->record->key));
+        return cs_err_set(err, CS_ECONFLICT, "the record %.*s was changed meanwhile",
+                          CS_FMT(write->record->key));
+    }
+    for (size_t i = transaction->write_count; i < error->reason_count; i++)
+        if (cs_aws_store_condition_failed(store, i))
+            return cs_err_set(err, CS_ETOOBIG, "a counter can't hold the sum");
+    if (cs_aws_store_lost_race(store))
+        return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
+    if (err != NULL && err->code == CS_OK)
+        *err = *why;
+    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+}
+
+enum cs_code cs_aws_store_commit(struct cs_store *base,
+                                 const struct cs_transaction *transaction,
+                                 struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if ((rc = cs_store_check_transaction(transaction, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    if (transaction->write_count + transaction->delta_count == 0)
+        return CS_OK;
+    if ((rc = write_transaction(store, transaction, err)) != CS_OK)
+        return rc;
+    rc = cs_aws_store_call(store, "TransactWriteItems", NULL, deadline, &why);
+    return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
+}

@@ -1,0 +1,380 @@
+#include "config.h"
+
+#include "store/store_aws.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "base/encoding.h"
+#include "store/aws_internal.h"
+
+static const char *setting(const struct cs_aws_store *store, const char *name)
+{
+    const char *value = store->options.setting(store->options.payload, name);
+
+    return value != NULL && value[0] != '\0' ? value : NULL;
+}
+
+/* The first of the names that is set. */
+static const char *first_of(const struct cs_aws_store *store, const char *const *names)
+{
+    for (; *names != NULL; names++)
+        if (setting(store, *names) != NULL)
+            return setting(store, *names);
+    return NULL;
+}
+
+static bool flag(const struct cs_aws_store *store, const char *name)
+{
+    const char *value = setting(store, name);
+
+    return value != NULL && (cs_view_eq_nocase(cs_view_cstr(value), CS_LIT("true")) ||
+                             strcmp(value, "1") == 0);
+}
+
+struct cs_aws_store *cs_aws_store_of(struct cs_store *store)
+{
+    return (struct cs_aws_store *)store;
+}
+
+static const struct cs_store_names *get_names(const struct cs_store *store)
+{
+    return &((const struct cs_aws_store *)store)->names;
+}
+
+static void free_store(struct cs_store *base)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+
+    cs_s3_free(store->s3);
+    cs_dynamodb_free(store->db);
+    cs_aws_free(store->aws);
+    cs_aws_credentials_free(store->credentials);
+    cs_net_client_free(store->net);
+    cs_buf_clear(&store->body);
+    free(store->bucket);
+    free(store->table);
+    free(store->bucket_region);
+    free(store->table_region);
+    free(store);
+}
+
+/* ---- opening ---- */
+
+static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
+{
+    const struct cs_net_options net = {.ca_bundle = setting(store, "AWS_CA_BUNDLE"),
+                                       .proxy = setting(store, "AWS_PROXY"),
+                                       .user_agent = "campaignstore"};
+    const struct cs_aws_credentials_options credentials = {
+        .log = store->options.log,
+        .setting = store->options.setting,
+        .payload = store->options.payload,
+        .region = cs_view_cstr(store->table_region)};
+    struct cs_aws_credentials_options with_net = credentials;
+    struct cs_aws_options aws = {.log = store->options.log, .retry = CS_RETRY_STANDARD};
+    const char *attempts = setting(store, "AWS_MAX_ATTEMPTS");
+    uint64_t count;
+
+    store->net = cs_net_client_new(&net, err);
+    if (store->net == NULL)
+        return err != NULL && err->code != CS_OK ? err->code : CS_ENOMEM;
+    with_net.net = store->net;
+    store->credentials = cs_aws_credentials_new(&with_net);
+    if (store->credentials == NULL)
+        return cs_err_nomem(err);
+    aws.net = store->net;
+    aws.credentials = store->credentials;
+    /* More and quicker tries than the SDKs' default: the budget of the request ends
+     * them, and a person waits for it. */
+    aws.retry.max_attempts = 6;
+    aws.retry.base_us = 100000;
+    if (attempts != NULL && cs_view_to_u64(cs_view_cstr(attempts), &count) && count > 0 &&
+        count <= 100)
+        aws.retry.max_attempts = (unsigned)count;
+    store->aws = cs_aws_new(&aws);
+    return store->aws != NULL ? CS_OK : cs_err_nomem(err);
+}
+
+static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err)
+{
+    static const char *const s3_urls[] = {"AWS_ENDPOINT_URL_S3", "AWS_ENDPOINT_URL",
+                                          NULL};
+    static const char *const db_urls[] = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL",
+                                          NULL};
+    const char *checksum = setting(store, "S3_CHECKSUM");
+    struct cs_s3_options s3 = {
+        .aws = store->aws,
+        .region = store->bucket_region,
+        .bucket = store->bucket,
+        .url = first_of(store, s3_urls),
+        .public_url = setting(store, "S3_PUBLIC_ENDPOINT_URL"),
+        .kms_key = setting(store, "S3_KMS_KEY_ID"),
+        .dual_stack = flag(store, "AWS_USE_DUALSTACK_ENDPOINT"),
+        .fips = flag(store, "AWS_USE_FIPS_ENDPOINT"),
+        .path_style = flag(store, "S3_PATH_STYLE"),
+    };
+    const struct cs_dynamodb_options db = {
+        .aws = store->aws,
+        .region = store->table_region,
+        .url = first_of(store, db_urls),
+        .dual_stack = s3.dual_stack,
+        .fips = s3.fips,
+    };
+
+    if (checksum != NULL && strcmp(checksum, "sha256") == 0)
+        s3.checksum = CS_S3_CHECKSUM_SHA256;
+    else if (checksum != NULL && strcmp(checksum, "none") == 0)
+        s3.checksum = CS_S3_CHECKSUM_NONE;
+    store->s3 = cs_s3_new(&s3, err);
+    store->db = store->s3 != NULL ? cs_dynamodb_new(&db, err) : NULL;
+    if (store->db != NULL)
+        return CS_OK;
+    return err != NULL && err->code != CS_OK ? err->code : CS_EINVAL;
+}
+
+enum cs_code cs_aws_store_open(struct cs_aws_store *store, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    if (store->db != NULL)
+        return CS_OK;
+    if (store->aws == NULL && (rc = open_net(store, err)) != CS_OK) {
+        cs_aws_credentials_free(store->credentials);
+        cs_net_client_free(store->net);
+        store->credentials = NULL;
+        store->net = NULL;
+        return rc;
+    }
+    if ((rc = open_services(store, err)) != CS_OK) {
+        cs_s3_free(store->s3);
+        store->s3 = NULL;
+    }
+    return rc;
+}
+
+/* ---- requests ---- */
+
+void cs_aws_store_begin(struct cs_aws_store *store, struct cs_json_writer *w,
+                        bool with_table)
+{
+    cs_buf_reset(&store->body);
+    cs_json_writer_init(w, &store->body);
+    cs_json_object(w);
+    if (with_table)
+        cs_json_member_cstr(w, "TableName", store->table);
+    cs_json_member_cstr(w, "ReturnConsumedCapacity", "TOTAL");
+}
+
+void cs_aws_store_add_key(struct cs_json_writer *w, struct cs_view key)
+{
+    cs_json_key(w, "Key");
+    cs_json_object(w);
+    cs_item_add_text(w, "campaign_id", key);
+    cs_json_object_end(w);
+}
+
+enum cs_code cs_aws_store_key_text(struct cs_buf *out, struct cs_view key,
+                                   struct cs_err *err)
+{
+    struct cs_json_writer w;
+
+    cs_json_writer_init(&w, out);
+    cs_json_object(&w);
+    cs_item_add_text(&w, "campaign_id", key);
+    cs_json_object_end(&w);
+    return cs_buf_check(out, err);
+}
+
+enum cs_code cs_aws_store_add_token(struct cs_json_writer *w, struct cs_err *err)
+{
+    uint8_t bytes[16];
+    char hex[2 * sizeof(bytes) + 1];
+    enum cs_code rc;
+
+    if ((rc = cs_random_bytes(bytes, sizeof(bytes), err)) != CS_OK)
+        return rc;
+    cs_hex_encode(hex, bytes, sizeof(bytes));
+    cs_json_member_cstr(w, "ClientRequestToken", hex);
+    return CS_OK;
+}
+
+enum cs_code cs_aws_store_call(struct cs_aws_store *store, const char *operation,
+                               struct cs_json **out, struct cs_deadline deadline,
+                               struct cs_err *err)
+{
+    enum cs_code rc;
+
+    if ((rc = cs_buf_check(&store->body, err)) != CS_OK)
+        return rc;
+    return cs_dynamodb_call(store->db, operation, cs_view_cstr(store->table),
+                            cs_buf_view(&store->body), out, deadline, err);
+}
+
+bool cs_aws_store_condition_failed(const struct cs_aws_store *store, size_t index)
+{
+    return cs_view_eq(cs_aws_error_reason(cs_dynamodb_error(store->db), index),
+                      CS_LIT("ConditionalCheckFailed"));
+}
+
+bool cs_aws_store_lost_race(const struct cs_aws_store *store)
+{
+    enum cs_aws_retry retry = cs_dynamodb_error(store->db)->retry;
+
+    return retry == CS_AWS_RETRY_TRANSACTION_CONFLICT ||
+           retry == CS_AWS_RETRY_TRANSACTION_THROTTLED;
+}
+
+/* ---- set up and health ---- */
+
+static enum cs_code init_store(struct cs_store *base, struct cs_buf *report,
+                               struct cs_deadline deadline, struct cs_err *err)
+{
+    static const char *const shown_to_user[] = {"status", "summary", "revision",
+                                                "expires_at_us", NULL};
+    static const char *const shown_by_status[] = {"user_id", "summary", "revision",
+                                                  "expires_at_us", NULL};
+    static const struct cs_dynamodb_index indexes[] = {
+        {CS_AWS_USER_INDEX, "user_id", "created_at", shown_to_user},
+        {CS_AWS_STATUS_INDEX, "status", "created_at", shown_by_status},
+    };
+    static const struct cs_s3_bucket_settings bucket = {
+        .versioning = true, .block_public_access = true, .encrypt = true};
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    const struct cs_dynamodb_table table = {cs_view_cstr(store->table), "campaign_id",
+                                            indexes, CS_COUNT(indexes)};
+    enum cs_code rc;
+
+    if ((rc = cs_aws_store_open(store, err)) != CS_OK ||
+        (rc = cs_s3_ensure(store->s3, &bucket, report, deadline, err)) != CS_OK ||
+        (rc = cs_dynamodb_ensure(store->db, &table, report, deadline, err)) != CS_OK)
+        return rc;
+    store->names.bucket_region = cs_s3_region(store->s3);
+    return cs_buf_check(report, err);
+}
+
+static void check_health(struct cs_store *base, struct cs_store_health *out,
+                         struct cs_deadline deadline)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_err objects = CS_ERR_NONE;
+    struct cs_err records = CS_ERR_NONE;
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    memset(out, 0, sizeof(*out));
+    if ((rc = cs_aws_store_open(store, &objects)) != CS_OK) {
+        records = objects;
+    } else {
+        out->objects_ok = cs_s3_check(store->s3, deadline, &objects) == CS_OK;
+        /* reading what is not there costs half a unit and needs no further right */
+        cs_aws_store_begin(store, &w, true);
+        cs_aws_store_add_key(&w, CS_LIT(CS_AWS_INTERNAL "health"));
+        cs_json_object_end(&w);
+        out->records_ok =
+            cs_aws_store_call(store, "GetItem", NULL, deadline, &records) == CS_OK;
+    }
+    (void)snprintf(out->objects_text, sizeof(out->objects_text), "%.150s", objects.text);
+    (void)snprintf(out->records_text, sizeof(out->records_text), "%.150s", records.text);
+}
+
+static enum cs_code no_file_path(struct cs_store *store, const struct cs_object *object,
+                                 struct cs_buf *out, struct cs_err *err)
+{
+    (void)store;
+    (void)object;
+    (void)out;
+    return cs_err_set(err, CS_EUNSUPPORTED, "objects in S3 are no files");
+}
+
+static const struct cs_store_ops operations = {
+    .free = free_store,
+    .names = get_names,
+    .init = init_store,
+    .health = check_health,
+    .get = cs_aws_store_get,
+    .commit = cs_aws_store_commit,
+    .list = cs_aws_store_list,
+    .log_append = cs_aws_store_log_append,
+    .log_read = cs_aws_store_log_read,
+    .log_delete = cs_aws_store_log_delete,
+    .counters = cs_aws_store_counters,
+    .recount = cs_aws_store_recount,
+    .put = cs_aws_store_put,
+    .put_begin = cs_aws_store_put_begin,
+    .put_add = cs_aws_store_put_add,
+    .put_commit = cs_aws_store_put_commit,
+    .put_abort = cs_aws_store_put_abort,
+    .open = cs_aws_store_open_object,
+    .read = cs_aws_store_read,
+    .close = cs_aws_store_close,
+    .url = cs_aws_store_url,
+    .file_path = no_file_path,
+    .each_object = cs_aws_store_each_object,
+    .delete_version = cs_aws_store_delete_version,
+    .delete_prefix = cs_aws_store_delete_prefix,
+};
+
+/* ---- making ---- */
+
+static bool copy_text(char **out, const char *text)
+{
+    *out = cs_view_dup(cs_view_cstr(text));
+    return *out != NULL;
+}
+
+static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
+{
+    static const char *const bucket_regions[] = {"S3_BUCKET_REGION", "AWS_REGION",
+                                                 "AWS_DEFAULT_REGION", NULL};
+    static const char *const table_regions[] = {"DYNAMODB_REGION", "AWS_REGION",
+                                                "AWS_DEFAULT_REGION", NULL};
+    const char *bucket_region = first_of(store, bucket_regions);
+    const char *table_region = first_of(store, table_regions);
+    const char *shards = setting(store, "DYNAMODB_COUNTER_SHARDS");
+    uint64_t count = 1;
+
+    if (bucket_region == NULL || table_region == NULL)
+        return cs_err_field(err, CS_EINVAL, "AWS_REGION", "region_missing",
+                            "set AWS_REGION to the region of bucket and table, as in "
+                            "ca-central-1");
+    if (shards != NULL && (!cs_view_to_u64(cs_view_cstr(shards), &count) || count < 1 ||
+                           count > CS_AWS_SHARDS_MAX))
+        return cs_err_field(err, CS_EINVAL, "DYNAMODB_COUNTER_SHARDS", "out_of_range",
+                            "DYNAMODB_COUNTER_SHARDS is a number from 1 to %u",
+                            CS_AWS_SHARDS_MAX);
+    store->counter_shards = (size_t)count;
+    if (!copy_text(&store->bucket, store->options.bucket_name) ||
+        !copy_text(&store->table, store->options.table_name) ||
+        !copy_text(&store->bucket_region, bucket_region) ||
+        !copy_text(&store->table_region, table_region))
+        return cs_err_nomem(err);
+    store->names = (struct cs_store_names){
+        .kind = CS_LIT("aws"),
+        .bucket_name = cs_view_cstr(store->bucket),
+        .bucket_region = cs_view_cstr(store->bucket_region),
+        .table_name = cs_view_cstr(store->table),
+        .table_region = cs_view_cstr(store->table_region),
+    };
+    return CS_OK;
+}
+
+struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
+                                  struct cs_err *err)
+{
+    struct cs_aws_store *store = calloc(1, sizeof(*store));
+
+    if (store == NULL) {
+        (void)cs_err_nomem(err);
+        return NULL;
+    }
+    store->base.ops = &operations;
+    store->options = *options;
+    cs_buf_init(&store->body, CS_AWS_BODY_MAX);
+    if (fill(store, err) != CS_OK) {
+        free_store(&store->base);
+        return NULL;
+    }
+    return &store->base;
+}

@@ -1,0 +1,45 @@
+/* store/store_aws.h: the store on AWS: objects in one S3 bucket, records, log and
+ * counters in one DynamoDB table.
+ *
+ * The table's key is campaign_id. Items:
+ *   <key>                      a record: user_id, status, created_at only when it
+ *                              has them (so that the indexes show just those),
+ *                              revision, expires_at_us, `summary` and `detail` as
+ *                              exact JSON text; the plain members of the summary
+ *                              stand beside it as attributes of their own names,
+ *                              for other readers of the table
+ *   #store/log/<key>           head of a record's log: `next` piece
+ *   #store/log-<n>/<key>       a piece of it: the entries of one append
+ *   #store/used-<hash>/<key>   a dedupe text that was used on the key
+ *   #store/counters/<n>/<group> shard n of a group of counters
+ * An item without `summary` was written by another program: its attributes are
+ * read as summary and detail, and kept when it is written again. */
+#ifndef CS_STORE_STORE_AWS_H
+#define CS_STORE_STORE_AWS_H
+
+#include "base/log.h"
+#include "store/store.h"
+
+/* Value of a setting by name, environment over .env; NULL or "" when not set. */
+typedef const char *cs_store_aws_setting_fn(const void *payload, const char *name);
+
+struct cs_store_aws_options {
+    const char *bucket_name; /* texts are copied */
+    const char *table_name;
+    /* Asked for AWS_REGION, AWS_DEFAULT_REGION, S3_BUCKET_REGION, DYNAMODB_REGION,
+     * AWS_ENDPOINT_URL[_S3|_DYNAMODB|_STS], S3_PUBLIC_ENDPOINT_URL, S3_PATH_STYLE,
+     * S3_CHECKSUM (auto, sha256, none), S3_KMS_KEY_ID, AWS_CA_BUNDLE, AWS_PROXY,
+     * AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT, AWS_MAX_ATTEMPTS,
+     * DYNAMODB_COUNTER_SHARDS, and whatever aws/credentials.h asks for. */
+    cs_store_aws_setting_fn *setting;
+    const void *payload;
+    struct cs_log *log; /* borrowed; may be NULL */
+};
+
+/* Connects nowhere yet: everything of the network is made at the first call, in the
+ * process that makes it. NULL with err set for a missing region, a malformed name or
+ * endpoint, and no memory. */
+struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
+                                  struct cs_err *err);
+
+#endif
