@@ -352,6 +352,26 @@ static bool use_everything(struct cs_store *store, struct cs_err *err)
     return good;
 }
 
+/* Reads every record with its detail: far more than the cache of pages may keep. */
+static bool read_all(struct cs_store *store, struct cs_err *err)
+{
+    struct cs_list_query query = {CS_LIST_ALL, CS_LIT(""), CS_LIT(""), 50};
+    char *cursor = NULL;
+    enum cs_code rc;
+
+    do {
+        struct cs_record_page page;
+
+        rc = store->ops->list(store, &query, &page, soon(), err);
+        free(cursor);
+        cursor = page.next_cursor;
+        page.next_cursor = NULL;
+        cs_record_page_clear(&page);
+        query.cursor = text(cursor);
+    } while (cursor != NULL);
+    return rc == CS_OK;
+}
+
 /* 64 MiB in pieces of 64 KiB, put and read. */
 static bool stream(struct cs_store *store, struct memory *memory, struct cs_err *err)
 {
@@ -390,7 +410,7 @@ static bool use_memory(const char *folder, int number, void *payload)
 
     (void)number;
     memory->empty = private_kib();
-    good = use_everything(store, &err);
+    good = use_everything(store, &err) && read_all(store, &err);
     memory->idle = private_kib();
     good = good && stream(store, memory, &err);
     store->ops->free(store);
@@ -399,10 +419,17 @@ static bool use_memory(const char *folder, int number, void *payload)
 
 static void test_memory(void **state)
 {
+    struct cs_store *store = store_on(*state, CS_JOURNAL_WAL);
+    sqlite3 *handle;
     struct memory *memory = mmap(NULL, sizeof(*memory), PROT_READ | PROT_WRITE,
                                  MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 
     assert_true(memory != MAP_FAILED);
+    create(store, "#first", "", "", "");
+    store->ops->free(store);
+    handle = open_sqlite(*state);
+    add_rows(handle, 1000, 6000);
+    assert_int_equal(sqlite3_close(handle), SQLITE_OK);
     run_children(use_memory, *state, 1, memory);
     if (memory->empty == 0) {
         print_message("memory can't be told here\n");

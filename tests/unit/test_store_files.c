@@ -259,6 +259,7 @@ static void test_no_empty_folders_stay(void **state)
     const char *folder = *state;
     struct cs_store *store = store_on(folder, CS_JOURNAL_WAL);
     struct cs_object object;
+    struct cs_delete_report report;
 
     put_text(store, "a/b/x", "1");
     assert_ok(put_bytes(store, "a/b/c/d/y", CS_LIT("2"), &object, err));
@@ -269,6 +270,14 @@ static void test_no_empty_folders_stay(void **state)
     /* of what is long gone */
     assert_ok(store->ops->delete_version(store, text(object.key), text(object.version),
                                          soon(), err));
+    put_text(store, "a/b/c/d/y", "3");
+    put_text(store, "a/b/e/z", "4");
+    assert_ok(store->ops->delete_prefix(store, CS_LIT("a/b/c/"), &report, soon(), err));
+    assert_false(is_there(folder, "objects/a/b/c"));
+    assert_object(store, "a/b/e/z", "", "4");
+    assert_ok(store->ops->delete_prefix(store, CS_LIT("a/"), &report, soon(), err));
+    assert_int_equal(report.objects_deleted, 2);
+    assert_int_equal(count_names(folder, "objects"), 0);
     cs_object_clear(&object);
     store->ops->free(store);
 }
