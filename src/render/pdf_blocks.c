@@ -62,18 +62,23 @@ static struct level *top_level(const struct blocks *blocks)
     return (struct level *)blocks->levels.items + (blocks->levels.count - 1);
 }
 
-static void enter(struct blocks *blocks, struct level level, double indent)
+/* Goes into a container; false where there is no room for its indent. */
+static bool enter(struct blocks *blocks, struct level level, double indent)
 {
+    bool room = blocks->area.width - indent >= blocks->least_width;
+
     level.area = blocks->area;
+    level.strip = level.strip && room;
     if (!cs_pdf_vector_add(&blocks->levels, &level, sizeof(level))) {
         blocks->book->failed = CS_ENOMEM;
-        return;
+        return false;
     }
-    if (blocks->area.width - indent < blocks->least_width)
-        return;
+    if (!room)
+        return false;
     if (!blocks->book->rtl)
         blocks->area.left += indent;
     blocks->area.width -= indent;
+    return true;
 }
 
 static void leave(struct blocks *blocks)
@@ -259,7 +264,8 @@ static void add_code_line(struct blocks *blocks, struct cs_view line,
 static void code_line(struct blocks *blocks, struct cs_view line, struct cs_pdf_area area,
                       bool keep)
 {
-    const struct cs_pdf_setting setting = {.leading = CODE_LEADING, .keep = keep};
+    const struct cs_pdf_setting setting = {
+        .leading = CODE_LEADING, .keep = keep, .fixed = true};
     const struct cs_pdf_style style = cs_pdf_book_style(
         blocks->book, CODE_SIZE, CS_PDF_MONO, blocks->book->scheme->ink);
 
@@ -340,8 +346,8 @@ static void quote(struct blocks *blocks, bool entering)
     flush_marker(blocks, true);
     if (book->rtl)
         x += blocks->area.width - 3;
-    cs_pdf_flow_push_strip(book->flow, x, 3, book->scheme->fill);
-    enter(blocks, (struct level){.strip = true}, QUOTE_INDENT);
+    if (enter(blocks, (struct level){.strip = true}, QUOTE_INDENT))
+        cs_pdf_flow_push_strip(book->flow, x, 3, book->scheme->fill);
     blocks->quotes++;
 }
 
@@ -367,7 +373,7 @@ static void list(struct blocks *blocks, cmark_node *node, bool entering)
     cs_pdf_flow_space(blocks->book->flow,
                       blocks->list_depth > 0 ? TIGHT_SPACE : BLOCK_SPACE);
     blocks->list_depth++;
-    enter(blocks, level, LIST_INDENT);
+    (void)enter(blocks, level, LIST_INDENT);
     blocks->tight = cmark_node_get_list_tight(node) != 0;
 }
 

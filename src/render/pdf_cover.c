@@ -44,7 +44,7 @@ static double set_lines(struct cs_pdf_book *book, struct cs_buf *out, struct cs_
     cs_pdf_text_shape(book->text);
     lines = cs_pdf_text_lines(book->text, width, true, &count);
     for (size_t i = 0; i < count && i < most; i++) {
-        double left = cs_pdf_text_rtl(book->text) ? x + width - lines[i].width : x;
+        double left = book->rtl ? x + width - lines[i].width : x;
 
         cs_pdf_text_draw(book->text, &lines[i], out, left, y - (double)i * leading);
     }
