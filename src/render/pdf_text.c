@@ -199,7 +199,7 @@ static struct piece gather(const struct cs_pdf_text *text, const uint32_t *plain
     }
     piece.read_count = piece.len < CLUSTER_MAX ? piece.len : CLUSTER_MAX;
     memcpy(piece.read, plain + i, piece.read_count * sizeof(piece.read[0]));
-    if (piece.shape == CS_PDF_BIDI_TAKEN && left > 1 &&
+    if (shapes != NULL && piece.shape == CS_PDF_BIDI_TAKEN && left > 1 &&
         cs_pdf_fonts_has(text->fonts, font, shapes[i + 1])) {
         /* a ligature reads back as one character: readers do not agree on the
          * order of two in text from right to left */

@@ -1,0 +1,287 @@
+/* The PDF report as a whole: its structure, that it is the same twice, hostile
+ * and odd input, and each of our own allocations failing in turn. */
+#include "config.h"
+
+#include <sys/wait.h>
+
+#include "failing_malloc.h"
+
+#include "render/document.h"
+#include "render/report.h"
+
+#define PDF_MAX (64u << 20)
+
+static struct cs_render_input input_of(const char *brief, const char *state)
+{
+    return (struct cs_render_input){.campaign_id =
+                                        CS_LIT("campaign_20250106_120000_000001"),
+                                    .status = CS_LIT("completed"),
+                                    .created_at = CS_LIT("2025-01-06T12:00:00.000000Z"),
+                                    .completed_at = CS_LIT("2025-01-06T12:20:30.000000Z"),
+                                    .brief = cs_view_cstr(brief),
+                                    .state = cs_view_cstr(state),
+                                    .interactions = CS_LIT("[]"),
+                                    .progress = CS_LIT("{}"),
+                                    .want_pdf = true};
+}
+
+static void render(struct cs_buf *out, const struct cs_render_input *input, bool letter,
+                   struct cs_report_result *result)
+{
+    const struct cs_report_options options = {.letter = letter};
+    struct cs_document *document;
+
+    cs_buf_init(out, PDF_MAX);
+    assert_ok(cs_document_new(&document, input, err));
+    assert_ok(cs_report_render(out, document, &options, result, err));
+    cs_document_free(document);
+}
+
+static bool holds(const struct cs_buf *pdf, const char *text)
+{
+    return cs_view_find(cs_buf_view(pdf), cs_view_cstr(text)) != SIZE_MAX;
+}
+
+static size_t times(const struct cs_buf *pdf, const char *text)
+{
+    struct cs_view rest = cs_buf_view(pdf);
+    size_t count = 0, at;
+
+    while ((at = cs_view_find(rest, cs_view_cstr(text))) != SIZE_MAX) {
+        rest = cs_view_from(rest, at + 1);
+        count++;
+    }
+    return count;
+}
+
+static const char small_brief[] = "{\"campaign_name\":\"Ride\",\"client\":\"Maple\"}";
+static const char small_state[] = "{\"artifacts\":{\"strategy\":\"# One\\n\\nText with "
+                                  "[a link](https://example.com/a) and "
+                                  "**bold** *words*.\\n\\n- a\\n- b\\n\\n| x | y "
+                                  "|\\n|---|--:|\\n| 1 | 2 |\\n\\n```\\ncode\\n"
+                                  "```\\n\"}}";
+
+static void the_file_has_its_parts(void **state)
+{
+    struct cs_render_input input = input_of(small_brief, small_state);
+    struct cs_report_result result;
+    struct cs_buf pdf;
+
+    (void)state;
+    render(&pdf, &input, false, &result);
+    assert_int_equal(memcmp(pdf.ptr, "%PDF-1.7\n", 9), 0);
+    assert_true(cs_view_ends(cs_view_trim(cs_buf_view(&pdf)), CS_LIT("%%EOF")));
+    assert_int_equal(times(&pdf, "/Type /Page\n"), result.pages);
+    assert_true(result.pages >= 3);
+    assert_int_equal(result.missing_glyphs, 0);
+    assert_true(holds(&pdf, "/Type /Outlines"));
+    assert_true(holds(&pdf, "/CreationDate (D:20250106122030"));
+    assert_true(holds(&pdf, "/Title <FEFF0052006900640065>")); /* "Ride" */
+    assert_true(holds(&pdf, "/Lang <FEFF0065006E>"));          /* "en" */
+    assert_true(holds(&pdf, "(https:\\057\\057example.com\\057a)"));
+    assert_true(holds(&pdf, "595.28"));
+    cs_buf_clear(&pdf);
+    render(&pdf, &input, true, &result);
+    assert_true(holds(&pdf, "0 0 612 792"));
+    cs_buf_clear(&pdf);
+}
+
+static void the_same_input_gives_the_same_bytes(void **state)
+{
+    struct cs_render_input input = input_of(small_brief, small_state);
+    struct cs_report_result result;
+    struct cs_buf first, second;
+
+    (void)state;
+    render(&first, &input, false, &result);
+    render(&second, &input, false, &result);
+    assert_int_equal(first.len, second.len);
+    assert_memory_equal(first.ptr, second.ptr, first.len);
+    cs_buf_clear(&first);
+    cs_buf_clear(&second);
+}
+
+static void hostile_text_stays_text(void **state)
+{
+    struct cs_render_input input = input_of(
+        "{\"campaign_name\":\"x) /OpenAction << /S /JavaScript /JS (app.alert(1)) >> "
+        "endobj (\","
+        "\"client\":\"\\u0000\\\\) ]TJ ET "
+        "Q\",\"client_website\":\"javascript:alert(1)\"}",
+        "{\"artifacts\":{\"strategy\":\"# (paren \\\\\\\\ ) endstream endobj\\n\\n"
+        "[x](javascript:alert(1)) [y](file:///etc/passwd) "
+        "[z](https://e.example/)(%29\\\\)\"}}");
+    struct cs_report_result result;
+    struct cs_buf pdf;
+
+    (void)state;
+    render(&pdf, &input, false, &result);
+    assert_false(holds(&pdf, "/JavaScript"));
+    assert_false(holds(&pdf, "/JS"));
+    assert_false(holds(&pdf, "/OpenAction"));
+    assert_false(holds(&pdf, "/AA "));
+    assert_false(holds(&pdf, "/Launch"));
+    assert_false(holds(&pdf, "javascript:"));
+    assert_false(holds(&pdf, "file:"));
+    assert_int_equal(times(&pdf, "/URI (http"), times(&pdf, "/URI ("));
+    cs_buf_clear(&pdf);
+}
+
+static void odd_documents_are_reports(void **state)
+{
+    static const char *const states[] = {
+        "{}",
+        "{\"artifacts\":{}}",
+        "{\"artifacts\":{\"\":\"\",\" "
+        "\":\"#\",\"a\":[],\"b\":null,\"c\":{\"d\":[[[1]]]}}}",
+        "{\"artifacts\":{\"x\":\"| a |\\n|---|\\n\\n|\\n\\n- \\n\\n1. \\n\\n> "
+        "\\n\\n```\\n```\\n\\n"
+        "![](x) []() ** ~~\"}}",
+        "{\"artifacts\":{\"x\":\"\xf0\x9f\x9a\xb2 "
+        "\xe2\x80\x8d\xd7\xa9\xd7\x9c\xd7\x95\xd7\x9d "
+        "\xd9\x84\xd8\xa7 e\xcc\x81 \xe4\xbd\xa0\xe5\xa5\xbd\"}}",
+    };
+    struct cs_report_result result;
+    struct cs_buf pdf;
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(states); i++) {
+        struct cs_render_input input = input_of("{}", states[i]);
+
+        render(&pdf, &input, false, &result);
+        assert_true(result.pages >= 2);
+        cs_buf_clear(&pdf);
+    }
+}
+
+/* Cells of a table of the size as JSON text, appended. */
+static void add_table(struct cs_buf *out, size_t columns, size_t rows)
+{
+    for (size_t row = 0; row < rows + 2; row++) {
+        for (size_t column = 0; column < columns; column++)
+            cs_buf_add_fmt(out, row == 1 ? "|---" : "| r%zuc%zu", row, column);
+        cs_buf_add_cstr(out, "|\\n");
+    }
+}
+
+static void big_tables_and_words_fit(void **state)
+{
+    struct cs_buf text = CS_BUF_INIT(1u << 22), pdf;
+    struct cs_report_result result;
+    struct cs_render_input input;
+
+    (void)state;
+    cs_buf_add_cstr(&text, "{\"artifacts\":{\"x\":\"");
+    add_table(&text, 40, 5);
+    cs_buf_add_cstr(&text, "\\n");
+    add_table(&text, 3, 300);
+    cs_buf_add_cstr(&text, "\\n| a | b |\\n|---|---|\\n| ");
+    for (int i = 0; i < 20000; i++)
+        cs_buf_add_cstr(&text, i % 500 < 480 ? "w" : " ");
+    cs_buf_add_cstr(&text, " | x |\\n\\n");
+    for (int i = 0; i < 60; i++)
+        cs_buf_add_fmt(&text, "%*s- deep\\n", 2 * i, "");
+    cs_buf_add_cstr(&text, "\"}}");
+    input = input_of("{}", cs_buf_cstr(&text));
+    render(&pdf, &input, false, &result);
+    assert_true(result.pages > 12);
+    cs_buf_clear(&pdf);
+    cs_buf_clear(&text);
+}
+
+enum { STARVED_DONE = 10, STARVED_REFUSED = 11, STARVED_WRONG = 12 };
+
+/* Renders with the n-th allocation failing, in a process of its own, as cmark-gfm
+ * copies text when it is read and ends the process when it can't. */
+static int render_starved(const struct cs_document *document, size_t n)
+{
+    const struct cs_report_options options = {.fonts = NULL};
+    struct cs_buf out = CS_BUF_INIT(PDF_MAX);
+    struct cs_report_result result;
+    struct cs_err fault = CS_ERR_NONE;
+    int status = 0;
+    enum cs_code code;
+    pid_t child = fork();
+
+    assert_true(child >= 0);
+    if (child == 0) {
+        failing_left = n;
+        failing_failed = false;
+        failing_armed = true;
+        code = cs_report_render(&out, document, &options, &result, &fault);
+        failing_armed = false;
+        if (code == CS_OK) /* what failed was not needed, or nothing failed */
+            _exit(failing_failed ? STARVED_REFUSED : STARVED_DONE);
+        _exit(failing_failed && code == CS_ENOMEM ? STARVED_REFUSED : STARVED_WRONG);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    if (!WIFEXITED(status))
+        fail_msg("allocation %zu failing: ended by signal %d", n, WTERMSIG(status));
+    return WEXITSTATUS(status);
+}
+
+static void every_allocation_may_fail(void **state)
+{
+    struct cs_render_input input = input_of(small_brief, small_state);
+    struct cs_document *document;
+    size_t refused = 0;
+    int status;
+
+    (void)state;
+    assert_ok(cs_document_new(&document, &input, err));
+    for (size_t n = 0; (status = render_starved(document, n)) != STARVED_DONE; n++) {
+        if (status != STARVED_REFUSED && status != CS_DOCUMENT_EXIT_NOMEM)
+            fail_msg("allocation %zu failing: exit status %d", n, status);
+        refused += status == STARVED_REFUSED;
+    }
+    assert_true(refused > 100 || !FAILING_MALLOC);
+    cs_document_free(document);
+}
+
+static void examples_render(void **state)
+{
+    static const char *const names[] = {"maple-transit", "brasserie-du-fleuve",
+                                        "solar-coop"};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(names); i++) {
+        struct cs_buf brief = CS_BUF_INIT(1u << 20), text = CS_BUF_INIT(1u << 20), pdf;
+        struct cs_buf name = CS_BUF_INIT(256);
+        struct cs_report_result result;
+        struct cs_render_input input;
+        char *path;
+
+        cs_buf_add_fmt(&name, "%s/final_state.json", names[i]);
+        if ((path = unit_data_path("CS_EXAMPLES", cs_buf_cstr(&name))) == NULL)
+            skip();
+        assert_ok(cs_file_read(&text, path, 1u << 20, err));
+        free(path);
+        input = input_of(small_brief, cs_buf_cstr(&text));
+        render(&pdf, &input, false, &result);
+        assert_true(result.pages > 3);
+        assert_true(pdf.len < 400000);
+        cs_buf_clear(&pdf);
+        cs_buf_clear(&brief);
+        cs_buf_clear(&text);
+        cs_buf_clear(&name);
+    }
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(the_file_has_its_parts),
+        cmocka_unit_test(the_same_input_gives_the_same_bytes),
+        cmocka_unit_test(hostile_text_stays_text),
+        cmocka_unit_test(odd_documents_are_reports),
+        cmocka_unit_test(big_tables_and_words_fit),
+        cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(examples_render),
+    };
+
+    if (cs_report_check_fonts(NULL, NULL) != CS_OK) {
+        print_message("no fonts for reports are there: skipped\n");
+        return 77;
+    }
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
