@@ -317,7 +317,7 @@ static void table(struct walk *walk, cmark_node *node, bool entering)
         return;
     }
     /* The frame scrolls where the table is too wide, by keyboard as well. */
-    put(walk, walk->columns > 5
+    put(walk, walk->columns > 8
                   ? "<div class=\"scroll wide\" tabindex=\"0\" role=\"group\" "
                   : "<div class=\"scroll\" tabindex=\"0\" role=\"group\" ");
     put(walk, "aria-label=\"");

@@ -254,6 +254,7 @@ static void add_sections(struct site *site)
 
         add_section(site, fold ? folded : shown, i, ++numbers[fold ? 1 : 0]);
     }
+    cs_data_add_bool(&site->arena, site->root, "has_sections", numbers[0] > 0);
 }
 
 static void add_colour(struct site *site, struct cs_data *parent, const char *name,
@@ -395,6 +396,11 @@ static void add_facts(struct site *site)
 
     for (size_t i = 0; i < CS_COUNT(facts); i++)
         cs_data_add_cstr(&site->arena, site->root, facts[i].name, facts[i].text);
+    cs_data_add_bool(&site->arena, site->root, "has_figures",
+                     document->budget[0] != '\0' || document->duration[0] != '\0');
+    cs_data_add_bool(&site->arena, site->root, "has_facts",
+                     document->budget[0] != '\0' || document->duration[0] != '\0' ||
+                         document->summary[0] != '\0');
     cs_data_add_cstr(&site->arena, site->root, "direction",
                      document->rtl ? "rtl" : "ltr");
     cs_data_add_cstr(&site->arena, site->root, "face", face_of(document->title));
