@@ -154,6 +154,7 @@ static enum cs_code scan_escape(struct scanner *s)
         return fault(s, "a high surrogate without the low one behind it");
     s->at += 6;
     s->facts.string_bytes++; /* four bytes for the pair */
+    s->facts.escaped_pair = true;
     return CS_OK;
 }
 

@@ -16,6 +16,7 @@ struct cs_json_limits {
 /* What a valid text turned out to hold. */
 struct cs_json_facts {
     bool wide_integer;   /* an integer of more than 18 digits, beyond 64 bits perhaps */
+    bool escaped_pair;   /* a character written as two escapes (\ud83d\ude00) */
     size_t values;       /* all but null */
     size_t string_bytes; /* of all strings and names, decoded */
 };

@@ -24,9 +24,25 @@ static bool is_digit(char c)
     return c >= '0' && c <= '9';
 }
 
-/* Puts quotes around the integers that 64 bits can't hold, so that the library
- * reads them as text and keeps every digit. text is valid JSON. */
-static void quote_wide_integers(struct cs_buf *out, struct cs_view text)
+#define PAIR_LEN 12u /* \ud83d\ude00 */
+
+/* Writes a character that was written as two escapes as itself; false for
+ * anything else. The library takes some of them (those whose lower 16 bits look
+ * like a surrogate, U+1D800 for one) for halves of pairs, and replaces them. */
+static bool add_pair(struct cs_buf *out, struct cs_view rest)
+{
+    if (rest.len < PAIR_LEN || rest.ptr[1] != 'u' ||
+        (rest.ptr[2] != 'd' && rest.ptr[2] != 'D') ||
+        strchr("89abAB", rest.ptr[3]) == NULL)
+        return false;
+    cs_json_unescape(out, cs_view_sub(rest, 0, PAIR_LEN));
+    return true;
+}
+
+/* Writes the text so that the library keeps what is in it: quotes around the
+ * integers that 64 bits can't hold, so that they are read as text with every
+ * digit, and no escaped pairs. text is valid JSON. */
+static void adapt(struct cs_buf *out, struct cs_view text)
 {
     bool in_string = false;
     size_t i = 0;
@@ -36,6 +52,10 @@ static void quote_wide_integers(struct cs_buf *out, struct cs_view text)
         size_t from = i;
         size_t digits_from;
 
+        if (in_string && c == '\\' && add_pair(out, cs_view_from(text, i))) {
+            i += PAIR_LEN;
+            continue;
+        }
         if (in_string || (c != '-' && !is_digit(c))) {
             if (c == '"')
                 in_string = !in_string;
@@ -131,18 +151,18 @@ enum cs_code cs_json_parse(struct cs_json **root_out, struct cs_view text,
 {
     size_t max_depth =
         limits != NULL && limits->max_depth > 0 ? limits->max_depth : CS_JSON_MAX_DEPTH;
-    struct cs_buf quoted = CS_BUF_INIT(SIZE_MAX / 4);
+    struct cs_buf adapted = CS_BUF_INIT(SIZE_MAX / 4);
     struct cs_json_facts facts;
     enum cs_code rc;
 
     *root_out = NULL;
     if ((rc = cs_json_examine(text, limits, &facts, err)) != CS_OK)
         return rc;
-    if (facts.wide_integer) {
-        quote_wide_integers(&quoted, text);
-        if ((rc = cs_buf_check(&quoted, err)) != CS_OK)
+    if (facts.wide_integer || facts.escaped_pair) {
+        adapt(&adapted, text);
+        if ((rc = cs_buf_check(&adapted, err)) != CS_OK)
             goto out;
-        text = cs_buf_view(&quoted);
+        text = cs_buf_view(&adapted);
         if ((rc = cs_json_examine(text, limits, &facts, err)) != CS_OK)
             goto out;
     }
@@ -154,7 +174,7 @@ enum cs_code cs_json_parse(struct cs_json **root_out, struct cs_view text,
         *root_out = NULL;
     }
 out:
-    cs_buf_clear(&quoted);
+    cs_buf_clear(&adapted);
     return rc;
 }
 

@@ -261,6 +261,30 @@ static void test_tree_keeps_order_and_digits(void **state)
     cs_buf_clear(&names);
 }
 
+/* The first and last character of each kind, and those that json-c replaces. */
+static void test_tree_keeps_escaped_pairs(void **state)
+{
+    static const struct {
+        const char *escaped, *plain;
+    } pairs[] = {
+        {"\"\\ud800\\udc00\"", "\xf0\x90\x80\x80"},
+        {"\"\\uD83D\\uDE00!\"", "\xf0\x9f\x98\x80!"},
+        {"\"a\\ud8b7\\udf12\"", "a\xf0\xbd\xbc\x92"},
+        {"\"\\ud836\\udc00\\ud836\\udfff\"", "\xf0\x9d\xa0\x80\xf0\x9d\xaf\xbf"},
+        {"\"\\\\ud836\\ud837\\udc00\"", "\\ud836\xf0\x9d\xb0\x80"},
+        {"\"\\udbff\\udfff\"", "\xf4\x8f\xbf\xbf"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(pairs); i++) {
+        struct cs_json *tree = NULL;
+
+        assert_ok(cs_json_parse(&tree, cs_view_cstr(pairs[i].escaped), NULL, err));
+        assert_view(cs_json_string(tree), pairs[i].plain);
+        cs_json_free(tree);
+    }
+}
+
 static void test_tree_of_every_kind_of_root(void **state)
 {
     static const struct {
@@ -384,6 +408,7 @@ int main(void)
         cmocka_unit_test(test_slices_are_exact),
         cmocka_unit_test(test_kinds_and_strings),
         cmocka_unit_test(test_tree_keeps_order_and_digits),
+        cmocka_unit_test(test_tree_keeps_escaped_pairs),
         cmocka_unit_test(test_tree_of_every_kind_of_root),
         cmocka_unit_test(test_writer),
         cmocka_unit_test(test_edit),
