@@ -186,7 +186,7 @@ static bool reap(pid_t pid, int *status)
 static enum cs_code crashed(struct cs_err *err, int number)
 {
     return cs_err_field(
-        err, CS_ERENDER, "", "crash",
+        err, CS_ERENDER, "", "render_crashed",
         "rendering crashed on this input (signal %d); the state is kept as it "
         "is, bring your own website and PDF, or report the fault",
         number);
@@ -195,7 +195,7 @@ static enum cs_code crashed(struct cs_err *err, int number)
 static enum cs_code over_memory(struct cs_err *err, const struct cs_child_limits *limits)
 {
     return cs_err_field(
-        err, CS_ERENDER, "", "memory",
+        err, CS_ERENDER, "", "render_memory",
         "rendering needs more than %d MiB of memory: make the state smaller or "
         "raise RENDER_MEMORY_MIB",
         limits->memory_mib);
@@ -204,7 +204,7 @@ static enum cs_code over_memory(struct cs_err *err, const struct cs_child_limits
 static enum cs_code over_time(struct cs_err *err, const struct cs_child_limits *limits)
 {
     return cs_err_field(
-        err, CS_ERENDER, "", "cpu",
+        err, CS_ERENDER, "", "render_time",
         "rendering needs more than %d s of processor time: make the state "
         "smaller or raise RENDER_CPU_SECONDS",
         limits->cpu_s);
@@ -221,7 +221,7 @@ static enum cs_code explain(const struct cs_child_job *job, int status,
     if (number == SIGXCPU)
         return over_time(err, &job->limits);
     if (number == SIGXFSZ)
-        return cs_err_field(err, CS_ERENDER, "", "size",
+        return cs_err_field(err, CS_ERENDER, "", "render_size",
                             "the rendering is larger than %" PRIu64
                             " MiB: make the state smaller",
                             job->limits.file_bytes >> 20);

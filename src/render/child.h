@@ -35,8 +35,9 @@ struct cs_child_job {
 
 /* Forks, runs the work, waits for it; leaves no process behind, whatever happens,
  * and waits for no child but its own. CS_OK when the work returned. CS_ERENDER with
- * reason "cpu", "memory" or "crash" when it did not, CS_ETIMEOUT when the deadline
- * passed first (the child is killed then), CS_EBUSY when none could be started. */
+ * reason "render_time", "render_memory", "render_size" or "render_crashed" when it did
+ * not, CS_ETIMEOUT when the deadline passed first (the child is killed then), CS_EBUSY
+ * when none could be started. */
 enum cs_code cs_child_run(const struct cs_child_job *job, struct cs_deadline deadline,
                           struct cs_err *err) CS_MUST_USE;
 

@@ -218,12 +218,12 @@ static enum cs_code hand_on(const struct cs_renderer *renderer,
         return CS_OK;
     case CS_ENOMEM:
         return cs_err_field(
-            err, CS_ERENDER, "", "memory",
+            err, CS_ERENDER, "", "render_memory",
             "rendering needs more than %d MiB of memory: make the state smaller "
             "or raise RENDER_MEMORY_MIB",
             renderer->limits.memory_mib);
     case CS_ETOOBIG:
-        return cs_err_field(err, CS_ERENDER, "", "size",
+        return cs_err_field(err, CS_ERENDER, "", "render_size",
                             "the rendering is larger than %u MiB: make the state smaller",
                             MAX_OUTPUT >> 20);
     case CS_EINVAL:

@@ -128,6 +128,23 @@ void cs_value_field(struct cs_value_writer *writer, cmark_node *fields,
 
 /* ---- strings --------------------------------------------------------------- */
 
+/* Moves all inlines from one node to another. */
+static void move_inlines(struct cs_value_writer *writer, cmark_node *to, cmark_node *from)
+{
+    cmark_node *child;
+
+    while ((child = cmark_node_first_child(from)) != NULL) {
+        if (cmark_node_append_child(to, child))
+            continue;
+        /* The cell of a table takes no line breaks: a blank does there. */
+        cs_buf_reset(&writer->scratch);
+        cs_markdown_plain(&writer->scratch, child, writer->scratch.max);
+        end_without_memory(&writer->scratch);
+        cs_markdown_add_text(writer->markdown, to, cs_buf_view(&writer->scratch));
+        cmark_node_free(child);
+    }
+}
+
 /* The inlines of a text that is one paragraph, as children of `cell`; false, with
  * the parsed tree in *root_out, when it is more than that. */
 static bool add_inlines(struct cs_value_writer *writer, cmark_node *cell,
@@ -135,7 +152,6 @@ static bool add_inlines(struct cs_value_writer *writer, cmark_node *cell,
 {
     cmark_node *root = cs_markdown_parse(writer->markdown, text, level);
     cmark_node *first = cmark_node_first_child(root);
-    cmark_node *child;
 
     *root_out = NULL;
     if (first != NULL && (cmark_node_get_type(first) != CMARK_NODE_PARAGRAPH ||
@@ -146,8 +162,7 @@ static bool add_inlines(struct cs_value_writer *writer, cmark_node *cell,
     if (first != NULL) {
         /* The texts point into the paragraph, which does not come along. */
         cmark_node_own(first);
-        while ((child = cmark_node_first_child(first)) != NULL)
-            cmark_node_append_child(cell, child);
+        move_inlines(writer, cell, first);
     }
     cmark_node_free(root);
     return true;
@@ -268,8 +283,7 @@ static void sink_string(struct cs_value_writer *writer, struct member_sink *sink
                 writer->markdown, field,
                 cs_view_cstr(cs_label(writer->language, CS_LABEL_EMPTY)));
         else
-            while (cmark_node_first_child(cell) != NULL)
-                cmark_node_append_child(field, cmark_node_first_child(cell));
+            move_inlines(writer, field, cell);
     } else {
         sink_heading(writer, sink, title);
         cs_markdown_move_children(sink->parent, root);

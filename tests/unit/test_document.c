@@ -233,6 +233,9 @@ static void test_any_shape_is_shown(void **state)
         "{\"feedback\":{\"a w0rd\":{}}}",
         "{\"campaign_brief\":{\"client\":\"w0rd\"}}",
         "{\"a\":{\"strategy\":\"# H\\n\\n- x\\n- w0rd\"}}",
+        "{\"a\":\"two lines\\nw0rd\"}",
+        "{\"a\":{\"b\":\"two lines  \\nw0rd\"}}",
+        "{\"x\":[{\"a\":\"two lines\\nw0rd\",\"b\":1},{\"a\":\"c\\\\\\nd\"}]}",
     };
 
     (void)state;

@@ -179,15 +179,15 @@ static void test_ends_are_told_apart(void **state)
         enum cs_code code;
         const char *reason;
     } cases[] = {
-        {DO_SPIN, CS_ERENDER, "cpu"},
-        {DO_CRASH, CS_ERENDER, "crash"},
-        {DO_ABORT, CS_ERENDER, "crash"},
-        {DO_OVERFLOW, CS_ERENDER, "crash"},
+        {DO_SPIN, CS_ERENDER, "render_time"},
+        {DO_CRASH, CS_ERENDER, "render_crashed"},
+        {DO_ABORT, CS_ERENDER, "render_crashed"},
+        {DO_OVERFLOW, CS_ERENDER, "render_crashed"},
         {DO_EXIT, CS_EINTERNAL, ""},
-        {DO_KILL, CS_ERENDER, "memory"},
-        {DO_FILL, CS_ERENDER, "size"},
+        {DO_KILL, CS_ERENDER, "render_memory"},
+        {DO_FILL, CS_ERENDER, "render_size"},
 #if !defined(__SANITIZE_ADDRESS__)
-        {DO_ALLOCATE, CS_ERENDER, "memory"},
+        {DO_ALLOCATE, CS_ERENDER, "render_memory"},
 #endif
     };
     int file = memfd_create("test", MFD_CLOEXEC);
@@ -316,7 +316,7 @@ static void test_rendering_keeps_its_limits(void **state)
     assert_int_equal(
         cs_render(renderer, &input, &output, cs_deadline_in_ms(20000), &fault),
         CS_ERENDER);
-    assert_string_equal(fault.reason, "memory");
+    assert_string_equal(fault.reason, "render_memory");
     assert_int_equal(output.website_fd, -1);
 #endif
     assert_int_equal(cs_render(renderer, &input, &output, cs_deadline_in_ms(1), NULL),
