@@ -13,9 +13,9 @@ void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
         /* First and second colour in turn, each time nearer to the page. */
         struct cs_colour base = i % 2 == 0 ? first : second;
         struct cs_colour colour =
-            cs_colour_mix(base, scheme->paper, 0.18 * (double)(i / 2));
+            cs_colour_mix(base, scheme->paper, 0.15 * (double)(i / 2));
 
-        out[i] = cs_colour_readable(colour, scheme->surface, 1.6 + (i < 4 ? 1.4 : 0));
+        out[i] = cs_colour_readable(colour, scheme->surface, i < 4 ? 3.0 : 2.2);
     }
 }
 

@@ -6,7 +6,7 @@
 #include "render/document.h"
 
 /* Colours of the parts of a chart, that stand out from the page in both schemes. */
-#define CS_CHART_COLOURS 8u
+#define CS_CHART_COLOURS 10u
 void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
                       const struct cs_scheme *scheme);
 

@@ -6,6 +6,7 @@
 #include "render/markdown.h"
 #include "render/text.h"
 
+#define MAX_TITLE    160u
 #define ANCHOR_LOOKS 200u /* headings that are looked through for "#anchor" */
 
 /* Where the walk is. */
@@ -113,9 +114,31 @@ static void put_href(struct walk *walk, struct cs_view url)
         put(walk, walk->writer->section->slug);
 }
 
+bool cs_html_writer_take_title(struct cs_html_writer *writer, struct cs_buf *text)
+{
+    cmark_node *first = cmark_node_first_child(writer->section->content);
+    int level;
+
+    if (first == NULL || cmark_node_get_type(first) != CMARK_NODE_HEADING)
+        return false;
+    level = cmark_node_get_heading_level(first);
+    for (cmark_node *node = cmark_node_next(first); node != NULL;
+         node = cmark_node_next(node))
+        if (cmark_node_get_type(node) == CMARK_NODE_HEADING &&
+            cmark_node_get_heading_level(node) <= level)
+            return false;
+    cs_markdown_plain(text, first, MAX_TITLE);
+    if (text->len == 0 || text->len >= MAX_TITLE)
+        return false;
+    writer->title = first;
+    writer->headings = 1;
+    return true;
+}
+
 static void heading(struct walk *walk, cmark_node *node, bool entering)
 {
-    int level = cmark_node_get_heading_level(node);
+    int level =
+        cmark_node_get_heading_level(node) - (walk->writer->title != NULL ? 1 : 0);
 
     if (!entering) {
         cs_buf_add_fmt(walk->out, "</h%d>\n", level);
@@ -294,7 +317,7 @@ static void table(struct walk *walk, cmark_node *node, bool entering)
         return;
     }
     /* The frame scrolls where the table is too wide, by keyboard as well. */
-    put(walk, walk->columns > 5
+    put(walk, walk->columns > 8
                   ? "<div class=\"scroll wide\" tabindex=\"0\" role=\"group\" "
                   : "<div class=\"scroll\" tabindex=\"0\" role=\"group\" ");
     put(walk, "aria-label=\"");
@@ -440,7 +463,8 @@ static void write_node(struct walk *walk, cmark_node *node, bool entering)
     }
 }
 
-void cs_html_write(struct cs_html_writer *writer, cmark_node *node)
+/* One block. */
+static void write_block(struct cs_html_writer *writer, cmark_node *node)
 {
     struct walk walk = {.writer = writer, .out = writer->out};
     cmark_iter *iter = cmark_iter_new(node);
@@ -449,6 +473,14 @@ void cs_html_write(struct cs_html_writer *writer, cmark_node *node)
     while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE)
         write_node(&walk, cmark_iter_get_node(iter), event == CMARK_EVENT_ENTER);
     cmark_iter_free(iter);
+}
+
+void cs_html_write(struct cs_html_writer *writer)
+{
+    for (cmark_node *node = cmark_node_first_child(writer->section->content);
+         node != NULL; node = cmark_node_next(node))
+        if (node != writer->title)
+            write_block(writer, node);
 }
 
 /* The lowest heading level that occurs twice or more among the children. */
@@ -483,7 +515,7 @@ void cs_html_write_cards(struct cs_html_writer *writer)
     bool in_card = false, in_grid = false;
 
     if (level == 0) {
-        cs_html_write(writer, root);
+        cs_html_write(writer);
         return;
     }
     for (cmark_node *node = cmark_node_first_child(root); node != NULL;
@@ -491,6 +523,8 @@ void cs_html_write_cards(struct cs_html_writer *writer)
         bool starts = cmark_node_get_type(node) == CMARK_NODE_HEADING &&
                       cmark_node_get_heading_level(node) <= level;
 
+        if (node == writer->title)
+            continue;
         if (starts && in_card)
             cs_buf_add_cstr(writer->out, "</article>\n");
         in_card = in_card && !starts;
@@ -504,7 +538,7 @@ void cs_html_write_cards(struct cs_html_writer *writer)
             in_grid = false;
         }
         if (!is_separator(node, level))
-            cs_html_write(writer, node);
+            write_block(writer, node);
     }
     cs_buf_add_cstr(writer->out, in_card ? "</article>\n" : "");
     cs_buf_add_cstr(writer->out, in_grid ? "</div>\n" : "");

@@ -13,14 +13,22 @@ struct cs_html_writer {
     size_t tables;
     struct cs_buf anchors; /* slugs of the section's headings, a line each */
     bool anchors_listed;
+    cmark_node
+        *title; /* a heading that stands above all others, shown elsewhere; or NULL */
 };
 
 void cs_html_writer_init(struct cs_html_writer *writer, struct cs_buf *out,
                          const char *language, const struct cs_section *section);
+/* Takes the heading that the content begins with and that is the only one of its
+ * level out of what will be written: it is the section's own title. The headings
+ * below it rise by one level. Its plain text is appended to `text`; false when
+ * there is none. */
+bool cs_html_writer_take_title(struct cs_html_writer *writer, struct cs_buf *text);
+
 void cs_html_writer_clear(struct cs_html_writer *writer);
 
-/* Appends one block of the section's content (a child of its root, or the root). */
-void cs_html_write(struct cs_html_writer *writer, cmark_node *node);
+/* Appends the section's content. */
+void cs_html_write(struct cs_html_writer *writer);
 
 /* Appends the section's content. Where it is made of parts under headings of one
  * level, as personas and concepts are, each part becomes a card. */

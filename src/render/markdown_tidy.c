@@ -10,9 +10,10 @@
 #include "render/text.h"
 
 /* Containers below this depth are replaced by what they hold. */
-#define DEEPEST   24u
-#define OPEN_TAGS 16u
-#define SCRATCH   (64u << 20)
+#define DEEPEST    24u
+#define OPEN_TAGS  16u
+#define SHORT_LINE 56u /* bytes */
+#define SCRATCH    (64u << 20)
 
 struct tidy {
     struct cs_markdown *markdown;
@@ -306,15 +307,26 @@ static bool html_as_markdown(struct cs_buf *out, struct cs_view html)
     return out->failed == CS_OK;
 }
 
-static void html_as_code(struct tidy *tidy, cmark_node *block, struct cs_view html)
+/* A block that is one comment, and nothing else. */
+static bool is_comment(struct cs_view html, struct cs_view *text)
+{
+    struct cs_tag tag;
+
+    html = cs_view_trim(html);
+    if (html.len == 0 || !cs_tag_read(&tag, html) || tag.effect != CS_TAG_COMMENT ||
+        tag.text.len != html.len)
+        return false;
+    *text = tag.alt;
+    return true;
+}
+
+static void html_as_code(struct tidy *tidy, cmark_node *block, const char *info,
+                         struct cs_view text)
 {
     cmark_node *code = cs_markdown_node(tidy->markdown, CMARK_NODE_CODE_BLOCK);
-    struct cs_tag tag;
-    bool comment = cs_tag_read(&tag, cs_view_trim(html)) &&
-                   tag.effect == CS_TAG_COMMENT && tag.text.len == cs_view_trim(html).len;
 
-    cmark_node_set_fence_info(code, comment ? "comment" : "html");
-    set_literal(code, comment ? tag.alt : html);
+    cmark_node_set_fence_info(code, info);
+    set_literal(code, text);
     cmark_node_insert_before(block, code);
 }
 
@@ -325,8 +337,10 @@ static void tidy_html_block(struct tidy *tidy, cmark_node *block)
     struct cs_buf text = CS_BUF_INIT(SCRATCH);
     cmark_node *root, *child;
 
-    if (markdown->in_html || !html_as_markdown(&text, html)) {
-        html_as_code(tidy, block, html);
+    if (is_comment(html, &html)) {
+        html_as_code(tidy, block, "comment", html);
+    } else if (markdown->in_html || !html_as_markdown(&text, html)) {
+        html_as_code(tidy, block, "html", html);
     } else {
         markdown->in_html = true;
         root = cs_markdown_parse(markdown, cs_buf_view(&text), tidy->offset);
@@ -337,6 +351,34 @@ static void tidy_html_block(struct tidy *tidy, cmark_node *block)
     }
     cs_buf_clear(&text);
     cmark_node_free(block);
+}
+
+/* Language models do not wrap lines: a short line that ends within a paragraph was
+ * meant to end there ("See you on board," and the name below). */
+static void tidy_breaks(struct tidy *tidy, cmark_node *parent)
+{
+    cmark_node *node = cmark_node_first_child(parent);
+    struct cs_buf line = CS_BUF_INIT(SHORT_LINE + 8);
+
+    while (node != NULL) {
+        cmark_node *next = cmark_node_next(node);
+        cmark_node_type type = cmark_node_get_type(node);
+
+        if (type == CMARK_NODE_SOFTBREAK || type == CMARK_NODE_LINEBREAK) {
+            if (type == CMARK_NODE_SOFTBREAK && line.len < SHORT_LINE) {
+                cmark_node_insert_before(
+                    node, cs_markdown_node(tidy->markdown, CMARK_NODE_LINEBREAK));
+                cmark_node_free(node);
+            }
+            cs_buf_reset(&line);
+        } else if (line.failed == CS_OK && line.len < SHORT_LINE) {
+            cs_markdown_plain(&line, node, SHORT_LINE - line.len);
+            if (line.failed != CS_OK)
+                line.len = SHORT_LINE;
+        }
+        node = next;
+    }
+    cs_buf_clear(&line);
 }
 
 static bool is_container(cmark_node_type type)
@@ -390,6 +432,8 @@ static void leave(struct tidy *tidy, cmark_node *node)
             node, (void *)(intptr_t)(cmark_node_get_heading_level(node) + tidy->offset));
     if (cmark_node_first_child(node) != NULL)
         tidy_inline_tags(tidy, node);
+    if (type == CMARK_NODE_PARAGRAPH)
+        tidy_breaks(tidy, node);
     if (type == CMARK_NODE_LINK)
         tidy_link(tidy, node);
     else if (type == CMARK_NODE_IMAGE)

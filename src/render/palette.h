@@ -1,5 +1,5 @@
-/* render/palette.h: from what a brief says about colour ("Maple red #C8102E,
- * lake blue", "warm earth tones") to a checked set of colours. Only numbers
+/* render/palette.h: from what a brief says about colour ("Night blue #1D2B53,
+ * lamp amber", "warm earth tones") to a checked set of colours. Only numbers
  * leave this module: no byte of the brief reaches a style sheet. */
 #ifndef CS_RENDER_PALETTE_H
 #define CS_RENDER_PALETTE_H

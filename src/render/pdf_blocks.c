@@ -8,6 +8,7 @@
 #include "render/pdf_inline.h"
 #include "render/pdf_ops.h"
 #include "render/pdf_table.h"
+#include "render/pdf_walk.h"
 
 #define LIST_INDENT  17.0
 #define QUOTE_INDENT 16.0
@@ -62,18 +63,23 @@ static struct level *top_level(const struct blocks *blocks)
     return (struct level *)blocks->levels.items + (blocks->levels.count - 1);
 }
 
-static void enter(struct blocks *blocks, struct level level, double indent)
+/* Goes into a container; false where there is no room for its indent. */
+static bool enter(struct blocks *blocks, struct level level, double indent)
 {
+    bool room = blocks->area.width - indent >= blocks->least_width;
+
     level.area = blocks->area;
+    level.strip = level.strip && room;
     if (!cs_pdf_vector_add(&blocks->levels, &level, sizeof(level))) {
         blocks->book->failed = CS_ENOMEM;
-        return;
+        return false;
     }
-    if (blocks->area.width - indent < blocks->least_width)
-        return;
+    if (!room)
+        return false;
     if (!blocks->book->rtl)
         blocks->area.left += indent;
     blocks->area.width -= indent;
+    return true;
 }
 
 static void leave(struct blocks *blocks)
@@ -259,7 +265,8 @@ static void add_code_line(struct blocks *blocks, struct cs_view line,
 static void code_line(struct blocks *blocks, struct cs_view line, struct cs_pdf_area area,
                       bool keep)
 {
-    const struct cs_pdf_setting setting = {.leading = CODE_LEADING, .keep = keep};
+    const struct cs_pdf_setting setting = {
+        .leading = CODE_LEADING, .keep = keep, .fixed = true};
     const struct cs_pdf_style style = cs_pdf_book_style(
         blocks->book, CODE_SIZE, CS_PDF_MONO, blocks->book->scheme->ink);
 
@@ -340,8 +347,8 @@ static void quote(struct blocks *blocks, bool entering)
     flush_marker(blocks, true);
     if (book->rtl)
         x += blocks->area.width - 3;
-    cs_pdf_flow_push_strip(book->flow, x, 3, book->scheme->fill);
-    enter(blocks, (struct level){.strip = true}, QUOTE_INDENT);
+    if (enter(blocks, (struct level){.strip = true}, QUOTE_INDENT))
+        cs_pdf_flow_push_strip(book->flow, x, 3, book->scheme->fill);
     blocks->quotes++;
 }
 
@@ -367,7 +374,7 @@ static void list(struct blocks *blocks, cmark_node *node, bool entering)
     cs_pdf_flow_space(blocks->book->flow,
                       blocks->list_depth > 0 ? TIGHT_SPACE : BLOCK_SPACE);
     blocks->list_depth++;
-    enter(blocks, level, LIST_INDENT);
+    (void)enter(blocks, level, LIST_INDENT);
     blocks->tight = cmark_node_get_list_tight(node) != 0;
 }
 
@@ -403,8 +410,27 @@ static void table(struct blocks *blocks, cmark_node *node)
     cs_pdf_flow_space(blocks->book->flow, BLOCK_SPACE + 5);
 }
 
-/* True when all that is in the node is dealt with. */
-static bool visit(struct blocks *blocks, cmark_node *node, bool entering)
+/* Sets a block that holds no other blocks. */
+static bool leaf(struct blocks *blocks, cmark_node *node)
+{
+    cmark_node_type type = cmark_node_get_type(node);
+
+    if (type == CMARK_NODE_PARAGRAPH)
+        paragraph(blocks, node);
+    else if (type == CMARK_NODE_HEADING)
+        heading(blocks, node);
+    else if (type == CMARK_NODE_CODE_BLOCK || type == CMARK_NODE_HTML_BLOCK)
+        code_block(blocks, node);
+    else if (type == CMARK_NODE_THEMATIC_BREAK)
+        rule(blocks, node);
+    else if (strcmp(cmark_node_get_type_string(node), "table") == 0)
+        table(blocks, node);
+    else
+        return false;
+    return true;
+}
+
+static void container(struct blocks *blocks, cmark_node *node, bool entering)
 {
     cmark_node_type type = cmark_node_get_type(node);
 
@@ -414,17 +440,6 @@ static bool visit(struct blocks *blocks, cmark_node *node, bool entering)
         list(blocks, node, entering);
     else if (type == CMARK_NODE_ITEM)
         item(blocks, node, entering);
-    else if (type == CMARK_NODE_CODE_BLOCK || type == CMARK_NODE_HTML_BLOCK)
-        code_block(blocks, node);
-    else if (type == CMARK_NODE_THEMATIC_BREAK)
-        rule(blocks, node);
-    else if (type == CMARK_NODE_PARAGRAPH)
-        return paragraph(blocks, node), true;
-    else if (type == CMARK_NODE_HEADING)
-        return heading(blocks, node), true;
-    else if (strcmp(cmark_node_get_type_string(node), "table") == 0)
-        return table(blocks, node), true;
-    return false;
 }
 
 void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document, struct cs_view title,
@@ -435,18 +450,15 @@ void cs_pdf_blocks(struct cs_pdf_book *book, cmark_node *document, struct cs_vie
                             .title = title,
                             .area = area,
                             .least_width = area.width * 0.45};
-    cmark_iter *iter = cmark_iter_new(document);
-    cmark_event_type event;
+    struct cs_pdf_walk at = {.root = document};
 
     cs_pdf_text_reset(book->text, book->rtl);
-    while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE &&
-           !cs_pdf_book_failed(book)) {
-        cmark_node *node = cmark_iter_get_node(iter);
-
-        if (visit(&blocks, node, event == CMARK_EVENT_ENTER))
-            cmark_iter_reset(iter, node, CMARK_EVENT_EXIT);
+    while (cs_pdf_walk_next(&at) && !cs_pdf_book_failed(book)) {
+        if (at.entering && leaf(&blocks, at.node))
+            at.skip = true;
+        else
+            container(&blocks, at.node, at.entering);
     }
     flush_marker(&blocks, false);
-    cmark_iter_free(iter);
     free(blocks.levels.items);
 }

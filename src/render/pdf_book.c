@@ -46,7 +46,9 @@ void cs_pdf_book_paragraph(struct cs_pdf_book *book, struct cs_pdf_area area,
     size_t count;
 
     cs_pdf_text_shape(book->text);
-    if (cs_pdf_text_rtl(book->text) && align == CS_PDF_LEFT)
+    /* a marker at the left keeps its text beside it */
+    if (align == CS_PDF_LEFT && !setting->fixed &&
+        (book->rtl || (cs_pdf_text_rtl(book->text) && first == NULL)))
         align = CS_PDF_RIGHT;
     lines = cs_pdf_text_lines(book->text, area.width, setting->balance, &count);
     for (size_t i = 0; i < count; i++) {

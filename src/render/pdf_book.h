@@ -37,6 +37,7 @@ struct cs_pdf_area {
 struct cs_pdf_setting {
     double leading; /* height of a line, before scaling */
     enum cs_pdf_align align;
+    bool fixed;   /* the alignment stays in text from right to left */
     bool balance; /* lines of about the same length */
     bool keep;    /* stays with what follows */
     bool whole;   /* is never parted */

@@ -112,6 +112,12 @@ bool cs_pdf_invisible(uint32_t code_point)
     return in_ranges(code_point, ranges, CS_COUNT(ranges));
 }
 
+bool cs_pdf_modifies(uint32_t code_point)
+{
+    return cs_pdf_invisible(code_point) ||
+           (code_point >= 0x1f3fb && code_point <= 0x1f3ff);
+}
+
 bool cs_pdf_combining(uint32_t code_point)
 {
     static const struct range ranges[] = {

@@ -19,6 +19,9 @@ bool cs_pdf_breaking_blank(uint32_t code_point);
 /* Nothing to see: joiners, variation selectors, direction marks, soft hyphen. */
 bool cs_pdf_invisible(uint32_t code_point);
 
+/* Changes the emoji before it without a picture of its own: skin, variant, joiner. */
+bool cs_pdf_modifies(uint32_t code_point);
+
 /* A combining mark, drawn over the character before it. */
 bool cs_pdf_combining(uint32_t code_point);
 

@@ -171,8 +171,10 @@ static enum cs_code make_contents(struct work *work, size_t before, struct cs_er
 
     for (int dry = 1; dry >= 0 && rc == CS_OK; dry--) {
         cs_pdf_flow_free(flow);
-        if ((flow = cs_pdf_flow_new(work->doc, work->frame, dry != 0)) == NULL)
-            return cs_err_nomem(err);
+        if ((flow = cs_pdf_flow_new(work->doc, work->frame, dry != 0)) == NULL) {
+            rc = cs_err_nomem(err);
+            break;
+        }
         cs_pdf_flow_before(flow, before);
         rc = set_contents(work, flow, err);
         work->contents_pages = cs_pdf_flow_pages(flow);

@@ -30,11 +30,15 @@ static struct cs_view short_text(const char *text)
     return view;
 }
 
-/* Sets lines of text at x from the baseline of the first line down; gives the
- * baseline of the last. rtl text ends at the right edge. */
+/* Where lines of text stand: the first baseline, and how many there may be. */
+struct spot {
+    double x, y, width, leading;
+    size_t most;
+};
+
+/* Gives the baseline of the last line. rtl text ends at the right edge. */
 static double set_lines(struct cs_pdf_book *book, struct cs_buf *out, struct cs_view text,
-                        const struct cs_pdf_style *style, double x, double y,
-                        double width, double leading, size_t most)
+                        const struct cs_pdf_style *style, const struct spot *spot)
 {
     const struct cs_pdf_line *lines;
     size_t count;
@@ -42,14 +46,15 @@ static double set_lines(struct cs_pdf_book *book, struct cs_buf *out, struct cs_
     cs_pdf_text_reset(book->text, book->rtl);
     cs_pdf_text_add(book->text, text, style, NULL);
     cs_pdf_text_shape(book->text);
-    lines = cs_pdf_text_lines(book->text, width, true, &count);
-    for (size_t i = 0; i < count && i < most; i++) {
-        double left = cs_pdf_text_rtl(book->text) ? x + width - lines[i].width : x;
+    lines = cs_pdf_text_lines(book->text, spot->width, true, &count);
+    count = count < spot->most ? count : spot->most;
+    for (size_t i = 0; i < count; i++) {
+        double x = book->rtl ? spot->x + spot->width - lines[i].width : spot->x;
 
-        cs_pdf_text_draw(book->text, &lines[i], out, left, y - (double)i * leading);
+        cs_pdf_text_draw(book->text, &lines[i], out, x,
+                         spot->y - (double)i * spot->leading);
     }
-    count = count < most ? count : most;
-    return y - (double)(count > 0 ? count - 1 : 0) * leading;
+    return spot->y - (double)(count > 0 ? count - 1 : 0) * spot->leading;
 }
 
 static size_t count_lines(struct cs_pdf_book *book, struct cs_view text,
@@ -110,13 +115,15 @@ static void hero_text(struct cs_pdf_book *book, const struct cs_document *docume
     title_top =
         bottom + 0.5 * (frame->height - bottom) +
         (double)count_lines(book, title, &style, width) * title_sizes[size].leading / 2;
-    y = set_lines(book, out, title, &style, EDGE, fmin(title_top - style.size, y - 56),
-                  width, title_sizes[size].leading, title_sizes[size].lines);
+    y = set_lines(book, out, title, &style,
+                  &(struct spot){EDGE, fmin(title_top - style.size, y - 56), width,
+                                 title_sizes[size].leading, title_sizes[size].lines});
     style = cs_pdf_book_style(book, 13, 0, scheme->fill_ink);
     if (document->tagline[0] != '\0')
-        (void)set_lines(book, out, short_text(document->tagline), &style, EDGE, y - 34,
-                        width * 0.82, 18.5,
-                        (size_t)fmax(1, (y - 34 - bottom - 12) / 18.5));
+        (void)set_lines(book, out, short_text(document->tagline), &style,
+                        &(struct spot){book->rtl ? EDGE + width * 0.18 : EDGE, y - 34,
+                                       width * 0.82, 18.5,
+                                       (size_t)fmax(1, (y - 34 - bottom - 12) / 18.5)});
 }
 
 /* A name above its value; gives the height that was used. */
@@ -126,9 +133,10 @@ static double fact(struct cs_pdf_book *book, struct cs_buf *out, const char *nam
     struct cs_pdf_style style = cs_pdf_book_style(book, 8.2, 0, book->scheme->muted);
     double last;
 
-    (void)set_lines(book, out, cs_view_cstr(name), &style, x, y, width, 12, 1);
+    (void)set_lines(book, out, cs_view_cstr(name), &style,
+                    &(struct spot){x, y, width, 12, 1});
     style = cs_pdf_book_style(book, 10.5, CS_PDF_BOLD, book->scheme->ink);
-    last = set_lines(book, out, value, &style, x, y - 15, width, 14, 3);
+    last = set_lines(book, out, value, &style, &(struct spot){x, y - 15, width, 14, 3});
     return y - last;
 }
 

@@ -32,14 +32,18 @@ struct cs_pdf_doc {
     HPDF_Dict font_names; /* the /Font dictionary that all pages share */
     HPDF_Outline outline[OUTLINE_LEVELS + 1]; /* [0] is NULL: the root */
     double width, height;
+    enum cs_code failed; /* of a step of ours between libharu's */
 };
 
 /* The state of libharu after a call that answered `good`. */
 static enum cs_code check(const struct cs_pdf_doc *doc, bool good, struct cs_err *err)
 {
-    unsigned long code =
-        doc->pdf != NULL ? HPDF_GetError(doc->pdf) : HPDF_FAILD_TO_ALLOC_MEM;
+    unsigned long code = HPDF_GetError(doc->pdf);
 
+    if (doc->failed == CS_ENOMEM)
+        return cs_err_nomem(err);
+    if (doc->failed != CS_OK)
+        return cs_err_set(err, doc->failed, "a part of the PDF could not be made");
     if (good && code == HPDF_OK)
         return CS_OK;
     if (code == HPDF_FAILD_TO_ALLOC_MEM)
@@ -346,9 +350,10 @@ static HPDF_Dict stream_of(struct cs_pdf_doc *doc, const struct cs_buf *bytes)
 {
     HPDF_Dict stream = HPDF_DictStream_New(doc->pdf->mmgr, doc->pdf->xref);
 
-    if (stream == NULL || fill_stream(doc, stream, cs_buf_view(bytes), NULL) != CS_OK)
+    if (stream == NULL)
         return NULL;
-    return stream;
+    doc->failed = fill_stream(doc, stream, cs_buf_view(bytes), NULL);
+    return doc->failed == CS_OK ? stream : NULL;
 }
 
 /* "/ABCDEF+Name": the tag says that the font is a subset; it numbers the face. */
@@ -531,13 +536,13 @@ static bool add_times(const struct cs_pdf_doc *doc, int64_t time_us)
            HPDF_SetInfoDateAttr(doc->pdf, HPDF_INFO_MOD_DATE, date) == HPDF_OK;
 }
 
-static bool add_identity(const struct cs_pdf_doc *doc, struct cs_view identity)
+static bool add_identity(struct cs_pdf_doc *doc, struct cs_view identity)
 {
     HPDF_Array pair = HPDF_Array_New(doc->pdf->mmgr);
     uint8_t digest[CS_SHA256_LEN];
 
-    if (HPDF_Dict_Add(doc->pdf->trailer, "ID", pair) != HPDF_OK ||
-        cs_sha256_of(digest, identity, NULL) != CS_OK)
+    doc->failed = cs_sha256_of(digest, identity, NULL);
+    if (HPDF_Dict_Add(doc->pdf->trailer, "ID", pair) != HPDF_OK || doc->failed != CS_OK)
         return false;
     for (int i = 0; i < 2; i++) {
         if (HPDF_Array_Add(pair, HPDF_Binary_New(doc->pdf->mmgr, digest, 16)) != HPDF_OK)

@@ -2,7 +2,7 @@
 
 #include "render/pdf_inline.h"
 
-#include <cmark-gfm-core-extensions.h>
+#include "render/pdf_walk.h"
 
 #define FULL_LENGTH 24000u /* characters: some eight pages */
 #define PIECE       8000u  /* bytes added at once */
@@ -10,7 +10,7 @@
 struct walk {
     struct cs_pdf_book *book;
     const struct cs_pdf_inline *how;
-    unsigned bold, italic, strike, image;
+    unsigned bold, italic, strike;
     const char *link;
 };
 
@@ -75,7 +75,6 @@ static void end_image(struct walk *walk, cmark_node *node)
     const char *url = cmark_node_get_url(node), *outer = walk->link;
     struct cs_pdf_style style = style_now(walk, true);
 
-    walk->image--;
     if (url == NULL || url[0] == '\0')
         return;
     add_text(walk, CS_LIT(" "), &walk->how->base);
@@ -94,7 +93,8 @@ static void count(unsigned *depth, bool entering)
         --*depth;
 }
 
-static void visit(struct walk *walk, cmark_node *node, bool entering)
+/* A node without inline content in it. */
+static bool add_leaf(struct walk *walk, cmark_node *node)
 {
     cmark_node_type type = cmark_node_get_type(node);
     struct cs_pdf_style style;
@@ -110,35 +110,38 @@ static void visit(struct walk *walk, cmark_node *node, bool entering)
         if (walk->how->plain != NULL)
             cs_buf_add_byte(walk->how->plain, ' ');
         cs_pdf_text_newline(walk->book->text);
-    } else if (type == CMARK_NODE_STRONG) {
-        count(&walk->bold, entering);
-    } else if (type == CMARK_NODE_EMPH) {
-        count(&walk->italic, entering);
-    } else if (strcmp(cmark_node_get_type_string(node), "strikethrough") == 0) {
-        count(&walk->strike, entering);
-    } else if (type == CMARK_NODE_LINK) {
-        walk->link = entering ? cmark_node_get_url(node) : NULL;
-    } else if (type == CMARK_NODE_IMAGE) {
-        if (entering)
-            walk->image++;
-        else
-            end_image(walk, node);
+    } else {
+        return false;
     }
+    return true;
+}
+
+static void visit(struct walk *walk, cmark_node *node, bool entering)
+{
+    cmark_node_type type = cmark_node_get_type(node);
+
+    if (entering && add_leaf(walk, node))
+        return;
+    if (type == CMARK_NODE_STRONG)
+        count(&walk->bold, entering);
+    else if (type == CMARK_NODE_EMPH)
+        count(&walk->italic, entering);
+    else if (type == CMARK_NODE_LINK)
+        walk->link = entering ? cmark_node_get_url(node) : NULL;
+    else if (type == CMARK_NODE_IMAGE && !entering)
+        end_image(walk, node);
+    else if (strcmp(cmark_node_get_type_string(node), "strikethrough") == 0)
+        count(&walk->strike, entering);
 }
 
 void cs_pdf_inline_add(struct cs_pdf_book *book, cmark_node *parent,
                        const struct cs_pdf_inline *how)
 {
+    struct cs_pdf_walk at = {.root = parent};
     struct walk walk = {.book = book, .how = how};
-    cmark_iter *iter = cmark_iter_new(parent);
-    cmark_event_type event;
 
-    while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE &&
-           !cs_pdf_book_failed(book)) {
-        cmark_node *node = cmark_iter_get_node(iter);
-
-        if (node != parent)
-            visit(&walk, node, event == CMARK_EVENT_ENTER);
+    while (cs_pdf_walk_next(&at) && !cs_pdf_book_failed(book)) {
+        if (at.node != parent)
+            visit(&walk, at.node, at.entering);
     }
-    cmark_iter_free(iter);
 }

@@ -127,7 +127,7 @@ static bool grow(struct cs_pdf_subset *subset)
 {
     size_t capacity = subset->capacity * 2, size = subset->table_size * 2;
     struct slot *slots = realloc(subset->slots, capacity * sizeof(*slots));
-    uint32_t text[CS_PDF_SLOT_TEXT_MAX], *table;
+    uint32_t text[CS_PDF_SLOT_TEXT_MAX] = {0}, *table;
 
     if (slots == NULL)
         return false;

@@ -163,7 +163,7 @@ static size_t set_cell(struct table *table, cmark_node *cell, size_t column, boo
                    cs_pdf_book_baseline(table->book, table->leading,
                                         table->size * table->book->scale);
         double x = left + table->pad;
-        bool rtl = cs_pdf_text_rtl(text) && facts->align == 0;
+        bool rtl = (table->book->rtl || cs_pdf_text_rtl(text)) && facts->align == 0;
 
         if (facts->align == 'r' || rtl)
             x += width - lines[i].width;

@@ -9,6 +9,6 @@
 
 #include "render/pdf_book.h"
 
-void cs_pdf_table(struct cs_pdf_book *book, cmark_node *table, struct cs_pdf_area area);
+void cs_pdf_table(struct cs_pdf_book *book, cmark_node *node, struct cs_pdf_area area);
 
 #endif

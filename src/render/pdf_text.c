@@ -165,23 +165,66 @@ static bool directions(struct cs_pdf_text *text, const uint32_t *plain)
     return text->failed == CS_OK;
 }
 
-/* A glyph for `count` letters from plain[0] on, drawn as shape. */
-static void add_glyph(struct cs_pdf_text *text, uint32_t shape, const uint32_t *plain,
-                      size_t count, uint16_t style)
+static void add_newline(struct cs_pdf_text *text, uint16_t style)
+{
+    if (cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(struct glyph)))
+        cs_pdf_text_glyphs(text)[text->glyphs.count++] =
+            (struct glyph){.style = style, .flags = GLYPH_NEWLINE};
+}
+
+/* What the next glyph stands for. */
+struct piece {
+    size_t len;     /* letters of the paragraph */
+    uint32_t shape; /* the character to draw */
+    uint32_t read[CLUSTER_MAX];
+    size_t read_count; /* code points that it reads back as */
+};
+
+/* The piece at letter i: an emoji's invisible parts go with the glyph before
+ * them, a picture that no font has is one mark, Arabic letters may be joined. */
+static struct piece gather(const struct cs_pdf_text *text, const uint32_t *plain,
+                           const uint32_t *shapes, size_t i)
+{
+    size_t left = text->letters.count - i;
+    struct piece piece = {.len = cs_pdf_cluster(plain + i, left),
+                          .shape = shapes != NULL ? shapes[i] : plain[i]};
+    unsigned font = cs_pdf_text_style(text, letters_of(text)[i].style)->style.font;
+
+    if (piece.len > 1 && cs_pdf_fonts_has(text->fonts, font, plain[i])) {
+        size_t visible = 1;
+
+        while (visible < piece.len && cs_pdf_modifies(plain[i + visible]))
+            visible++;
+        piece.len = visible;
+    }
+    piece.read_count = piece.len < CLUSTER_MAX ? piece.len : CLUSTER_MAX;
+    memcpy(piece.read, plain + i, piece.read_count * sizeof(piece.read[0]));
+    if (shapes != NULL && piece.shape == CS_PDF_BIDI_TAKEN && left > 1 &&
+        cs_pdf_fonts_has(text->fonts, font, shapes[i + 1])) {
+        /* a ligature reads back as one character: readers do not agree on the
+         * order of two in text from right to left */
+        piece.shape = piece.read[0] = shapes[i + 1];
+        piece.len = 2;
+    }
+    return piece;
+}
+
+static void add_glyph(struct cs_pdf_text *text, const struct piece *piece, uint16_t style)
 {
     unsigned font = cs_pdf_text_style(text, style)->style.font;
-    int blank = cs_pdf_blank(plain[0]);
-    struct glyph *glyph;
+    uint32_t shape = piece->shape, first = piece->read[0];
+    int blank = cs_pdf_blank(first);
     struct cs_pdf_glyph found;
+    struct glyph *glyph;
 
     if (!cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(*glyph)))
         return;
     if (blank != 0)
         shape = ' ';
-    if (shape != plain[0] && !cs_pdf_fonts_has(text->fonts, font, shape))
-        shape = plain[0];
-    text->failed =
-        cs_pdf_fonts_glyph(text->fonts, font, shape, plain, count, &found, &text->err);
+    if (shape != first && !cs_pdf_fonts_has(text->fonts, font, shape))
+        shape = first;
+    text->failed = cs_pdf_fonts_glyph(text->fonts, font, shape, piece->read,
+                                      piece->read_count, &found, &text->err);
     if (text->failed != CS_OK)
         return;
     glyph = &cs_pdf_text_glyphs(text)[text->glyphs.count++];
@@ -192,42 +235,12 @@ static void add_glyph(struct cs_pdf_text *text, uint32_t shape, const uint32_t *
                             .fake = found.fake};
     if (blank > 0)
         glyph->extra = (int16_t)(blank - found.advance);
-    if (cs_pdf_breaking_blank(plain[0]))
+    if (cs_pdf_breaking_blank(first))
         glyph->flags = GLYPH_BLANK | GLYPH_BREAK;
     if (found.missing)
         glyph->flags |= GLYPH_MISSING;
-    if (cs_pdf_combining(plain[0]))
+    if (cs_pdf_combining(first))
         glyph->flags |= GLYPH_COMBINING;
-}
-
-static void add_newline(struct cs_pdf_text *text, uint16_t style)
-{
-    if (cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(struct glyph)))
-        cs_pdf_text_glyphs(text)[text->glyphs.count++] =
-            (struct glyph){.style = style, .flags = GLYPH_NEWLINE};
-}
-
-/* How many letters from i on the next glyph stands for, and which code points
- * it is read back as: a cluster's invisible parts go with the glyph before them. */
-static size_t gather(const struct cs_pdf_text *text, const uint32_t *plain,
-                     const uint32_t *shapes, size_t i, uint32_t read[CLUSTER_MAX],
-                     size_t *read_count)
-{
-    size_t count = text->letters.count, len = cs_pdf_cluster(plain + i, count - i);
-    unsigned font = cs_pdf_text_style(text, letters_of(text)[i].style)->style.font;
-
-    if (len > 1 && cs_pdf_fonts_has(text->fonts, font, plain[i])) {
-        size_t visible = 1;
-
-        while (visible < len && cs_pdf_invisible(plain[i + visible]))
-            visible++;
-        len = visible;
-    }
-    if (shapes != NULL && len == 1 && i + 1 < count && shapes[i + 1] == CS_PDF_BIDI_TAKEN)
-        len = 2;
-    *read_count = len < CLUSTER_MAX ? len : CLUSTER_MAX;
-    memcpy(read, plain + i, *read_count * sizeof(*read));
-    return len;
 }
 
 /* Whether the line may break between the glyph just made and the next letter. */
@@ -262,11 +275,24 @@ static void kern(struct cs_pdf_text *text)
     }
 }
 
+/* The letters from i on as one glyph; gives how many they are. */
+static size_t shape_piece(struct cs_pdf_text *text, const uint32_t *plain,
+                          const uint32_t *shapes, size_t i)
+{
+    struct piece piece = gather(text, plain, shapes, i);
+
+    add_glyph(text, &piece, letters_of(text)[i].style);
+    if (text->failed == CS_OK && shapes != NULL)
+        cs_pdf_text_glyphs(text)[text->glyphs.count - 1].level =
+            ((const uint8_t *)text->levels.items)[i];
+    return piece.len;
+}
+
 void cs_pdf_text_shape(struct cs_pdf_text *text)
 {
-    uint32_t read[CLUSTER_MAX], before = 0, last = 0;
+    uint32_t before = 0, last = 0;
     const uint32_t *plain, *shapes;
-    size_t i, len, read_count;
+    size_t i, len;
 
     compose(text);
     text->glyphs.count = 0;
@@ -275,29 +301,22 @@ void cs_pdf_text_shape(struct cs_pdf_text *text)
     shapes = directions(text, plain) ? text->shapes.items : NULL;
     text->levels_used = shapes != NULL;
     for (i = 0; i < text->letters.count && text->failed == CS_OK; i += len) {
-        uint16_t style = letters_of(text)[i].style;
         size_t made = text->glyphs.count;
 
         len = 1;
         if (plain[i] == '\n') {
-            add_newline(text, style);
+            add_newline(text, letters_of(text)[i].style);
             before = last = 0;
-            continue;
-        }
-        if (cs_pdf_invisible(plain[i])) {
+        } else if (cs_pdf_invisible(plain[i])) {
             if (plain[i] == 0x200b && made > 0)
                 cs_pdf_text_glyphs(text)[made - 1].flags |= GLYPH_BREAK;
-            continue;
+        } else {
+            if (made > 0 && last != 0)
+                mark_break(text, before, last, plain[i]);
+            len = shape_piece(text, plain, shapes, i);
+            before = last;
+            last = plain[i];
         }
-        len = gather(text, plain, shapes, i, read, &read_count);
-        if (made > 0 && last != 0)
-            mark_break(text, before, last, plain[i]);
-        add_glyph(text, shapes != NULL ? shapes[i] : plain[i], read, read_count, style);
-        if (text->failed == CS_OK && shapes != NULL)
-            cs_pdf_text_glyphs(text)[text->glyphs.count - 1].level =
-                ((const uint8_t *)text->levels.items)[i];
-        before = last;
-        last = plain[i];
     }
     kern(text);
 }

@@ -117,6 +117,7 @@ struct site {
     struct piece pattern;
     struct piece *content; /* one for each section */
     struct piece *charts;
+    const char **titles; /* of the artifacts' own, or NULL */
 };
 
 static struct cs_view piece_view(const struct site *site, struct piece piece)
@@ -127,6 +128,19 @@ static struct cs_view piece_view(const struct site *site, struct piece piece)
 static bool made_of_parts(enum cs_section_kind kind)
 {
     return kind == CS_SECTION_PERSONAS || kind == CS_SECTION_CONCEPTS;
+}
+
+/* A title that an artifact gives itself stands above it, with the section's name in
+ * small; one that only repeats the name takes its place. */
+static void take_title(struct site *site, size_t index, struct cs_html_writer *writer)
+{
+    const struct cs_section *section = &site->document->sections[index];
+    struct cs_buf text = CS_BUF_INIT(4096);
+
+    if (!section->folded && cs_html_writer_take_title(writer, &text))
+        site->titles[index] =
+            cs_arena_text(&site->arena, cs_view_trim(cs_buf_view(&text)));
+    cs_buf_clear(&text);
 }
 
 static void write_section(struct site *site, size_t index)
@@ -144,10 +158,11 @@ static void write_section(struct site *site, size_t index)
     }
     site->charts[index].end = site->content[index].start = site->html.len;
     cs_html_writer_init(&writer, &site->html, site->document->language, section);
+    take_title(site, index, &writer);
     if (made_of_parts(section->kind))
         cs_html_write_cards(&writer);
     else
-        cs_html_write(&writer, section->content);
+        cs_html_write(&writer);
     cs_html_writer_clear(&writer);
     site->content[index].end = site->html.len;
 }
@@ -158,7 +173,8 @@ static enum cs_code write_pieces(struct site *site, struct cs_err *err)
 
     site->content = cs_arena_alloc(&site->arena, count + 1, sizeof(*site->content));
     site->charts = cs_arena_alloc(&site->arena, count + 1, sizeof(*site->charts));
-    if (site->content == NULL || site->charts == NULL)
+    site->titles = cs_arena_alloc(&site->arena, count + 1, sizeof(*site->titles));
+    if (site->content == NULL || site->charts == NULL || site->titles == NULL)
         return cs_err_nomem(err);
     site->pattern.start = site->html.len;
     cs_pattern_html(&site->html, cs_view_cstr(site->document->title));
@@ -208,7 +224,13 @@ static void add_section(struct site *site, struct cs_data *list, size_t index,
 
     cs_buf_add_fmt(&digits, "%02zu", number);
     cs_data_add_cstr(&site->arena, data, "slug", section->slug);
-    cs_data_add_cstr(&site->arena, data, "title", section->title);
+    cs_data_add_cstr(&site->arena, data, "label", section->title);
+    cs_data_add_cstr(&site->arena, data, "title",
+                     site->titles[index] != NULL ? site->titles[index] : section->title);
+    cs_data_add_bool(&site->arena, data, "titled",
+                     site->titles[index] != NULL &&
+                         !cs_view_eq_nocase(cs_view_cstr(site->titles[index]),
+                                            cs_view_cstr(section->title)));
     cs_data_add_cstr(&site->arena, data, "kind", kind_name(section->kind));
     cs_data_add_cstr(&site->arena, data, "number",
                      cs_arena_text(&site->arena, cs_buf_view(&digits)));
@@ -232,6 +254,7 @@ static void add_sections(struct site *site)
 
         add_section(site, fold ? folded : shown, i, ++numbers[fold ? 1 : 0]);
     }
+    cs_data_add_bool(&site->arena, site->root, "has_sections", numbers[0] > 0);
 }
 
 static void add_colour(struct site *site, struct cs_data *parent, const char *name,
@@ -373,6 +396,11 @@ static void add_facts(struct site *site)
 
     for (size_t i = 0; i < CS_COUNT(facts); i++)
         cs_data_add_cstr(&site->arena, site->root, facts[i].name, facts[i].text);
+    cs_data_add_bool(&site->arena, site->root, "has_figures",
+                     document->budget[0] != '\0' || document->duration[0] != '\0');
+    cs_data_add_bool(&site->arena, site->root, "has_facts",
+                     document->budget[0] != '\0' || document->duration[0] != '\0' ||
+                         document->summary[0] != '\0');
     cs_data_add_cstr(&site->arena, site->root, "direction",
                      document->rtl ? "rtl" : "ltr");
     cs_data_add_cstr(&site->arena, site->root, "face", face_of(document->title));
