@@ -231,10 +231,17 @@ static void heading(struct blocks *blocks, cmark_node *node)
     cs_buf_clear(&plain);
 }
 
-/* An empty strip of the code block's ground. */
-static void code_padding(struct blocks *blocks, bool keep)
+/* An empty strip of the code block's ground, with the language at its right. */
+static void code_padding(struct blocks *blocks, struct cs_view language, bool keep)
 {
-    (void)cs_pdf_flow_begin(blocks->book->flow);
+    struct cs_buf *out = cs_pdf_flow_begin(blocks->book->flow);
+    const struct cs_pdf_style style =
+        cs_pdf_book_style(blocks->book, 6.8, CS_PDF_MONO, blocks->book->scheme->muted);
+
+    if (language.len > 0)
+        (void)cs_pdf_book_label(blocks->book, out, language, &style, CS_PDF_RIGHT,
+                                blocks->area.left + blocks->area.width - 6, -9,
+                                blocks->area.width / 2);
     cs_pdf_flow_end(blocks->book->flow, CODE_PADDING, keep ? CS_PDF_KEEP : 0);
 }
 
@@ -293,8 +300,11 @@ static void code_block(struct blocks *blocks, cmark_node *node)
     struct cs_pdf_flow *flow = blocks->book->flow;
     struct cs_view code = cs_view_cstr(cmark_node_get_literal(node)), line;
     struct cs_pdf_area area = {blocks->area.left + 12, blocks->area.width - 20};
+    struct cs_view language = {NULL, 0};
     bool first = true;
 
+    if (cmark_node_get_type(node) == CMARK_NODE_CODE_BLOCK)
+        language = cs_view_cstr(cmark_node_get_fence_info(node));
     while (code.len > 0 && code.ptr[code.len - 1] == '\n')
         code.len--;
     flush_marker(blocks, true);
@@ -302,12 +312,12 @@ static void code_block(struct blocks *blocks, cmark_node *node)
     cs_pdf_flow_push_strip(flow, blocks->area.left, blocks->area.width,
                            blocks->book->scheme->surface);
     cs_pdf_flow_push_strip(flow, blocks->area.left, 2.2, blocks->book->scheme->fill);
-    code_padding(blocks, true);
+    code_padding(blocks, language, true);
     while (cs_view_split(&code, '\n', &line) && !cs_pdf_book_failed(blocks->book)) {
         code_line(blocks, line, area, first || code.len == 0);
         first = false;
     }
-    code_padding(blocks, false);
+    code_padding(blocks, (struct cs_view){NULL, 0}, false);
     cs_pdf_flow_pop_strip(flow);
     cs_pdf_flow_pop_strip(flow);
     cs_pdf_flow_space(flow, BLOCK_SPACE + 3);

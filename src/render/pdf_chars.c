@@ -80,6 +80,8 @@ int cs_pdf_blank(uint32_t code_point)
 
     if (code_point == ' ' || code_point == 0xa0 || code_point == '\t')
         return -1;
+    if (code_point < 0x1680)
+        return 0;
     if (code_point >= 0x2000 && code_point <= 0x200a)
         return fixed[code_point - 0x2000];
     if (code_point == 0x202f)

@@ -84,6 +84,7 @@ struct cs_pdf_fonts {
     int16_t styles[CS_PDF_STYLES]; /* face of a style, -1 for none */
     struct known_glyph *known;     /* open addressing */
     size_t known_count, known_size;
+    struct cs_pdf_glyph ascii[CS_PDF_STYLES][128]; /* slot 0: not looked up yet */
     struct known_pair pairs[PAIRS]; /* a pair replaces another of the same place */
 };
 
@@ -516,6 +517,20 @@ enum cs_code cs_pdf_fonts_glyph(struct cs_pdf_fonts *fonts, unsigned style,
     rc = resolve(fonts, style, shape, text, count, glyph_out, err);
     if (rc == CS_OK && plain)
         rc = remember(fonts, key, glyph_out, err);
+    return rc;
+}
+
+enum cs_code cs_pdf_fonts_ascii(struct cs_pdf_fonts *fonts, unsigned style,
+                                unsigned char c, struct cs_pdf_glyph *glyph_out,
+                                struct cs_err *err)
+{
+    struct cs_pdf_glyph *known = &fonts->ascii[style % CS_PDF_STYLES][c & 0x7fu];
+    const uint32_t text = c;
+    enum cs_code rc = CS_OK;
+
+    if (known->slot == 0)
+        rc = cs_pdf_fonts_glyph(fonts, style, text, &text, 1, known, err);
+    *glyph_out = *known;
     return rc;
 }
 

@@ -33,6 +33,11 @@ enum cs_code cs_pdf_fonts_glyph(struct cs_pdf_fonts *fonts, unsigned style,
                                 struct cs_pdf_glyph *glyph_out,
                                 struct cs_err *err) CS_MUST_USE;
 
+/* The same for a printable character of ASCII that stands for itself. */
+enum cs_code cs_pdf_fonts_ascii(struct cs_pdf_fonts *fonts, unsigned style,
+                                unsigned char c, struct cs_pdf_glyph *glyph_out,
+                                struct cs_err *err) CS_MUST_USE;
+
 /* Whether a font of the report has the character. */
 bool cs_pdf_fonts_has(struct cs_pdf_fonts *fonts, unsigned style, uint32_t code_point);
 

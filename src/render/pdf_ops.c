@@ -121,39 +121,30 @@ void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, dou
     cs_buf_add(out, CS_LIT("l S\n"));
 }
 
-void cs_pdf_codes_begin(struct cs_buf *out)
-{
-    cs_buf_add_byte(out, '(');
-}
-
-static void code_byte(struct cs_buf *out, unsigned byte)
+static char *code_byte(char *to, unsigned byte)
 {
     switch (byte) {
     case '(':
     case ')':
     case '\\':
-        cs_buf_add_byte(out, '\\');
-        cs_buf_add_byte(out, (char)byte);
+        *to++ = '\\';
         break;
     case '\r':
-        cs_buf_add(out, CS_LIT("\\r"));
+        *to++ = '\\';
+        byte = 'r';
         break;
     case '\n':
-        cs_buf_add(out, CS_LIT("\\n"));
+        *to++ = '\\';
+        byte = 'n';
         break;
     default:
-        cs_buf_add_byte(out, (char)(unsigned char)byte);
         break;
     }
+    *to++ = (char)(unsigned char)byte;
+    return to;
 }
 
-void cs_pdf_code(struct cs_buf *out, unsigned code)
+char *cs_pdf_code(char *to, unsigned code)
 {
-    code_byte(out, code >> 8 & 0xffu);
-    code_byte(out, code & 0xffu);
-}
-
-void cs_pdf_codes_end(struct cs_buf *out)
-{
-    cs_buf_add_byte(out, ')');
+    return code_byte(code_byte(to, code >> 8 & 0xffu), code & 0xffu);
 }

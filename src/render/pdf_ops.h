@@ -24,9 +24,9 @@ void cs_pdf_disc(struct cs_buf *out, struct cs_colour colour, double x, double y
 void cs_pdf_stroke_line(struct cs_buf *out, double x1, double y1, double x2, double y2,
                         double thickness);
 
-/* A string of two-byte codes in parentheses, special bytes escaped. */
-void cs_pdf_codes_begin(struct cs_buf *out);
-void cs_pdf_code(struct cs_buf *out, unsigned code);
-void cs_pdf_codes_end(struct cs_buf *out);
+/* A two-byte code of a string in parentheses, special bytes escaped, at `to`,
+ * which has room for CS_PDF_CODE_MAX bytes; gives where the next one goes. */
+#define CS_PDF_CODE_MAX 4u
+char *cs_pdf_code(char *to, unsigned code);
 
 #endif

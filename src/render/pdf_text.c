@@ -253,7 +253,7 @@ static void mark_break(struct cs_pdf_text *text, uint32_t before, uint32_t last,
         glyph->flags &= (uint8_t) ~(unsigned)GLYPH_BREAK;
         return;
     }
-    if ((glyph->flags & GLYPH_BLANK) != 0 || cs_pdf_blank(next) != 0)
+    if ((glyph->flags & GLYPH_BLANK) != 0 || next == ' ' || cs_pdf_blank(next) != 0)
         return;
     if (cs_pdf_break_between(before, last, next))
         glyph->flags |= GLYPH_BREAK;
@@ -273,6 +273,34 @@ static void kern(struct cs_pdf_text *text)
                 (int16_t)(left->extra + cs_pdf_fonts_kern(text->fonts, left->face,
                                                           left->slot, right->slot));
     }
+}
+
+/* Whether letter i is a printable character of ASCII with nothing that changes it
+ * behind it: most letters of most texts, for which there is a short way. */
+static bool is_simple(const struct cs_pdf_text *text, const uint32_t *plain, size_t i)
+{
+    return plain[i] >= ' ' && plain[i] < 0x7f &&
+           (i + 1 == text->letters.count || plain[i + 1] < 0x300);
+}
+
+static void add_simple(struct cs_pdf_text *text, uint32_t c, uint16_t style)
+{
+    unsigned font = cs_pdf_text_style(text, style)->style.font;
+    struct cs_pdf_glyph found;
+
+    if (!cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(struct glyph)))
+        return;
+    text->failed =
+        cs_pdf_fonts_ascii(text->fonts, font, (unsigned char)c, &found, &text->err);
+    if (text->failed != CS_OK)
+        return;
+    cs_pdf_text_glyphs(text)[text->glyphs.count++] =
+        (struct glyph){.face = found.face,
+                       .slot = found.slot,
+                       .advance = found.advance,
+                       .style = style,
+                       .fake = found.fake,
+                       .flags = c == ' ' ? GLYPH_BLANK | GLYPH_BREAK : 0};
 }
 
 /* The letters from i on as one glyph; gives how many they are. */
@@ -313,7 +341,10 @@ void cs_pdf_text_shape(struct cs_pdf_text *text)
         } else {
             if (made > 0 && last != 0)
                 mark_break(text, before, last, plain[i]);
-            len = shape_piece(text, plain, shapes, i);
+            if (shapes == NULL && is_simple(text, plain, i))
+                add_simple(text, plain[i], letters_of(text)[i].style);
+            else
+                len = shape_piece(text, plain, shapes, i);
             before = last;
             last = plain[i];
         }

@@ -103,32 +103,56 @@ static void set_pen(struct cs_buf *out, struct pen *pen, const struct glyph *gly
     }
 }
 
+#define ADJUSTMENT_MAX 9u /* bytes of ")-12345(" and a NUL */
+
+/* The blank behind a glyph, between two strings of an array. */
+static char *adjust(char *to, int extra)
+{
+    char digits[8];
+    size_t len = 0;
+    unsigned value = (unsigned)(extra < 0 ? -extra : extra);
+
+    *to++ = ')';
+    if (extra > 0)
+        *to++ = '-'; /* the array's numbers move to the left */
+    for (; value != 0 && len < sizeof(digits); value /= 10)
+        digits[len++] = (char)('0' + value % 10);
+    while (len > 0)
+        *to++ = digits[--len];
+    *to++ = '(';
+    return to;
+}
+
 /* Shows glyphs of one look; gives the width that they took. */
 static double show(const struct cs_pdf_text *text, struct cs_buf *out,
                    const size_t *order, size_t count)
 {
+    const struct glyph *glyphs = cs_pdf_text_glyphs(text);
+    char *room = cs_buf_room(out, count * (CS_PDF_CODE_MAX + ADJUSTMENT_MAX) + 8),
+         *to = room;
     double width = 0;
     bool adjusted = false;
 
-    for (size_t i = 0; i < count && !adjusted; i++)
-        adjusted = cs_pdf_text_glyphs(text)[order[i]].extra != 0;
-    if (adjusted)
-        cs_buf_add_byte(out, '[');
-    cs_pdf_codes_begin(out);
+    if (room == NULL)
+        return 0;
+    *to++ = '['; /* becomes a blank when nothing is adjusted */
+    *to++ = '(';
     for (size_t i = 0; i < count; i++) {
-        const struct glyph *glyph = &cs_pdf_text_glyphs(text)[order[i]];
+        const struct glyph *glyph = &glyphs[order[i]];
 
-        cs_pdf_code(out, glyph->slot);
-        width += cs_pdf_text_advance(text, glyph);
+        to = cs_pdf_code(to, glyph->slot);
+        width += glyph->advance + glyph->extra;
         if (glyph->extra != 0) {
-            cs_pdf_codes_end(out);
-            cs_buf_add_i64(out, -glyph->extra);
-            cs_pdf_codes_begin(out);
+            to = adjust(to, glyph->extra);
+            adjusted = true;
         }
     }
-    cs_pdf_codes_end(out);
+    *to++ = ')';
+    if (!adjusted)
+        *room = ' ';
+    cs_buf_grew(out, (size_t)(to - room));
     cs_buf_add(out, adjusted ? CS_LIT("]TJ\n") : CS_LIT("Tj\n"));
-    return width;
+    return width * cs_pdf_text_style(text, glyphs[order[0]].style)->style.size / 1000;
 }
 
 static bool same_look(const struct cs_pdf_text *text, size_t a, size_t b)
