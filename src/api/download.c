@@ -250,7 +250,6 @@ enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
         goto out;
     if (may_hand_over(x, artifact) && hand_over(x, artifact))
         goto out;
-    cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));
     rc = stream(x, artifact, range_applies(x, cs_buf_cstr(&etag)), err);
 out:
     cs_buf_clear(&etag);
