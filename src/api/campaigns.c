@@ -93,8 +93,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
 
     *list = (struct list_request){.cursor = CS_BUF_INIT(4096),
                                   .status = CS_BUF_INIT(64),
-                                  .text = CS_BUF_INIT(1024),
-                                  .user_id = CS_BUF_INIT(4 * CS_USER_ID_MAX)};
+                                  .text = CS_BUF_INIT(CS_CAMPAIGN_NAME_MAX),
+                                  .user_id = CS_BUF_INIT(CS_USER_ID_MAX)};
     if ((rc = cs_exchange_query_number(x, "limit", 1, CS_CAMPAIGN_LIST_MAX, 50, &limit,
                                        err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "cursor", &list->cursor, err)) != CS_OK ||

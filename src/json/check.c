@@ -11,7 +11,8 @@
 #include "json/write.h"
 
 #define FAULTS_BYTES_MAX (64u * 1024u)
-#define FAULTS_MAX       50u /* more help nobody */
+#define FAULTS_MAX       50u                /* more help nobody */
+#define EXACT_MAX        9007199254740992.0 /* 2^53: doubles hold all integers up to it */
 
 void cs_faults_init(struct cs_faults *faults)
 {
@@ -151,12 +152,27 @@ bool cs_check_number(struct cs_faults *faults, const struct cs_field *field, dou
     return true;
 }
 
+/* Also as 12.0 or 1e3, which are whole numbers to JSON Schema, and what some
+ * languages write for one. */
+static bool read_integer(struct cs_view value, uint64_t *out)
+{
+    double number;
+
+    if (cs_view_to_u64(value, out))
+        return true;
+    if (!read_number(value, &number) || number < 0 || number > EXACT_MAX ||
+        floor(number) != number)
+        return false;
+    *out = (uint64_t)number;
+    return true;
+}
+
 bool cs_check_integer(struct cs_faults *faults, const struct cs_field *field,
                       uint64_t max, uint64_t *out)
 {
     if (!is_kind(faults, field, '0', "a whole number"))
         return false;
-    if (!cs_view_to_u64(field->value, out) || *out > max) {
+    if (!read_integer(field->value, out) || *out > max) {
         cs_faults_add(faults, field->pointer, "out_of_range",
                       "this must be a whole number from 0 to %llu",
                       (unsigned long long)max);

@@ -5,6 +5,8 @@ import re
 
 import requests
 
+import document
+
 PROBLEM_MEMBERS = {"type", "title", "status", "detail", "code", "request_id"}
 
 
@@ -26,7 +28,10 @@ class Client:
     def request(self, method, path, **options):
         options.setdefault("timeout", self.timeout)
         options.setdefault("allow_redirects", False)
-        return self.session.request(method, self.url(path), **options)
+        answer = self.session.request(method, self.url(path), **options)
+        if not options.get("stream"):
+            document.check(answer)
+        return answer
 
     def get(self, path, **options):
         return self.request("GET", path, **options)
