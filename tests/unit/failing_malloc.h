@@ -15,16 +15,7 @@ static bool failing_failed;
 static bool failing_libraries;
 static size_t failing_left;
 
-#if defined(__SANITIZE_ADDRESS__)
-#define FAILING_MALLOC 0
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer)
-#define FAILING_MALLOC 0
-#endif
-#endif
-#ifndef FAILING_MALLOC
-#define FAILING_MALLOC 1
-#endif
+#define FAILING_MALLOC (!UNIT_SANITIZED)
 
 #if FAILING_MALLOC
 /* glibc's own names for what is replaced here; the linker's for our code. */

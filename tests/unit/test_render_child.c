@@ -186,7 +186,7 @@ static void test_ends_are_told_apart(void **state)
         {DO_EXIT, CS_EINTERNAL, ""},
         {DO_KILL, CS_ERENDER, "render_memory"},
         {DO_FILL, CS_ERENDER, "render_size"},
-#if !defined(__SANITIZE_ADDRESS__)
+#if !UNIT_SANITIZED
         {DO_ALLOCATE, CS_ERENDER, "render_memory"},
 #endif
     };
@@ -312,7 +312,7 @@ static void test_rendering_keeps_its_limits(void **state)
         cs_buf_add_cstr(&text, "*a* ");
     cs_buf_add_cstr(&text, "\"}}");
     input.state = cs_buf_view(&text);
-#if !defined(__SANITIZE_ADDRESS__)
+#if !UNIT_SANITIZED
     assert_int_equal(
         cs_render(renderer, &input, &output, cs_deadline_in_ms(20000), &fault),
         CS_ERENDER);

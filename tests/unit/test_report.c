@@ -252,7 +252,9 @@ static void examples_render(void **state)
         char *path;
 
         cs_buf_add_fmt(&name, "%s/final_state.json", names[i]);
-        if ((path = unit_data_path("CS_EXAMPLES", cs_buf_cstr(&name))) == NULL)
+        path = unit_data_path("CS_EXAMPLES", cs_buf_cstr(&name));
+        cs_buf_clear(&name);
+        if (path == NULL)
             skip();
         assert_ok(cs_file_read(&text, path, 1u << 20, err));
         free(path);
@@ -263,7 +265,6 @@ static void examples_render(void **state)
         cs_buf_clear(&pdf);
         cs_buf_clear(&brief);
         cs_buf_clear(&text);
-        cs_buf_clear(&name);
     }
 }
 

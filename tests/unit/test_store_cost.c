@@ -280,15 +280,6 @@ static void test_late_recount(void **state)
 
 /* ---- memory ---- */
 
-#ifndef __has_feature
-#define __has_feature(feature) 0 /* gcc, which has a macro in its place */
-#endif
-#if defined(__SANITIZE_ADDRESS__) || __has_feature(address_sanitizer)
-#define HAS_OWN_MEMORY 1
-#else
-#define HAS_OWN_MEMORY 0
-#endif
-
 /* Private bytes of this process, or 0 where it can't be told, as under a tool
  * that has memory of its own. */
 static long private_kib(void)
@@ -298,7 +289,7 @@ static long private_kib(void)
     long sum = 0;
     long kib;
 
-    if (HAS_OWN_MEMORY || (getenv("LD_PRELOAD") != NULL &&
+    if (UNIT_SANITIZED || (getenv("LD_PRELOAD") != NULL &&
                            strstr(getenv("LD_PRELOAD"), "vgpreload") != NULL))
         return 0;
     file = fopen("/proc/self/smaps_rollup", "re");

@@ -17,6 +17,18 @@
 #include "base/buf.h"
 #include "base/file.h"
 
+/* Whether the sanitizers are built in, as gcc and as clang tell it. */
+#if defined(__SANITIZE_ADDRESS__)
+#define UNIT_SANITIZED 1
+#elif defined(__has_feature)
+#if __has_feature(address_sanitizer)
+#define UNIT_SANITIZED 1
+#endif
+#endif
+#ifndef UNIT_SANITIZED
+#define UNIT_SANITIZED 0
+#endif
+
 #define assert_view(view, text)                                  \
     do {                                                         \
         struct cs_view unit_view_ = (view);                      \
