@@ -205,6 +205,7 @@ static int render_starved(const struct cs_document *document, size_t n)
 
     assert_true(child >= 0);
     if (child == 0) {
+        failing_libraries = false; /* libharu and cmark-gfm do what they do */
         failing_left = n;
         failing_failed = false;
         failing_armed = true;
@@ -234,7 +235,7 @@ static void every_allocation_may_fail(void **state)
             fail_msg("allocation %zu failing: exit status %d", n, status);
         refused += status == STARVED_REFUSED;
     }
-    assert_true(refused > 100 || !FAILING_MALLOC);
+    assert_true(refused > 100 || !failing_works());
     cs_document_free(document);
 }
 
