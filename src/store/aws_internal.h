@@ -76,30 +76,30 @@ bool cs_aws_item_is_internal(struct cs_view key);
 
 /* ---- the interface, by file ---- */
 
-enum cs_code cs_aws_store_get(struct cs_store *store, struct cs_view key,
+enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
                               struct cs_record **out, struct cs_deadline deadline,
                               struct cs_err *err);
-enum cs_code cs_aws_store_commit(struct cs_store *store,
+enum cs_code cs_aws_store_commit(struct cs_store *base,
                                  const struct cs_transaction *transaction,
                                  struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_list(struct cs_store *store, const struct cs_list_query *query,
+enum cs_code cs_aws_store_list(struct cs_store *base, const struct cs_list_query *query,
                                struct cs_record_page *out, struct cs_deadline deadline,
                                struct cs_err *err);
-enum cs_code cs_aws_store_log_append(struct cs_store *store, struct cs_view key,
+enum cs_code cs_aws_store_log_append(struct cs_store *base, struct cs_view key,
                                      const struct cs_view *entries, size_t count,
                                      struct cs_view dedupe, struct cs_deadline deadline,
                                      struct cs_err *err);
-enum cs_code cs_aws_store_log_read(struct cs_store *store, struct cs_view key,
+enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
                                    struct cs_view after, size_t limit,
                                    struct cs_log_page *out, struct cs_deadline deadline,
                                    struct cs_err *err);
-enum cs_code cs_aws_store_log_delete(struct cs_store *store, struct cs_view key,
+enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
                                      uint64_t *deleted_out, struct cs_deadline deadline,
                                      struct cs_err *err);
-enum cs_code cs_aws_store_counters(struct cs_store *store, struct cs_view group,
+enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
                                    struct cs_counters *out, struct cs_deadline deadline,
                                    struct cs_err *err);
-enum cs_code cs_aws_store_recount(struct cs_store *store, cs_recount_fn *deltas_of,
+enum cs_code cs_aws_store_recount(struct cs_store *base, cs_recount_fn *deltas_of,
                                   void *payload, struct cs_deadline deadline,
                                   struct cs_err *err);
 /* The transaction's updates of counters; *count_out items were written. */
@@ -107,40 +107,40 @@ enum cs_code cs_aws_counters_write(struct cs_aws_store *store, struct cs_json_wr
                                    const struct cs_delta *deltas, size_t count,
                                    struct cs_err *err) CS_MUST_USE;
 
-enum cs_code cs_aws_store_put(struct cs_store *store,
+enum cs_code cs_aws_store_put(struct cs_store *base,
                               const struct cs_object_source *sources, size_t count,
                               struct cs_object *outs, struct cs_deadline deadline,
                               struct cs_err *err);
-enum cs_code cs_aws_store_put_begin(struct cs_store *store,
+enum cs_code cs_aws_store_put_begin(struct cs_store *base,
                                     const struct cs_object_info *info, uint64_t size,
                                     struct cs_object_writer **out,
                                     struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_put_add(struct cs_store *store, struct cs_object_writer *writer,
+enum cs_code cs_aws_store_put_add(struct cs_store *base, struct cs_object_writer *writer,
                                   struct cs_view bytes, struct cs_err *err);
-enum cs_code cs_aws_store_put_commit(struct cs_store *store,
+enum cs_code cs_aws_store_put_commit(struct cs_store *base,
                                      struct cs_object_writer *writer,
                                      struct cs_object *out, struct cs_err *err);
-void cs_aws_store_put_abort(struct cs_store *store, struct cs_object_writer *writer);
-enum cs_code cs_aws_store_open_object(struct cs_store *store, struct cs_view key,
+void cs_aws_store_put_abort(struct cs_store *base, struct cs_object_writer *writer);
+enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
                                       struct cs_view version,
                                       const struct cs_byte_range *range,
                                       struct cs_object_reader **out, uint64_t *size_out,
                                       struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_read(struct cs_store *store, struct cs_object_reader *reader,
+enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *reader,
                                char *to, size_t room, size_t *got_out,
                                struct cs_err *err);
-void cs_aws_store_close(struct cs_store *store, struct cs_object_reader *reader);
-enum cs_code cs_aws_store_url(struct cs_store *store, const struct cs_object *object,
+void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader);
+enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *object,
                               const struct cs_object_info *info, int64_t ttl_s,
                               struct cs_buf *out, int64_t *expires_us_out,
                               struct cs_err *err);
-enum cs_code cs_aws_store_each_object(struct cs_store *store, struct cs_view prefix,
+enum cs_code cs_aws_store_each_object(struct cs_store *base, struct cs_view prefix,
                                       cs_object_entry_fn *callback, void *payload,
                                       struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_delete_version(struct cs_store *store, struct cs_view key,
+enum cs_code cs_aws_store_delete_version(struct cs_store *base, struct cs_view key,
                                          struct cs_view version,
                                          struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_delete_prefix(struct cs_store *store, struct cs_view prefix,
+enum cs_code cs_aws_store_delete_prefix(struct cs_store *base, struct cs_view prefix,
                                         struct cs_delete_report *out,
                                         struct cs_deadline deadline, struct cs_err *err);
 

@@ -145,7 +145,7 @@ static enum cs_code put_some(struct cs_aws_store *store,
 {
     struct hashing hashes[CS_S3_PUT_MANY_MAX];
     struct cs_s3_put puts[CS_S3_PUT_MANY_MAX];
-    size_t place[CS_S3_PUT_MANY_MAX];
+    size_t place[CS_S3_PUT_MANY_MAX] = {0};
     size_t small = 0;
     enum cs_code rc = CS_OK;
 

@@ -261,10 +261,9 @@ static void check_health(struct cs_store *base, struct cs_store_health *out,
     struct cs_err objects = CS_ERR_NONE;
     struct cs_err records = CS_ERR_NONE;
     struct cs_json_writer w;
-    enum cs_code rc;
 
     memset(out, 0, sizeof(*out));
-    if ((rc = cs_aws_store_open(store, &objects)) != CS_OK) {
+    if (cs_aws_store_open(store, &objects) != CS_OK) {
         records = objects;
     } else {
         out->objects_ok = cs_s3_check(store->s3, deadline, &objects) == CS_OK;

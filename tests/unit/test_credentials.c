@@ -286,7 +286,8 @@ static int set_up(void **state)
     b->server = fake_http_new(play, b);
     assert_true(snprintf(b->base, sizeof(b->base), "http://127.0.0.1:%u",
                          fake_http_port(b->server)) > 0);
-    strncpy(b->folder, "/tmp/test_credentials_XXXXXX", sizeof(b->folder) - 1);
+    assert_true(snprintf(b->folder, sizeof(b->folder), "/tmp/test_credentials_XXXXXX") >
+                0);
     assert_non_null(mkdtemp(b->folder));
     b->net = cs_net_client_new(&net_options, NULL);
     options.net = b->net;

@@ -342,7 +342,7 @@ static const struct cs_dynamodb_table table = {CS_LIT_INIT("t"), "id", indexes, 
     "{\"IndexName\":\"" name                                                            \
     "\",\"IndexStatus\":\"ACTIVE\",\"KeySchema\":[{\"AttributeName\":"                  \
     "\"" hash "\",\"KeyType\":\"HASH\"},{\"AttributeName\":\"created_at\",\"KeyType\":" \
-              "\"RANGE\"}]}"
+    "\"RANGE\"}]}"
 #define TABLE(status, key, indexes)               \
     "{\"Table\":{\"TableStatus\":\"" status       \
     "\",\"KeySchema\":[{\"AttributeName\":\"" key \
