@@ -12,8 +12,8 @@ void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
     for (size_t i = 0; i < CS_CHART_COLOURS; i++) {
         /* First and second colour in turn, each time nearer to the page. */
         struct cs_colour base = i % 2 == 0 ? first : second;
-        struct cs_colour colour =
-            cs_colour_mix(base, scheme->paper, 0.15 * (double)(i / 2));
+        size_t turn = i / 2;
+        struct cs_colour colour = cs_colour_mix(base, scheme->paper, 0.15 * (double)turn);
 
         out[i] = cs_colour_readable(colour, scheme->surface, i < 4 ? 3.0 : 2.2);
     }

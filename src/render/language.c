@@ -4,7 +4,7 @@
 
 #include "base/encoding.h"
 
-#define LOOK_AT 16384u
+#define LOOK_AT 6144u
 
 static const struct {
     const char *code;

@@ -10,7 +10,7 @@ struct cs_language {
 };
 
 /* Guesses from the script and the commonest small words; "en" where nothing
- * speaks for another. Looks at the first 16 KiB. */
+ * speaks for another. Looks at the first 6 KiB. */
 struct cs_language cs_language_guess(struct cs_view text);
 
 /* True for what may stand in a lang attribute: 2-3 letters, then subtags. */

@@ -50,6 +50,24 @@ static enum cs_code add_file(struct cs_theme *theme, const char *folder, const c
     return code;
 }
 
+/* One rendering of nothing, so that partials that call each other without end are
+ * found when the theme is read. */
+static enum cs_code try_out(const struct cs_theme *theme, struct cs_err *err)
+{
+    struct cs_buf out = CS_BUF_INIT(MAX_TEMPLATE * 4);
+    struct cs_arena arena;
+    enum cs_code code;
+
+    cs_arena_init(&arena);
+    code = cs_templates_render(theme->templates, "page", cs_data_new(&arena),
+                               CS_TEMPLATE_SAFE, &out, err);
+    if (code == CS_OK)
+        code = cs_arena_check(&arena, err);
+    cs_arena_clear(&arena);
+    cs_buf_clear(&out);
+    return code;
+}
+
 static enum cs_code read_theme(struct cs_theme *theme, const char *folder,
                                struct cs_err *err)
 {
@@ -67,6 +85,8 @@ static enum cs_code read_theme(struct cs_theme *theme, const char *folder,
                           folder);
     if (code == CS_OK)
         code = cs_templates_check(theme->templates, err);
+    if (code == CS_OK)
+        code = try_out(theme, err);
     return code;
 }
 

@@ -461,6 +461,7 @@ static void test_broken_themes_are_named(void **state)
         {"page.mustache", "a\n{{#b}}",
          "template page, line 2: a section is not closed: \"b\""},
         {"page.mustache", "{{> nothing}}", "template page needs a partial \"nothing\""},
+        {"page.mustache", "x{{> page}}", "template page: partials nest too deep"},
     };
 
     (void)state;
