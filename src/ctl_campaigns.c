@@ -76,7 +76,7 @@ static enum cs_code list_pages(struct list *list, struct cs_store *store,
     struct cs_deadline deadline = cs_deadline_in_ms(LIST_BUDGET_S * 1000ll);
     struct cs_record_page page = {.count = 0};
     char *cursor = NULL;
-    enum cs_code rc;
+    enum cs_code rc = CS_OK;
 
     do {
         list->query.limit = PAGE;

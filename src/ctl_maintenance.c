@@ -232,10 +232,11 @@ static void clean_local(struct ctl *ctl, struct cs_store *store)
 }
 
 static int run_verify(struct ctl *ctl, const char *name, verify_fn *verify,
-                      struct cs_verify_options *options)
+                      const struct cs_verify_options *wanted)
 {
     struct finding_list list = {
         .ctl = ctl, .what = name, .json = CS_BUF_INIT(256u << 20)};
+    struct cs_verify_options options = *wanted;
     struct cs_call call = ctl_call("", LONG_BUDGET_S);
     struct cs_verify_report result = {.records = 0};
     struct cs_err err = CS_ERR_NONE;
@@ -244,15 +245,15 @@ static int run_verify(struct ctl *ctl, const char *name, verify_fn *verify,
 
     cs_json_writer_init(&list.w, &list.json);
     cs_json_array(&list.w);
-    options->finding = show_finding;
-    options->progress = show_progress;
-    options->payload = &list;
+    options.finding = show_finding;
+    options.progress = show_progress;
+    options.payload = &list;
     if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
-        verify(&wiring.campaigns, &call, options, &result, &err) != CS_OK) {
+        verify(&wiring.campaigns, &call, &options, &result, &err) != CS_OK) {
         ctl_progress_end(ctl);
         code = ctl_fail(name, &err);
     } else {
-        if (options->repair)
+        if (options.repair)
             clean_local(ctl, wiring.store);
         code = report(&list, &result);
     }

@@ -34,7 +34,7 @@ static const char help_text[] =
 
 struct put {
     struct ctl *ctl;
-    const struct cs_campaigns *campaigns;
+    struct cs_wiring wiring;
     const char *folder;
     const char *user;
     const char *id;
@@ -99,12 +99,12 @@ static enum cs_code create(struct put *put, struct cs_err *err)
     cs_json_object_end(&w);
     if ((rc = cs_buf_check(&body, err)) != CS_OK)
         goto out;
-    rc = cs_campaign_create(put->campaigns, &put->call, cs_buf_view(&body), CS_LIT(""),
-                            &put->record, &replayed, &put->faults, err);
+    rc = cs_campaign_create(&put->wiring.campaigns, &put->call, cs_buf_view(&body),
+                            CS_LIT(""), &put->record, &replayed, &put->faults, err);
     /* An id of the operator's own that is there already: go on with it. */
     if (rc == CS_EEXISTS && put->id != NULL) {
         cs_err_clear(err);
-        rc = cs_campaign_load(put->campaigns, &put->call, cs_view_cstr(put->id),
+        rc = cs_campaign_load(&put->wiring.campaigns, &put->call, cs_view_cstr(put->id),
                               CS_ACCESS_OWNER, false, &put->record, err);
     }
     if (rc == CS_OK)
@@ -126,12 +126,12 @@ static enum cs_code add_run(struct put *put, struct cs_err *err)
         return CS_OK;
     if (read_optional(put, "interactions.json", &body, &rc, err))
         rc = cs_campaign_interact(
-            put->campaigns, &put->call, cs_buf_view(&put->campaign_id),
+            &put->wiring.campaigns, &put->call, cs_buf_view(&put->campaign_id),
             cs_buf_view(&body), CS_LIT("campaignctl put"), &appended, &put->faults, err);
     ctl_progress(put->ctl, "put", 2, STEPS);
     cs_buf_reset(&body);
     if (rc == CS_OK && read_optional(put, "progress.json", &body, &rc, err))
-        rc = cs_campaign_progress(put->campaigns, &put->call,
+        rc = cs_campaign_progress(&put->wiring.campaigns, &put->call,
                                   cs_buf_view(&put->campaign_id), cs_buf_view(&body),
                                   &ignored, &put->faults, err);
     cs_buf_clear(&body);
@@ -158,7 +158,7 @@ static enum cs_code complete(struct put *put, struct cs_completion_report *repor
     cs_json_object_end(&w);
     if ((rc = cs_buf_check(&body, err)) == CS_OK &&
         (rc = cs_json_validate(cs_buf_view(&body), NULL, err)) == CS_OK)
-        rc = cs_campaign_complete(put->campaigns, &put->call,
+        rc = cs_campaign_complete(&put->wiring.campaigns, &put->call,
                                   cs_buf_view(&put->campaign_id), cs_buf_view(&body),
                                   &completed, report, &put->faults, err);
     if (rc == CS_OK) {
@@ -205,14 +205,12 @@ static int run(struct put *put)
 {
     struct cs_completion_report report = {.pages = 0};
     struct cs_err err = CS_ERR_NONE;
-    struct cs_wiring wiring;
     enum cs_code rc;
     int code;
 
     cs_faults_init(&put->faults);
     cs_buf_init(&put->campaign_id, CS_CAMPAIGN_ID_MAX);
-    rc = cs_wiring_init(&wiring, put->ctl->settings, put->ctl->log, true, &err);
-    put->campaigns = &wiring.campaigns;
+    rc = cs_wiring_init(&put->wiring, put->ctl->settings, put->ctl->log, true, &err);
     put->call = ctl_call(put->user, PUT_BUDGET_S);
     if (rc == CS_OK)
         rc = create(put, &err);
@@ -230,7 +228,7 @@ static int run(struct put *put)
     cs_record_free(put->record);
     cs_buf_clear(&put->campaign_id);
     cs_faults_clear(&put->faults);
-    cs_wiring_clear(&wiring);
+    cs_wiring_clear(&put->wiring);
     return code;
 }
 

@@ -1,8 +1,8 @@
 #include "config.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 
+#include "api/download.h"
 #include "api/routes.h"
 #include "api/view.h"
 #include "campaign/artifacts.h"
@@ -10,8 +10,6 @@
 #include "campaign/lifecycle.h"
 #include "campaign/listing.h"
 #include "json/scan.h"
-
-#define BLOCK_BYTES (64u * 1024u)
 
 /* ---- POST /campaigns ---- */
 
@@ -287,24 +285,6 @@ out:
     return rc;
 }
 
-static enum cs_code copy_object(struct cs_exchange *x, struct cs_object_reader *reader,
-                                struct cs_err *err)
-{
-    struct cs_store *store = x->app->store;
-    char *block = malloc(BLOCK_BYTES);
-    size_t got = 0;
-    enum cs_code rc = block == NULL ? cs_err_nomem(err) : CS_OK;
-
-    while (rc == CS_OK) {
-        rc = store->ops->read(store, reader, block, BLOCK_BYTES, &got, err);
-        if (rc != CS_OK || got == 0)
-            break;
-        rc = cs_response_write(x->response, cs_view_of(block, got), err);
-    }
-    free(block);
-    return rc;
-}
-
 static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record *whole,
                                struct cs_err *err)
 {
@@ -322,7 +302,7 @@ static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record 
     if (rc == CS_OK)
         rc = cs_response_write(x->response, cs_buf_view(&whole->head), err);
     if (rc == CS_OK)
-        rc = reader != NULL ? copy_object(x, reader, err)
+        rc = reader != NULL ? cs_download_copy(x, reader, err)
                             : cs_response_write(x->response, CS_LIT("null"), err);
     if (rc == CS_OK)
         rc = cs_response_write(x->response, cs_buf_view(&whole->tail), err);

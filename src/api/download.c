@@ -157,16 +157,14 @@ static bool hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
     return done;
 }
 
-static enum cs_code send_bytes(struct cs_exchange *x, struct cs_object_reader *reader,
-                               uint64_t size, struct cs_err *err)
+enum cs_code cs_download_copy(struct cs_exchange *x, struct cs_object_reader *reader,
+                              struct cs_err *err)
 {
     struct cs_store *store = x->app->store;
     char *block = malloc(BLOCK_BYTES);
     size_t got = 0;
     enum cs_code rc = block == NULL ? cs_err_nomem(err) : CS_OK;
 
-    if (rc == CS_OK)
-        rc = cs_response_start(x->response, size, err);
     while (rc == CS_OK) {
         rc = store->ops->read(store, reader, block, BLOCK_BYTES, &got, err);
         if (rc != CS_OK || got == 0)
@@ -214,7 +212,8 @@ static enum cs_code stream(struct cs_exchange *x, const struct cs_artifact *arti
                                (unsigned long long)range.last, (unsigned long long)size);
         size = range.last - range.first + 1;
     }
-    rc = send_bytes(x, reader, size, err);
+    if ((rc = cs_response_start(x->response, size, err)) == CS_OK)
+        rc = cs_download_copy(x, reader, err);
     store->ops->close(store, reader);
     return rc;
 }

@@ -13,4 +13,9 @@ enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
                          const struct cs_artifact *artifact,
                          struct cs_err *err) CS_MUST_USE;
 
+/* Writes what the reader has left to an answer that was started, a block at a
+ * time; stops when the client leaves (CS_EGONE). */
+enum cs_code cs_download_copy(struct cs_exchange *x, struct cs_object_reader *reader,
+                              struct cs_err *err) CS_MUST_USE;
+
 #endif

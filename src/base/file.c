@@ -23,7 +23,7 @@ static enum cs_code read_blocks(struct cs_buf *out, int fd, const char *path, si
         size_t left =
             max - total < out->max - out->len ? max - total : out->max - out->len;
         size_t block = left < READ_BLOCK ? left : READ_BLOCK;
-        char probe;
+        char probe = 0;
         char *room = block > 0 ? cs_buf_room(out, block) : &probe;
         ssize_t got;
 

@@ -148,9 +148,10 @@ static bool collect_part(void *payload, const struct cs_object_entry *entry)
         size_t room = list->room == 0 ? 64 : list->room * 2;
         struct cs_upload_part *grown = realloc(list->parts, room * sizeof(*grown));
 
-        list->failed = grown == NULL;
-        if (list->failed)
+        if (grown == NULL) {
+            list->failed = true;
             return false;
+        }
         list->parts = grown;
         list->room = room;
     }

@@ -278,22 +278,29 @@ static bool check_object(void *payload, const struct cs_object_entry *entry)
     return v->rc == CS_OK;
 }
 
+static struct verification begin(const struct cs_campaigns *campaigns,
+                                 const struct cs_call *call,
+                                 const struct cs_verify_options *options,
+                                 struct cs_verify_report *report, struct cs_err *err)
+{
+    *report = (struct cs_verify_report){.records = 0};
+    return (struct verification){.campaigns = campaigns,
+                                 .call = call,
+                                 .options = options,
+                                 .report = report,
+                                 .err = err,
+                                 .rc = CS_OK};
+}
+
 enum cs_code cs_campaigns_verify(const struct cs_campaigns *campaigns,
                                  const struct cs_call *call,
                                  const struct cs_verify_options *options,
                                  struct cs_verify_report *out, struct cs_err *err)
 {
-    struct cs_err own_err = CS_ERR_NONE;
-    struct verification v = {.campaigns = campaigns,
-                             .call = call,
-                             .options = options,
-                             .report = out,
-                             .err = err != NULL ? err : &own_err,
-                             .rc = CS_OK};
-    enum cs_code rc;
+    struct verification v = begin(campaigns, call, options, out, err);
+    enum cs_code rc = each_record(&v, check_record);
 
-    *out = (struct cs_verify_report){.records = 0};
-    if ((rc = each_record(&v, check_record)) != CS_OK)
+    if (rc != CS_OK)
         return rc;
     rc = campaigns->store->ops->each_object(campaigns->store, CS_LIT("campaigns/"),
                                             check_object, &v, call->deadline, err);
@@ -347,14 +354,7 @@ enum cs_code cs_campaigns_cleanup(const struct cs_campaigns *campaigns,
                                   const struct cs_verify_options *options,
                                   struct cs_verify_report *out, struct cs_err *err)
 {
-    struct cs_err own_err = CS_ERR_NONE;
-    struct verification v = {.campaigns = campaigns,
-                             .call = call,
-                             .options = options,
-                             .report = out,
-                             .err = err != NULL ? err : &own_err,
-                             .rc = CS_OK};
+    struct verification v = begin(campaigns, call, options, out, err);
 
-    *out = (struct cs_verify_report){.records = 0};
     return each_record(&v, clean_record);
 }

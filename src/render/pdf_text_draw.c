@@ -108,7 +108,7 @@ static void set_pen(struct cs_buf *out, struct pen *pen, const struct glyph *gly
 /* The blank behind a glyph, between two strings of an array. */
 static char *adjust(char *to, int extra)
 {
-    char digits[8];
+    char digits[8] = "";
     size_t len = 0;
     unsigned value = (unsigned)(extra < 0 ? -extra : extra);
 
