@@ -243,11 +243,12 @@ int main(int argc, char **argv)
     bool done = false;
     int code;
 
-    if (sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) != 0)
-        return CTL_FAILED;
     (void)umask(077);
-    if (options.overrides == NULL)
+    if (options.overrides == NULL ||
+        sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) != 0) {
+        free(options.overrides);
         return CTL_FAILED;
+    }
     code = read_options(&options, argc, argv, &done);
     if (code == CTL_OK && !done)
         code = run(&options, argc - optind, argv + optind);

@@ -128,7 +128,7 @@ enum cs_code cs_api_aws_stats(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_u64(&w, "completed_campaigns", (uint64_t)totals.completed);
     write_seconds(&w, "average_execution_time",
                   totals.completed > 0
-                      ? (double)(totals.execution_time_us / totals.completed)
+                      ? (double)totals.execution_time_us / (double)totals.completed
                       : 0.0);
     write_seconds(&w, "total_execution_time", (double)totals.execution_time_us);
     cs_json_object_end(&w);

@@ -5,6 +5,7 @@
 #include <stdio.h>
 
 #include "api/download.h"
+#include "api/routes.h"
 #include "base/encoding.h"
 #include "campaign/artifacts.h"
 #include "store/store_local.h"
@@ -174,8 +175,10 @@ static struct cs_view name_of_key(struct cs_view key)
                                         "brief"};
     struct cs_view rest = key;
     struct cs_view part;
+    bool more = cs_view_split(&rest, '/', &part); /* campaigns */
 
-    if (!cs_view_split(&rest, '/', &part) || !cs_view_split(&rest, '/', &part))
+    more = more && cs_view_split(&rest, '/', &part); /* the id */
+    if (!more)
         return cs_view_of(NULL, 0);
     for (size_t i = 0; i < CS_COUNT(names); i++)
         if (cs_view_eq_cstr(rest, cs_artifact_kind(cs_view_cstr(names[i]))->path))

@@ -11,7 +11,4 @@ enum cs_code cs_link_make(struct cs_exchange *x, struct cs_view name,
                           const struct cs_artifact *artifact, struct cs_buf *out,
                           int64_t *expires_us_out, struct cs_err *err) CS_MUST_USE;
 
-/* Route: GET /signed/... */
-enum cs_code cs_api_signed(struct cs_exchange *x, struct cs_err *err);
-
 #endif

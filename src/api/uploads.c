@@ -40,10 +40,13 @@ enum cs_code cs_api_upload_part(struct cs_exchange *x, struct cs_err *err)
         return cs_err_field(err, CS_ENOTFOUND, "", "part_number_out_of_range",
                             "parts are numbered from 1");
     if ((rc = cs_exchange_digest(x, &sha256, err)) == CS_OK &&
-        (rc = cs_request_read_all(x->request, max, &bytes, err)) == CS_OK)
+        (rc = cs_request_read_all(x->request, max, &bytes, err)) == CS_OK) {
+        const struct cs_upload_arrival arrival = {number, cs_buf_view(&bytes),
+                                                  cs_buf_view(&sha256)};
+
         rc = cs_upload_part(&x->app->campaigns, &x->call, x->params[0], x->params[1],
-                            number, cs_buf_view(&bytes), cs_buf_view(&sha256),
-                            cs_response_body(x->response), err);
+                            &arrival, cs_response_body(x->response), err);
+    }
     if (rc == CS_OK)
         rc = cs_exchange_answer(x, 200, err);
     cs_buf_clear(&bytes);

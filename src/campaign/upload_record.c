@@ -14,8 +14,10 @@ void cs_upload_record_clear(struct cs_upload_record *upload)
     for (size_t i = 0; i < upload->part_count; i++)
         free(upload->parts[i].version);
     free(upload->parts);
+    upload->parts = NULL;
+    upload->part_count = 0;
     cs_record_free(upload->record);
-    *upload = (struct cs_upload_record){.record = NULL};
+    upload->record = NULL;
 }
 
 uint64_t cs_upload_parts_expected(const struct cs_upload_record *upload)

@@ -202,23 +202,25 @@ enum cs_code cs_upload_status(const struct cs_campaigns *campaigns,
 
 /* ---- a part ---- */
 
-static enum cs_code check_part(const struct cs_upload_record *upload, uint64_t number,
-                               struct cs_view bytes, struct cs_view announced,
+static enum cs_code check_part(const struct cs_upload_record *upload,
+                               const struct cs_upload_arrival *arrival,
                                const char *computed, struct cs_err *err)
 {
     if (upload->finished)
         return cs_err_field(err, CS_ECONFLICT, "", "upload_finished",
                             "the upload is finished and takes no more parts");
-    if (number < 1 || number > cs_upload_parts_expected(upload))
+    if (arrival->number < 1 || arrival->number > cs_upload_parts_expected(upload))
         return cs_err_field(err, CS_EINVAL, "", "part_number_out_of_range",
                             "the parts of this upload are numbered 1 to %llu",
                             (unsigned long long)cs_upload_parts_expected(upload));
-    if (bytes.len != cs_upload_part_size(upload, number))
-        return cs_err_field(err, CS_EINVAL, "Content-Length", "part_size_wrong",
-                            "part %llu has %zu bytes; it must have %llu",
-                            (unsigned long long)number, bytes.len,
-                            (unsigned long long)cs_upload_part_size(upload, number));
-    if (announced.len > 0 && !cs_view_eq_nocase(announced, cs_view_cstr(computed)))
+    if (arrival->bytes.len != cs_upload_part_size(upload, arrival->number))
+        return cs_err_field(
+            err, CS_EINVAL, "Content-Length", "part_size_wrong",
+            "part %llu has %zu bytes; it must have %llu",
+            (unsigned long long)arrival->number, arrival->bytes.len,
+            (unsigned long long)cs_upload_part_size(upload, arrival->number));
+    if (arrival->sha256.len > 0 &&
+        !cs_view_eq_nocase(arrival->sha256, cs_view_cstr(computed)))
         return cs_err_field(
             err, CS_EINVAL, "Content-Digest", "checksum_mismatch",
             "the part arrived with the SHA-256 %s, not the announced one; send "
@@ -245,49 +247,62 @@ static void discard_superseded(const struct cs_campaigns *campaigns,
     }
 }
 
-enum cs_code cs_upload_part(const struct cs_campaigns *campaigns,
-                            const struct cs_call *call, struct cs_view id,
-                            struct cs_view name, uint64_t number, struct cs_view bytes,
-                            struct cs_view sha256, struct cs_buf *answer,
-                            struct cs_err *err)
+static enum cs_code store_part(const struct cs_campaigns *campaigns,
+                               const struct cs_call *call, struct cs_view id,
+                               struct cs_view name, const struct cs_upload_part *part,
+                               struct cs_view bytes, struct cs_err *err)
 {
-    struct cs_upload_record upload;
     struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_object stored = {.bucket = NULL};
     struct cs_object_source source = {.bytes = bytes, .fd = -1};
-    struct cs_upload_part part = {.number = number};
+    enum cs_code rc;
+
+    cs_upload_part_key(&key, id, name, part);
+    source.info = (struct cs_object_info){
+        .key = cs_buf_view(&key), .content_type = CS_LIT("application/octet-stream")};
+    if ((rc = cs_buf_check(&key, err)) == CS_OK)
+        rc = campaigns->store->ops->put(campaigns->store, &source, 1, &stored,
+                                        call->deadline, err);
+    cs_object_clear(&stored);
+    cs_buf_clear(&key);
+    return rc;
+}
+
+static void write_arrival(struct cs_buf *answer, const struct cs_upload_part *part)
+{
     struct cs_json_writer w;
+
+    cs_json_writer_init(&w, answer);
+    cs_json_object(&w);
+    cs_json_member_u64(&w, "part", part->number);
+    cs_json_member_u64(&w, "bytes", part->size);
+    cs_json_member_cstr(&w, "sha256", part->sha256);
+    cs_json_object_end(&w);
+}
+
+enum cs_code cs_upload_part(const struct cs_campaigns *campaigns,
+                            const struct cs_call *call, struct cs_view id,
+                            struct cs_view name, const struct cs_upload_arrival *arrival,
+                            struct cs_buf *answer, struct cs_err *err)
+{
+    struct cs_upload_part part = {.number = arrival->number, .size = arrival->bytes.len};
+    struct cs_upload_record upload;
     uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc =
         cs_upload_record_open(campaigns, call, id, name, true, &upload, err);
 
     if (rc != CS_OK)
         return rc;
-    if ((rc = cs_sha256_of(digest, bytes, err)) != CS_OK)
+    if ((rc = cs_sha256_of(digest, arrival->bytes, err)) != CS_OK)
         goto out;
     cs_sha256_hex(part.sha256, digest);
-    if ((rc = check_part(&upload, number, bytes, sha256, part.sha256, err)) != CS_OK)
-        goto out;
-    cs_upload_part_key(&key, id, name, &part);
-    if ((rc = cs_buf_check(&key, err)) != CS_OK)
-        goto out;
-    source.info = (struct cs_object_info){
-        .key = cs_buf_view(&key), .content_type = CS_LIT("application/octet-stream")};
-    rc = campaigns->store->ops->put(campaigns->store, &source, 1, &stored, call->deadline,
-                                    err);
-    if (rc != CS_OK)
+    if ((rc = check_part(&upload, arrival, part.sha256, err)) != CS_OK ||
+        (rc = store_part(campaigns, call, id, name, &part, arrival->bytes, err)) != CS_OK)
         goto out;
     discard_superseded(campaigns, call, id, name, &part, &upload);
-    cs_json_writer_init(&w, answer);
-    cs_json_object(&w);
-    cs_json_member_u64(&w, "part", number);
-    cs_json_member_u64(&w, "bytes", bytes.len);
-    cs_json_member_cstr(&w, "sha256", part.sha256);
-    cs_json_object_end(&w);
+    write_arrival(answer, &part);
     rc = cs_buf_check(answer, err);
 out:
-    cs_object_clear(&stored);
-    cs_buf_clear(&key);
     cs_upload_record_clear(&upload);
     return rc;
 }

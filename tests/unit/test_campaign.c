@@ -722,28 +722,34 @@ static void test_upload_in_parts(void **state)
     for (uint64_t part = 3; part >= 1; part--) { /* any order; one is missing at first */
         if (part == 2)
             continue;
-        assert_ok(
-            cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id), part,
-                           cs_view_sub(cs_buf_view(&bytes), (part - 1) * 4096, 4096),
-                           CS_LIT(""), &answer, err));
+        assert_ok(cs_upload_part(
+            &f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id),
+            &(struct cs_upload_arrival){
+                part, cs_view_sub(cs_buf_view(&bytes), (part - 1) * 4096, 4096),
+                CS_LIT("")},
+            &answer, err));
     }
-    assert_int_equal(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"),
-                                    cs_buf_view(&id), 2, CS_LIT("short"), CS_LIT(""),
-                                    &answer, NULL),
-                     CS_EINVAL);
-    assert_int_equal(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"),
-                                    cs_buf_view(&id), 4, CS_LIT("x"), CS_LIT(""), &answer,
-                                    NULL),
-                     CS_EINVAL);
+    assert_int_equal(
+        cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id),
+                       &(struct cs_upload_arrival){2, CS_LIT("short"), CS_LIT("")},
+                       &answer, NULL),
+        CS_EINVAL);
+    assert_int_equal(
+        cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id),
+                       &(struct cs_upload_arrival){4, CS_LIT("x"), CS_LIT("")}, &answer,
+                       NULL),
+        CS_EINVAL);
     assert_int_equal(cs_upload_complete(&f->campaigns, &f->call, CS_LIT("c"),
                                         cs_buf_view(&id), CS_LIT("{}"), &answer,
                                         &f->faults, &fault),
                      CS_ECONFLICT);
     assert_string_equal(fault.reason, "upload_incomplete");
     assert_non_null(strstr(fault.text, "part 2 of 3"));
-    assert_ok(cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id), 2,
-                             cs_view_sub(cs_buf_view(&bytes), 4096, 4096), CS_LIT(""),
-                             &answer, err));
+    assert_ok(
+        cs_upload_part(&f->campaigns, &f->call, CS_LIT("c"), cs_buf_view(&id),
+                       &(struct cs_upload_arrival){
+                           2, cs_view_sub(cs_buf_view(&bytes), 4096, 4096), CS_LIT("")},
+                       &answer, err));
     for (int i = 0; i < 2; i++)
         assert_ok(cs_upload_complete(&f->campaigns, &f->call, CS_LIT("c"),
                                      cs_buf_view(&id), CS_LIT("{}"), &answer, &f->faults,
