@@ -72,6 +72,7 @@ static int steps_of_page(sqlite3 *handle, enum cs_local_sql sql, bool first_page
 static const enum cs_local_sql lists[] = {CS_SQL_LIST_USER, CS_SQL_LIST_STATUS,
                                           CS_SQL_LIST_ALL};
 
+/* A page costs the same steps among 100 campaigns and among 100,000. */
 static void test_list_work(void **state)
 {
     struct cs_store *store = store_on(*state, CS_JOURNAL_WAL);
@@ -84,7 +85,7 @@ static void test_list_work(void **state)
     for (size_t i = 0; i < CS_COUNT(lists); i++)
         for (int page = 0; page < 2; page++)
             few[i][page] = steps_of_page(handle, lists[i], page == 0);
-    add_rows(handle, 1100, 20000);
+    add_rows(handle, 1100, getenv("CS_VALGRIND") != NULL ? 20000 : 101000);
     for (size_t i = 0; i < CS_COUNT(lists); i++)
         for (int page = 0; page < 2; page++)
             assert_int_equal(steps_of_page(handle, lists[i], page == 0), few[i][page]);
