@@ -68,14 +68,6 @@ static void list_request_clear(struct list_request *list)
 static enum cs_code check_list_query(struct cs_exchange *x, struct list_request *list,
                                      struct cs_err *err)
 {
-    static const char *const statuses[] = {"running", "completed", "failed"};
-    bool known = list->status.len == 0;
-
-    for (size_t i = 0; i < CS_COUNT(statuses); i++)
-        known = known || cs_view_eq_cstr(cs_buf_view(&list->status), statuses[i]);
-    if (!known)
-        return cs_err_field(err, CS_EINVAL, "status", "query_invalid",
-                            "the query parameter status is running, completed or failed");
     if (list->user_id.len > 0 && !x->call.admin &&
         !cs_view_eq(cs_buf_view(&list->user_id), x->call.user_id))
         return cs_err_field(err, CS_EDENIED, "user_id", "admin_required",
@@ -96,7 +88,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
     if ((rc = cs_exchange_query_number(x, "limit", 1, CS_CAMPAIGN_LIST_MAX, 50, &limit,
                                        err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "cursor", &list->cursor, err)) != CS_OK ||
-        (rc = cs_exchange_query_text(x, "status", &list->status, err)) != CS_OK ||
+        (rc = cs_exchange_query_choice(x, "status", "running|completed|failed",
+                                       &list->status, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "q", &list->text, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "user_id", &list->user_id, err)) != CS_OK ||
         (rc = check_list_query(x, list, err)) != CS_OK)

@@ -43,12 +43,14 @@ enum cs_code cs_exchange_json(struct cs_exchange *x, struct cs_buf *out, size_t 
     return CS_OK;
 }
 
-enum cs_code cs_exchange_query_text(struct cs_exchange *x, const char *name,
-                                    struct cs_buf *out, struct cs_err *err)
+/* *given tells an empty value from an absent one. */
+static enum cs_code read_query(struct cs_exchange *x, const char *name,
+                               struct cs_buf *out, bool *given, struct cs_err *err)
 {
     struct cs_err cause = CS_ERR_NONE;
     enum cs_code rc = cs_request_query_value(x->request, name, out, &cause);
 
+    *given = rc == CS_OK;
     if (rc == CS_OK || rc == CS_ENOTFOUND)
         return CS_OK;
     if (rc == CS_ETOOBIG)
@@ -56,6 +58,51 @@ enum cs_code cs_exchange_query_text(struct cs_exchange *x, const char *name,
                             "the query parameter %s is longer than %zu bytes", name,
                             out->max);
     return cs_err_field(err, rc, name, "query_invalid", "%s", cause.text);
+}
+
+enum cs_code cs_exchange_query_text(struct cs_exchange *x, const char *name,
+                                    struct cs_buf *out, struct cs_err *err)
+{
+    bool given;
+
+    return read_query(x, name, out, &given, err);
+}
+
+enum cs_code cs_exchange_query_choice(struct cs_exchange *x, const char *name,
+                                      const char *choices, struct cs_buf *out,
+                                      struct cs_err *err)
+{
+    struct cs_view rest = cs_view_cstr(choices);
+    struct cs_view choice;
+    bool given;
+    enum cs_code rc = read_query(x, name, out, &given, err);
+
+    if (rc != CS_OK || !given)
+        return rc;
+    while (cs_view_split(&rest, '|', &choice))
+        if (cs_view_eq(cs_buf_view(out), choice))
+            return CS_OK;
+    return cs_err_field(err, CS_EINVAL, name, "query_invalid",
+                        "the query parameter %s must be one of %s", name, choices);
+}
+
+enum cs_code cs_exchange_query_number(struct cs_exchange *x, const char *name,
+                                      uint64_t min, uint64_t max, uint64_t fallback,
+                                      uint64_t *out, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_INIT(64);
+    bool given;
+    enum cs_code rc = read_query(x, name, &text, &given, err);
+
+    *out = fallback;
+    if (rc == CS_OK && given &&
+        (!cs_view_to_u64(cs_buf_view(&text), out) || *out < min || *out > max))
+        rc = cs_err_field(
+            err, CS_EINVAL, name, "query_invalid",
+            "the query parameter %s must be a whole number from %llu to %llu", name,
+            (unsigned long long)min, (unsigned long long)max);
+    cs_buf_clear(&text);
+    return rc;
 }
 
 enum cs_code cs_exchange_query_refused(enum cs_code rc, const struct cs_err *cause,
@@ -84,24 +131,6 @@ enum cs_code cs_exchange_idempotency_key(struct cs_exchange *x, struct cs_view *
                             "ASCII alone",
                             IDEMPOTENCY_KEY_MAX);
     return CS_OK;
-}
-
-enum cs_code cs_exchange_query_number(struct cs_exchange *x, const char *name,
-                                      uint64_t min, uint64_t max, uint64_t fallback,
-                                      uint64_t *out, struct cs_err *err)
-{
-    struct cs_buf text = CS_BUF_INIT(64);
-    enum cs_code rc = cs_exchange_query_text(x, name, &text, err);
-
-    *out = fallback;
-    if (rc == CS_OK && text.len > 0 &&
-        (!cs_view_to_u64(cs_buf_view(&text), out) || *out < min || *out > max))
-        rc = cs_err_field(
-            err, CS_EINVAL, name, "query_invalid",
-            "the query parameter %s must be a whole number from %llu to %llu", name,
-            (unsigned long long)min, (unsigned long long)max);
-    cs_buf_clear(&text);
-    return rc;
 }
 
 enum cs_code cs_exchange_answer(struct cs_exchange *x, int status, struct cs_err *err)

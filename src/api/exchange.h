@@ -58,6 +58,11 @@ enum cs_code cs_exchange_idempotency_key(struct cs_exchange *x, struct cs_view *
 enum cs_code cs_exchange_query_refused(enum cs_code rc, const struct cs_err *cause,
                                        struct cs_err *err) CS_MUST_USE;
 
+/* The same where only some values are allowed, separated by '|' in choices. */
+enum cs_code cs_exchange_query_choice(struct cs_exchange *x, const char *name,
+                                      const char *choices, struct cs_buf *out,
+                                      struct cs_err *err) CS_MUST_USE;
+
 /* Answers with JSON that stands in the response's body. */
 enum cs_code cs_exchange_answer(struct cs_exchange *x, int status, struct cs_err *err);
 

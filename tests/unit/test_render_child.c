@@ -47,7 +47,8 @@ static int overflow(volatile int depth)
 static void allocate(void)
 {
     for (;;) {
-        char *room = malloc(1u << 20);
+        /* volatile: a compiler may leave out memory that nobody looks at */
+        char *volatile room = malloc(1u << 20);
 
         if (room == NULL)
             _exit(CS_CHILD_EXIT_NOMEM);
