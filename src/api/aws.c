@@ -2,6 +2,7 @@
 
 #include "api/routes.h"
 #include "api/view.h"
+#include "campaign/create.h"
 #include "campaign/listing.h"
 #include "campaign/remove.h"
 #include "json/scan.h"
@@ -14,8 +15,11 @@ static bool write_detail_member(void *payload, struct cs_view name, struct cs_vi
 {
     struct cs_json_writer *w = payload;
 
-    if (cs_view_eq(name, CS_LIT("files")) || cs_view_eq(name, CS_LIT("tags")))
-        return true;
+    static const char *const elsewhere[] = {"files", "tags", "campaign_brief"};
+
+    for (size_t i = 0; i < CS_COUNT(elsewhere); i++)
+        if (cs_view_eq_cstr(name, elsewhere[i]))
+            return true;
     cs_json_key_view(w, name);
     cs_json_raw(w, value);
     return true;
@@ -23,7 +27,7 @@ static bool write_detail_member(void *payload, struct cs_view name, struct cs_vi
 
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
                            const struct cs_record *record, struct cs_view files,
-                           struct cs_view data_urls)
+                           struct cs_view data_urls, struct cs_view brief)
 {
     const struct cs_store_names *names = x->app->store->ops->names(x->app->store);
 
@@ -46,6 +50,7 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
         cs_json_slice(record->detail, "tags").ptr != NULL)
         cs_json_member_raw(w, "tags", cs_json_slice(record->detail, "tags"));
     cs_json_each_member(data_urls, write_detail_member, w);
+    cs_json_member_raw(w, "campaign_brief", brief);
     cs_json_each_member(record->detail, write_detail_member, w);
     cs_json_object_end(w);
     cs_json_object_end(w);
@@ -72,6 +77,7 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
     struct cs_record *record = NULL;
     struct cs_buf files = CS_BUF_INIT(256u * 1024u);
     struct cs_buf data_urls = CS_BUF_INIT(256u * 1024u);
+    struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
     struct cs_json_writer w;
     int64_t expires_us = 0;
     enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
@@ -80,12 +86,15 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
     if (rc != CS_OK ||
         (rc = url_object(x, record, "", "", &files, &expires_us, err)) != CS_OK ||
         (rc = url_object(x, record, "s3_", "_url", &data_urls, &expires_us, err)) !=
-            CS_OK)
+            CS_OK ||
+        (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
+                                     err)) != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);
-    write_services(x, &w, record, cs_buf_view(&files), cs_buf_view(&data_urls));
+    write_services(x, &w, record, cs_buf_view(&files), cs_buf_view(&data_urls),
+                   cs_buf_view(&brief));
     if (expires_us != 0)
         cs_json_member_time(&w, "urls_expire_at", expires_us);
     cs_json_object_end(&w);
@@ -94,6 +103,7 @@ out:
     cs_record_free(record);
     cs_buf_clear(&files);
     cs_buf_clear(&data_urls);
+    cs_buf_clear(&brief);
     return rc;
 }
 

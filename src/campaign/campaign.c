@@ -8,7 +8,8 @@
 #include "json/scan.h"
 #include "json/write.h"
 
-#define COMMIT_ATTEMPTS 8
+#define COMMIT_ATTEMPTS    8
+#define UNKNOWN_FIELDS_MAX 200u
 
 static bool is_alphanumeric(char c)
 {
@@ -108,6 +109,83 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
     }
     *out = record;
     return CS_OK;
+}
+
+/* ---- fields ---- */
+
+const char *const cs_campaign_reserved_fields[] = {
+    "user_id",
+    "status",
+    "created_at",
+    "updated_at",
+    "completed_at",
+    "s3_website_url",
+    "s3_pdf_url",
+    "s3_artifacts_url",
+    "s3_metadata_url",
+    "progress_log",
+    "agent_interactions",
+    "final_state",
+    "files",
+    "error",
+    "execution_time",
+    "quality_score",
+    "urls_expire_at",
+    "versions",
+    "agent_interactions_truncated",
+    NULL,
+};
+
+/* What requests are made of, beside the reserved ones. */
+static const char *const request_fields[] = {
+    "campaign_id", "campaign_name", "campaign_brief",
+    "expires_at",  "tags",          "final_state_upload",
+};
+
+static bool is_known_field(struct cs_view name)
+{
+    for (const char *const *field = cs_campaign_reserved_fields; *field != NULL; field++)
+        if (cs_json_name_is(name, cs_view_cstr(*field)))
+            return true;
+    for (size_t i = 0; i < CS_COUNT(request_fields); i++)
+        if (cs_json_name_is(name, cs_view_cstr(request_fields[i])))
+            return true;
+    return false;
+}
+
+struct unknown_fields {
+    struct cs_buf *out;
+    size_t count;
+};
+
+static bool add_unknown(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct unknown_fields *unknown = payload;
+
+    if (is_known_field(name))
+        return true;
+    cs_buf_add_cstr(unknown->out, unknown->count++ > 0 ? ",\"" : "\"");
+    cs_buf_add(unknown->out, name);
+    cs_buf_add_cstr(unknown->out, "\":");
+    cs_buf_add(unknown->out, value);
+    return unknown->count <= UNKNOWN_FIELDS_MAX;
+}
+
+enum cs_code cs_campaign_unknown(struct cs_buf *out, struct cs_view body,
+                                 struct cs_err *err)
+{
+    struct unknown_fields unknown = {out, 0};
+
+    cs_buf_add_byte(out, '{');
+    cs_json_each_member(body, add_unknown, &unknown);
+    cs_buf_add_byte(out, '}');
+    if (unknown.count > UNKNOWN_FIELDS_MAX)
+        return cs_err_field(
+            err, CS_ETOOBIG, "", "too_many_fields",
+            "at most %u fields of your own go into one request; nest them in "
+            "one object",
+            UNKNOWN_FIELDS_MAX);
+    return cs_buf_check(out, err);
 }
 
 /* ---- counters ---- */
@@ -241,6 +319,7 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 uint64_t *revision_out, struct cs_err *err)
 {
     struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
+    struct cs_buf changed = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
     struct cs_buf detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
     struct cs_buf old_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
     struct cs_buf new_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
@@ -251,7 +330,10 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
     enum cs_code rc;
 
     edit_summary(&summary, record, change, call->now_us);
-    cs_json_edit(&detail, record->detail, change->detail, change->detail_count);
+    cs_json_edit(&changed, record->detail, change->detail, change->detail_count);
+    cs_json_merge(&detail, cs_buf_view(&changed), change->unknown);
+    if (changed.failed != CS_OK)
+        detail.failed = changed.failed;
     if (cs_buf_check(&summary, NULL) == CS_ETOOBIG ||
         cs_buf_check(&detail, NULL) == CS_ETOOBIG) {
         rc = cs_err_field(
@@ -283,6 +365,7 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
         *revision_out = record->revision + 1;
 out:
     cs_buf_clear(&summary);
+    cs_buf_clear(&changed);
     cs_buf_clear(&detail);
     cs_buf_clear(&old_group);
     cs_buf_clear(&new_group);

@@ -84,6 +84,14 @@ struct cs_view cs_campaign_plain(const struct cs_record *record, const char *nam
 
 bool cs_campaign_is(const struct cs_record *record, const char *status);
 
+/* Fields that the service sets itself; a client can't. NULL at the end. */
+extern const char *const cs_campaign_reserved_fields[];
+
+/* Of a request's body those members that mean nothing here, as a JSON object:
+ * they are kept in the record. CS_ETOOBIG for more than 200. */
+enum cs_code cs_campaign_unknown(struct cs_buf *out, struct cs_view body,
+                                 struct cs_err *err) CS_MUST_USE;
+
 /* A change of a campaign: what to set in summary and detail, and the status
  * it moves to. */
 struct cs_campaign_change {
@@ -91,8 +99,9 @@ struct cs_campaign_change {
     size_t summary_count;
     const struct cs_json_change *detail;
     size_t detail_count;
-    const char *status; /* NULL: stays */
-    bool unlist;        /* drop it from the owner's list (deleting) */
+    struct cs_view unknown; /* an object of cs_campaign_unknown(), or empty */
+    const char *status;     /* NULL: stays */
+    bool unlist;            /* drop it from the owner's list (deleting) */
 };
 
 /* Commits the change on top of `record`, with the counters that a change of

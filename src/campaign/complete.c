@@ -37,6 +37,7 @@ struct completion {
     struct cs_buf interactions; /* a JSON array */
     bool interactions_cut;
     struct cs_buf metadata;
+    struct cs_buf unknown; /* fields of the body that mean nothing here */
     char completed_at[CS_TIME_TEXT_LEN + 1];
     struct cs_render_output rendered;
     struct cs_object objects[OBJECTS];
@@ -60,6 +61,7 @@ static void clear_completion(struct completion *c)
     cs_buf_clear(&c->brief);
     cs_buf_clear(&c->interactions);
     cs_buf_clear(&c->metadata);
+    cs_buf_clear(&c->unknown);
     cs_render_output_clear(&c->rendered);
     clear_objects(c);
 }
@@ -359,8 +361,12 @@ static enum cs_code commit(struct completion *c, const struct cs_record *record,
         {"versions", {NULL, 0}},
     };
     struct cs_json_change detail[] = {{"files", {NULL, 0}}};
-    struct cs_campaign_change change = {summary,          CS_COUNT(summary), detail,
-                                        CS_COUNT(detail), "completed",       false};
+    struct cs_campaign_change change = {.summary = summary,
+                                        .summary_count = CS_COUNT(summary),
+                                        .detail = detail,
+                                        .detail_count = CS_COUNT(detail),
+                                        .unknown = cs_buf_view(&c->unknown),
+                                        .status = "completed"};
     enum cs_code rc;
 
     cs_json_quote(&completed_at, cs_view_cstr(c->completed_at));
@@ -455,6 +461,7 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
         .interactions = CS_BUF_INIT(METADATA_BYTES_MAX),
         .metadata =
             CS_BUF_INIT(2 * (size_t)METADATA_BYTES_MAX + campaigns->limits.json_bytes),
+        .unknown = CS_BUF_INIT(CS_RECORD_BYTES_MAX),
         .rendered = {.website_fd = -1, .pdf_fd = -1},
         .report = report,
     };
@@ -464,6 +471,7 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
     *report = (struct cs_completion_report){.replayed = false};
     cs_time_text(c.completed_at, call->now_us);
     if ((rc = check_body(&c, body, faults, err)) != CS_OK ||
+        (rc = cs_campaign_unknown(&c.unknown, body, err)) != CS_OK ||
         (rc = digest_state(&c, err)) != CS_OK)
         goto out;
     rc = attempt_until_settled(&c, err);

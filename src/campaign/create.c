@@ -13,29 +13,6 @@
 #define ID_ATTEMPTS         8
 #define IDEMPOTENCY_LIFE_US (24ll * 3600 * CS_SECOND_US)
 
-/* Fields that the service sets itself; a client that sends one is told so. */
-static const char *const reserved_fields[] = {
-    "user_id",
-    "status",
-    "created_at",
-    "updated_at",
-    "completed_at",
-    "s3_website_url",
-    "s3_pdf_url",
-    "s3_artifacts_url",
-    "s3_metadata_url",
-    "progress_log",
-    "agent_interactions",
-    "final_state",
-    "files",
-    "error",
-    "execution_time",
-    "quality_score",
-    "urls_expire_at",
-    "versions",
-    "agent_interactions_truncated",
-};
-
 /* ---- create ---- */
 
 struct creation {
@@ -92,10 +69,11 @@ static void check_reserved(struct creation *creation)
 {
     char pointer[64];
 
-    for (size_t i = 0; i < CS_COUNT(reserved_fields); i++) {
-        if (cs_json_slice(creation->body, reserved_fields[i]).ptr == NULL)
+    for (const char *const *field = cs_campaign_reserved_fields; *field != NULL;
+         field++) {
+        if (cs_json_slice(creation->body, *field).ptr == NULL)
             continue;
-        (void)snprintf(pointer, sizeof(pointer), "/%s", reserved_fields[i]);
+        (void)snprintf(pointer, sizeof(pointer), "/%s", *field);
         cs_faults_add(creation->faults, pointer, "reserved",
                       "the service sets this field; leave it out");
     }

@@ -295,6 +295,7 @@ struct failure {
     struct cs_json_change detail;
     struct cs_json_change summary;
     struct cs_buf now;
+    struct cs_buf unknown;
     bool done; /* it had failed with this very error before */
 };
 
@@ -315,6 +316,7 @@ static enum cs_code edit_failure(void *payload, const struct cs_record *record,
                                               .summary_count = 1,
                                               .detail = &failure->detail,
                                               .detail_count = 1,
+                                              .unknown = cs_buf_view(&failure->unknown),
                                               .status = "failed"};
     return must_run(record, err);
 }
@@ -325,7 +327,8 @@ enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,
                               struct cs_err *err)
 {
     struct failure failure = {.error = cs_json_slice(body, "error"),
-                              .now = CS_BUF_INIT(64)};
+                              .now = CS_BUF_INIT(64),
+                              .unknown = CS_BUF_INIT(CS_RECORD_BYTES_MAX)};
     char kind = cs_json_kind(failure.error);
     enum cs_code rc;
 
@@ -343,9 +346,11 @@ enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,
     if ((rc = cs_faults_check(faults, err)) != CS_OK)
         return rc;
     cs_json_quote_time(&failure.now, call->now_us);
-    rc = cs_campaign_edit(campaigns, call, id, edit_failure, &failure, NULL, err);
+    if ((rc = cs_campaign_unknown(&failure.unknown, body, err)) == CS_OK)
+        rc = cs_campaign_edit(campaigns, call, id, edit_failure, &failure, NULL, err);
     if (rc == CS_EEXISTS && failure.done)
         rc = CS_OK;
     cs_buf_clear(&failure.now);
+    cs_buf_clear(&failure.unknown);
     return rc;
 }

@@ -16,4 +16,8 @@ struct cs_json_change {
 void cs_json_edit(struct cs_buf *out, struct cs_view object,
                   const struct cs_json_change *changes, size_t count);
 
+/* Appends `object` with all members of `extra` set; both are JSON objects, either
+ * may be empty. The cost grows with the product of their members. */
+void cs_json_merge(struct cs_buf *out, struct cs_view object, struct cs_view extra);
+
 #endif

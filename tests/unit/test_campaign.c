@@ -561,6 +561,52 @@ static void test_completion_and_its_repeat(void **state)
     assert_consistent(f);
 }
 
+static void test_unknown_fields_are_kept(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_completion_report report;
+    struct cs_record *record = NULL;
+    struct cs_buf body = CS_BUF_INIT(1u << 16);
+    struct cs_err fault = CS_ERR_NONE;
+
+    create_ok(f, "{\"campaign_id\":\"c\",\"campaign_name\":\"N\",\"campaign_brief\":{},"
+                 "\"model\":\"one\"}");
+    bring_pages(f, "c");
+    assert_int_equal(complete(f, "c",
+                              "{\"final_state\":{},\"model\":\"two\",\"cost\": 1.50,"
+                              "\"user_id\":\"mallory\",\"files\":{}}",
+                              &report, NULL),
+                     CS_OK);
+    assert_ok(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("c"), CS_ACCESS_OWNER,
+                               false, &record, err));
+    assert_view(cs_json_slice(record->detail, "model"), "\"two\"");
+    assert_view(cs_json_slice(record->detail, "cost"), "1.50");
+    assert_null(cs_json_slice(record->detail, "user_id").ptr);
+    assert_null(cs_json_slice(record->detail, "final_state").ptr);
+    cs_record_free(record);
+    assert_consistent(f);
+
+    create_ok(f, BODY("d"));
+    assert_ok(cs_campaign_fail(&f->campaigns, &f->call, CS_LIT("d"),
+                               CS_LIT("{\"error\":\"e\",\"retries\":3}"), &f->faults,
+                               err));
+    assert_ok(cs_campaign_load(&f->campaigns, &f->call, CS_LIT("d"), CS_ACCESS_OWNER,
+                               false, &record, err));
+    assert_view(cs_json_slice(record->detail, "retries"), "3");
+    cs_record_free(record);
+
+    create_ok(f, BODY("e"));
+    cs_buf_add_cstr(&body, "{\"error\":\"e\"");
+    for (int i = 0; i < 201; i++)
+        cs_buf_add_fmt(&body, ",\"f%d\":1", i);
+    cs_buf_add_byte(&body, '}');
+    assert_int_equal(cs_campaign_fail(&f->campaigns, &f->call, CS_LIT("e"),
+                                      cs_buf_view(&body), &f->faults, &fault),
+                     CS_ETOOBIG);
+    assert_string_equal(fault.reason, "too_many_fields");
+    cs_buf_clear(&body);
+}
+
 static void test_artifacts_of_the_client(void **state)
 {
     struct fixture *f = *state;
@@ -825,6 +871,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_expired_is_gone_at_the_second, setup,
                                         teardown),
         cmocka_unit_test_setup_teardown(test_completion_and_its_repeat, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_unknown_fields_are_kept, setup, teardown),
         cmocka_unit_test_setup_teardown(test_artifacts_of_the_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failing_keeps_the_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_completion_under_faults, setup, teardown),

@@ -356,6 +356,20 @@ static void test_edit(void **state)
     cs_buf_clear(&out);
 }
 
+static void test_merge(void **state)
+{
+    struct cs_buf out = CS_BUF_INIT(1000);
+
+    (void)state;
+    cs_json_merge(&out, CS_LIT("{\"a\":1.0,\"b\":2,\"c\":[3]}"),
+                  CS_LIT("{ \"\\u0062\" : {\"x\":1} , \"d\":4 }"));
+    assert_view(cs_buf_view(&out), "{\"a\":1.0,\"c\":[3],\"\\u0062\":{\"x\":1},\"d\":4}");
+    cs_buf_reset(&out);
+    cs_json_merge(&out, cs_view_of(NULL, 0), cs_view_of(NULL, 0));
+    assert_view(cs_buf_view(&out), "{}");
+    cs_buf_clear(&out);
+}
+
 /* ---- checks ---- */
 
 static void test_checks_collect_all_faults(void **state)
@@ -412,6 +426,7 @@ int main(void)
         cmocka_unit_test(test_tree_of_every_kind_of_root),
         cmocka_unit_test(test_writer),
         cmocka_unit_test(test_edit),
+        cmocka_unit_test(test_merge),
         cmocka_unit_test(test_checks_collect_all_faults),
     };
 
