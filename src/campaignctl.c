@@ -243,7 +243,8 @@ int main(int argc, char **argv)
     bool done = false;
     int code;
 
-    (void)umask(077);
+    /* as campaignd has it: the web server's group may read what is put here */
+    (void)umask(umask(077) | 027);
     if (options.overrides == NULL ||
         sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL) != 0) {
         free(options.overrides);
