@@ -260,12 +260,13 @@ class Stack:
         self.supervisor = None
         return status
 
-    def kill_campaignd(self):
-        """SIGKILL to supervisor and workers, as a crash of the machine would."""
+    def kill_campaignd(self, workers_too=True):
+        """SIGKILL to supervisor and workers, as a crash of the machine would; or to
+        the supervisor alone, whose workers then end by themselves."""
         workers = self.workers()
         self.supervisor.kill()
         self.supervisor.wait()
-        for pid in workers:
+        for pid in workers if workers_too else []:
             try:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
