@@ -9,7 +9,7 @@ static const char base64_std[] =
 static const char base64_url[] =
     "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
 
-static int hex_value(char c)
+int cs_hex_value(char c)
 {
     if (c >= '0' && c <= '9')
         return c - '0';
@@ -38,8 +38,8 @@ bool cs_hex_decode(void *out, size_t len, struct cs_view text)
     if (text.len / 2 != len || text.len % 2 != 0)
         return false;
     for (size_t i = 0; i < len; i++) {
-        int high = hex_value(text.ptr[2 * i]);
-        int low = hex_value(text.ptr[2 * i + 1]);
+        int high = cs_hex_value(text.ptr[2 * i]);
+        int low = cs_hex_value(text.ptr[2 * i + 1]);
 
         if (high < 0 || low < 0)
             return false;

@@ -4,6 +4,9 @@
 
 #include "base/buf.h"
 
+/* Value of one hex digit of either case, or -1. */
+int cs_hex_value(char c);
+
 /* Lower-case hex; out takes 2 * len bytes and a NUL. */
 void cs_hex_encode(char *out, const void *bytes, size_t len);
 

@@ -4,6 +4,7 @@
 
 #include <math.h>
 
+#include "base/encoding.h"
 #include "render/text.h"
 
 #define TEXT_CONTRAST 4.6 /* a little above WCAG AA's 4.5, for rounding */
@@ -206,17 +207,6 @@ static void add_swatch(struct cs_palette *palette, struct cs_colour colour,
         palette->swatches[palette->count++] = (struct cs_swatch){colour, name};
 }
 
-static int hex_digit(char c)
-{
-    if (c >= '0' && c <= '9')
-        return c - '0';
-    if (c >= 'a' && c <= 'f')
-        return c - 'a' + 10;
-    if (c >= 'A' && c <= 'F')
-        return c - 'A' + 10;
-    return -1;
-}
-
 /* Reads "#rgb", "#rrggbb" or "#rrggbbaa" at the front; 0 where there is none. */
 static size_t read_hex(struct cs_view text, struct cs_colour *out)
 {
@@ -225,9 +215,9 @@ static size_t read_hex(struct cs_view text, struct cs_colour *out)
 
     if (text.len == 0 || text.ptr[0] != '#')
         return 0;
-    while (digits + 1 < text.len && hex_digit(text.ptr[digits + 1]) >= 0) {
+    while (digits + 1 < text.len && cs_hex_value(text.ptr[digits + 1]) >= 0) {
         if (digits < 6)
-            value = value << 4 | (uint32_t)hex_digit(text.ptr[digits + 1]);
+            value = value << 4 | (uint32_t)cs_hex_value(text.ptr[digits + 1]);
         digits++;
     }
     if (digits != 3 && digits != 6 && digits != 8)
