@@ -7,7 +7,10 @@ import pathlib
 import pytest
 
 from client import Client
-from stack import SERVERS, STORES, TOP, Stack, make_certificate
+from servers import SERVERS
+from stack import Stack, make_certificate
+from stores import STORES
+from support import TOP
 
 
 def pytest_addoption(parser):

@@ -2,14 +2,12 @@
 shipped, campaignd with its pool, a store of its own, all in one temporary folder
 and on a free port; stopped by process id."""
 
-import ctypes
 import os
 import pathlib
 import re
 import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import tempfile
@@ -18,38 +16,14 @@ import time
 import jwt
 import requests
 
-TOP = pathlib.Path(__file__).resolve().parents[2]
+from servers import SERVERS
+from stores import STORES
+from support import (StackError, TOP, children_of, end_with_parent, free_port, process_alive,
+                     wait_for)
 
 SANITIZER_REPORT = re.compile(
     r"(ERROR: (Address|Leak|Undefined\w*)Sanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL)"
 )
-
-
-class StackError(Exception):
-    """The instance did not do what it must to be tested at all."""
-
-
-def wait_for(condition, what, seconds=10.0):
-    """Waits until condition() is true and returns its value."""
-    deadline = time.monotonic() + seconds
-    while True:
-        value = condition()
-        if value:
-            return value
-        if time.monotonic() > deadline:
-            raise StackError(f"waited {seconds} s in vain for {what}")
-        time.sleep(0.01)
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def end_with_parent():
-    """In the child: ends it when the test run dies without cleaning up."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
 def make_certificate(folder):
@@ -65,89 +39,6 @@ def make_certificate(folder):
     (folder / "server.ext").write_text("subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1\n")
     openssl("x509", "-req", "-in", "server.csr", "-CA", "ca.pem", "-CAkey", "ca.key",
             "-CAcreateserial", "-days", "7", "-extfile", "server.ext", "-out", "server.pem")
-
-
-def process_alive(pid):
-    try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return False
-    return state != "Z"
-
-
-def children_of(pid):
-    """Process ids of the living children, oldest first."""
-    found = []
-    for entry in pathlib.Path("/proc").iterdir():
-        if not entry.name.isdigit():
-            continue
-        try:
-            fields = (entry / "stat").read_text().rpartition(")")[2].split()
-        except OSError:
-            continue
-        if int(fields[1]) == pid and fields[0] != "Z":
-            found.append((int(fields[19]), int(entry.name)))
-    return [child for _, child in sorted(found)]
-
-
-class LocalStore:
-    """Settings of the embedded store, below the instance's folder."""
-
-    name = "local"
-
-    def settings(self, stack):
-        return {
-            "CAMPAIGN_STORE": "local",
-            "CAMPAIGN_LOCAL_ROOT": str(stack.folder / "data"),
-            "CAMPAIGN_ACCEL_PREFIX": "/_objects/",
-        }
-
-
-class Nginx:
-    """The shipped site file on a private nginx in front of a campaignd pool."""
-
-    name = "nginx"
-
-    def __init__(self, stack):
-        self.stack = stack
-        self.process = None
-
-    def write(self):
-        stack = self.stack
-        command = [
-            TOP / "nginx/private", "--dir", stack.folder / "nginx", "--port", str(stack.port),
-            "--socket", stack.socket, "--objects", stack.folder / "data/objects",
-            "--certificate", stack.tls / "server.pem", "--key", stack.tls / "server.key",
-        ]
-        if stack.rate:
-            command += ["--rate", str(stack.rate)]
-        subprocess.run(command, check=True)
-
-    def start(self):
-        self.write()
-        folder = self.stack.folder / "nginx"
-        nginx = shutil.which("nginx", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
-        if nginx is None:
-            raise StackError("nginx is not installed")
-        self.process = subprocess.Popen(
-            [nginx, "-p", folder, "-c", folder / "nginx.conf", "-e", folder / "error.log",
-             "-g", "daemon off;"],
-            stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
-
-    def stop(self):
-        if self.process is None:
-            return
-        self.process.terminate()
-        try:
-            self.process.wait(10)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
-        self.process = None
-
-
-STORES = {"local": LocalStore}
-SERVERS = {"nginx": Nginx}
 
 
 class Stack:

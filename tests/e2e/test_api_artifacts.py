@@ -14,7 +14,7 @@ from html.parser import HTMLParser
 import pytest
 
 from client import Client, assert_problem
-from stack import wait_for
+from support import wait_for
 from test_edge import tls_socket
 
 JSON = {"Content-Type": "application/json"}

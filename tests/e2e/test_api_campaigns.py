@@ -9,7 +9,7 @@ import threading
 import pytest
 
 from client import Client, assert_problem
-from stack import wait_for
+from support import wait_for
 
 TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z")
 JSON = {"Content-Type": "application/json"}

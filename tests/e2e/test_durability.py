@@ -12,7 +12,7 @@ import time
 import requests
 
 from client import Client
-from stack import wait_for
+from support import wait_for
 
 
 class Ledger:

@@ -10,7 +10,7 @@ import sys
 import pytest
 
 import document
-from stack import TOP
+from support import TOP
 
 CONFIG = pathlib.Path(__file__).with_name("schemathesis.toml")
 

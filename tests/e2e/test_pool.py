@@ -12,7 +12,7 @@ import pytest
 
 from client import Client
 from load import Load, get_outcome
-from stack import process_alive, wait_for
+from support import process_alive, wait_for
 
 
 def kill_quietly(pid, number=signal.SIGKILL):

@@ -14,7 +14,7 @@ import time
 import pytest
 import requests
 
-from stack import TOP, free_port, process_alive, wait_for
+from support import TOP, free_port, process_alive, wait_for
 
 pytestmark = pytest.mark.plain_build
 
