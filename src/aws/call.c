@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aws/operations.h"
+
 #define URL_MAX            (64u << 10)
 #define SKEW_SUSPICIOUS_US (4 * 60 * CS_SECOND_US) /* services allow 5 or 15 minutes */
 #define WORTH_TRYING_US    20000 /* time that must be left behind a wait */
@@ -175,20 +177,23 @@ static enum cs_code prepare(struct cs_net_call *net, struct cs_err *err)
 {
     struct cs_aws_call *call = net->payload;
 
+    if (cs_aws_operation_find(call->service, call->operation) == NULL)
+        return cs_err_set(err, CS_EINTERNAL, "%s is not listed in aws/operations.c",
+                          call->operation);
     call->attempts++;
     return sign_call(call->aws, call, &net->request, err);
 }
 
 /* ---- what an answer means ---- */
 
-static bool server_offset(struct cs_aws *aws, const struct cs_net_response *response,
-                          int64_t *offset_out)
+bool cs_aws_answer_offset(const struct cs_aws *aws,
+                          const struct cs_net_response *response, int64_t *offset_us_out)
 {
     int64_t theirs_us;
 
     if (!cs_time_parse_http_date(&theirs_us, cs_net_response_header(response, "date")))
         return false;
-    *offset_out = theirs_us - aws->options.now_us(aws->options.payload);
+    *offset_us_out = theirs_us - aws->options.now_us(aws->options.payload);
     return true;
 }
 
@@ -206,7 +211,7 @@ static bool is_hidden_skew(struct cs_aws *aws, const struct cs_aws_call *call)
         !cs_aws_error_is(call->error, "AccessDenied") &&
         cs_aws_error_text(call->error, CS_AWS_ERROR_CODE).ptr != NULL)
         return false;
-    if (!server_offset(aws, call->response, &offset_us))
+    if (!cs_aws_answer_offset(aws, call->response, &offset_us))
         return false;
     off = offset_us - aws->offset_us;
     return off > SKEW_SUSPICIOUS_US || off < -SKEW_SUSPICIOUS_US;
@@ -257,7 +262,7 @@ static bool correct_clock(struct cs_aws *aws, struct cs_aws_call *call)
 {
     int64_t offset_us;
 
-    if (call->skew_corrected || !server_offset(aws, call->response, &offset_us))
+    if (call->skew_corrected || !cs_aws_answer_offset(aws, call->response, &offset_us))
         return false;
     call->skew_corrected = true;
     aws->offset_us = offset_us;
@@ -337,6 +342,8 @@ static bool may_try_again(struct cs_aws *aws, struct cs_aws_call *call,
 
 static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
 {
+    static const char *const subject_names[] = {
+        [CS_AWS_S3] = "key", [CS_AWS_DYNAMODB] = "table", [CS_AWS_STS] = "region"};
     char what[96];
     char units[32] = "";
     struct cs_view code = cs_aws_error_text(call->error, CS_AWS_ERROR_CODE);
@@ -357,7 +364,7 @@ static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
         code = cs_view_cstr(call->err.reason);
     cs_log_put(
         aws->options.log, bad ? CS_LOG_WARN : CS_LOG_INFO, what,
-        CS_LOG_TEXT(call->service == CS_AWS_S3 ? "key" : "table", call->subject),
+        CS_LOG_TEXT(subject_names[call->service], call->subject),
         CS_LOG_NUM("status", call->response->status),
         CS_LOG_NUM("bytes", call->response->bytes_sent + call->response->bytes_received),
         CS_LOG_NUM("ms", (cs_clock_monotonic_us() - call->started_us) / 1000),

@@ -68,7 +68,8 @@ struct cs_aws_call {
     bool renewed, skew_corrected, relocated, settled;
 };
 
-/* CS_OK for an answer of 2xx. Otherwise what cs_aws_error_report() made of the
+/* The operation must be one of aws/operations.h.
+ * CS_OK for an answer of 2xx. Otherwise what cs_aws_error_report() made of the
  * service's error, CS_EUPSTREAM or CS_ETIMEOUT for the network's, CS_EUNAUTH
  * without credentials. */
 enum cs_code cs_aws_perform(struct cs_aws *aws, struct cs_aws_call *call,
@@ -99,6 +100,11 @@ enum cs_code cs_aws_presign(struct cs_aws *aws, const struct cs_aws_presign *wha
 /* Time as the services see it, as far as they said. */
 int64_t cs_aws_now_us(const struct cs_aws *aws);
 int64_t cs_aws_clock_offset_us(const struct cs_aws *aws);
+
+/* How far the clock of an answer that was just received is ahead of ours, by its
+ * Date; false when it has none. */
+bool cs_aws_answer_offset(const struct cs_aws *aws,
+                          const struct cs_net_response *response, int64_t *offset_us_out);
 
 /* Credentials can be had. Asks for them when there are none. */
 enum cs_code cs_aws_check_credentials(struct cs_aws *aws, struct cs_deadline deadline,

@@ -186,6 +186,22 @@ enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *
                           struct cs_buf *report, struct cs_deadline deadline,
                           struct cs_err *err) CS_MUST_USE;
 
+/* How the bucket is set up. What it was never told is false or "". */
+enum cs_code cs_s3_look_versioning(struct cs_s3 *s3, bool *enabled_out,
+                                   struct cs_deadline deadline,
+                                   struct cs_err *err) CS_MUST_USE;
+/* All four rules of the public access block hold. */
+enum cs_code cs_s3_look_private(struct cs_s3 *s3, bool *private_out,
+                                struct cs_deadline deadline,
+                                struct cs_err *err) CS_MUST_USE;
+/* Appends "AES256", "aws:kms" or "aws:kms:dsse". */
+enum cs_code cs_s3_look_encryption(struct cs_s3 *s3, struct cs_buf *algorithm_out,
+                                   struct cs_deadline deadline,
+                                   struct cs_err *err) CS_MUST_USE;
+
+/* How far the service's clock is ahead of ours, by the last single answer. */
+bool cs_s3_clock_offset(const struct cs_s3 *s3, int64_t *offset_us_out);
+
 /* HeadBucket. */
 enum cs_code cs_s3_check(struct cs_s3 *s3, struct cs_deadline deadline,
                          struct cs_err *err) CS_MUST_USE;

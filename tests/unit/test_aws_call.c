@@ -315,6 +315,21 @@ static void test_presigned(void **state)
     cs_buf_clear(&url);
 }
 
+/* So that no policy lacks what is called. */
+static void test_only_listed_operations_are_called(void **state)
+{
+    static const struct fake_answer script[] = {{0}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    assert_ok(perform(b, script, err));
+    b->call.operation = "PutBucketPolicy";
+    cs_buf_reset(&b->fake.seen);
+    assert_int_equal(cs_aws_perform(b->fake.aws, &b->call, &why), CS_EINTERNAL);
+    assert_non_null(strstr(why.text, "PutBucketPolicy"));
+    assert_int_equal(b->fake.seen.len, 0);
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -332,6 +347,7 @@ int main(void)
         with_bench(test_error_in_200),
         with_bench(test_many),
         with_bench(test_presigned),
+        with_bench(test_only_listed_operations_are_called),
     };
 
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)

@@ -1,0 +1,66 @@
+#include "config.h"
+
+#include "aws/operations.h"
+
+/* clang-format off */
+static const struct cs_aws_operation operations[] = {
+    {CS_AWS_S3, "GetObject", CS_AWS_FOR_OBJECTS, {"s3:GetObject"}, "s3:GetObjectVersion"},
+    {CS_AWS_S3, "PutObject", CS_AWS_FOR_OBJECTS, {"s3:PutObject"}, NULL},
+    {CS_AWS_S3, "HeadObject", CS_AWS_FOR_OBJECTS, {"s3:GetObject"}, "s3:GetObjectVersion"},
+    {CS_AWS_S3, "CopyObject", CS_AWS_FOR_OBJECTS, {"s3:GetObject", "s3:PutObject"}, "s3:GetObjectVersion"},
+    {CS_AWS_S3, "DeleteObject", CS_AWS_FOR_OBJECTS, {"s3:DeleteObject"}, "s3:DeleteObjectVersion"},
+    {CS_AWS_S3, "DeleteObjects", CS_AWS_FOR_OBJECTS, {"s3:DeleteObject"}, "s3:DeleteObjectVersion"},
+    {CS_AWS_S3, "CreateMultipartUpload", CS_AWS_FOR_OBJECTS, {"s3:PutObject"}, NULL},
+    {CS_AWS_S3, "UploadPart", CS_AWS_FOR_OBJECTS, {"s3:PutObject"}, NULL},
+    {CS_AWS_S3, "CompleteMultipartUpload", CS_AWS_FOR_OBJECTS, {"s3:PutObject"}, NULL},
+    {CS_AWS_S3, "AbortMultipartUpload", CS_AWS_FOR_OBJECTS, {"s3:AbortMultipartUpload"}, NULL},
+
+    {CS_AWS_S3, "ListObjectsV2", CS_AWS_FOR_LISTS, {"s3:ListBucket"}, NULL},
+    {CS_AWS_S3, "ListObjectVersions", CS_AWS_FOR_LISTS, {"s3:ListBucketVersions"}, NULL},
+    {CS_AWS_S3, "ListMultipartUploads", CS_AWS_FOR_LISTS, {"s3:ListBucketMultipartUploads"}, NULL},
+    {CS_AWS_S3, "HeadBucket", CS_AWS_FOR_LISTS, {"s3:ListBucket"}, NULL},
+
+    {CS_AWS_S3, "CreateBucket", CS_AWS_FOR_NEW_BUCKET, {"s3:CreateBucket"}, NULL},
+    {CS_AWS_S3, "PutPublicAccessBlock", CS_AWS_FOR_NEW_BUCKET, {"s3:PutBucketPublicAccessBlock"}, NULL},
+    {CS_AWS_S3, "PutBucketEncryption", CS_AWS_FOR_NEW_BUCKET, {"s3:PutEncryptionConfiguration"}, NULL},
+    {CS_AWS_S3, "PutBucketVersioning", CS_AWS_FOR_NEW_BUCKET, {"s3:PutBucketVersioning"}, NULL},
+    {CS_AWS_S3, "PutBucketTagging", CS_AWS_FOR_BUCKET_TAGS, {"s3:PutBucketTagging"}, NULL},
+
+    {CS_AWS_S3, "GetBucketVersioning", CS_AWS_FOR_BUCKET_LOOK, {"s3:GetBucketVersioning"}, NULL},
+    {CS_AWS_S3, "GetPublicAccessBlock", CS_AWS_FOR_BUCKET_LOOK, {"s3:GetBucketPublicAccessBlock"}, NULL},
+    {CS_AWS_S3, "GetBucketEncryption", CS_AWS_FOR_BUCKET_LOOK, {"s3:GetEncryptionConfiguration"}, NULL},
+
+    {CS_AWS_DYNAMODB, "GetItem", CS_AWS_FOR_ITEMS, {"dynamodb:GetItem"}, NULL},
+    {CS_AWS_DYNAMODB, "TransactWriteItems", CS_AWS_FOR_ITEMS,
+     {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}, NULL},
+    {CS_AWS_DYNAMODB, "BatchGetItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchGetItem"}, NULL},
+    {CS_AWS_DYNAMODB, "BatchWriteItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchWriteItem"}, NULL},
+    {CS_AWS_DYNAMODB, "Scan", CS_AWS_FOR_ITEMS, {"dynamodb:Scan"}, NULL},
+
+    {CS_AWS_DYNAMODB, "Query", CS_AWS_FOR_INDEXES, {"dynamodb:Query"}, NULL},
+
+    {CS_AWS_DYNAMODB, "CreateTable", CS_AWS_FOR_NEW_TABLE, {"dynamodb:CreateTable"}, NULL},
+    {CS_AWS_DYNAMODB, "UpdateTable", CS_AWS_FOR_NEW_TABLE, {"dynamodb:UpdateTable"}, NULL},
+    {CS_AWS_DYNAMODB, "UpdateTimeToLive", CS_AWS_FOR_EXPIRY, {"dynamodb:UpdateTimeToLive"}, NULL},
+
+    {CS_AWS_DYNAMODB, "DescribeTable", CS_AWS_FOR_TABLE_LOOK, {"dynamodb:DescribeTable"}, NULL},
+    {CS_AWS_DYNAMODB, "DescribeTimeToLive", CS_AWS_FOR_TABLE_LOOK, {"dynamodb:DescribeTimeToLive"}, NULL},
+
+    {CS_AWS_STS, "GetCallerIdentity", CS_AWS_FOR_IDENTITY, {NULL}, NULL},
+};
+/* clang-format on */
+
+const struct cs_aws_operation *cs_aws_operation_find(enum cs_aws_service service,
+                                                     const char *name)
+{
+    for (size_t i = 0; i < CS_COUNT(operations); i++)
+        if (operations[i].service == service && strcmp(operations[i].name, name) == 0)
+            return &operations[i];
+    return NULL;
+}
+
+const struct cs_aws_operation *cs_aws_operations(size_t *count_out)
+{
+    *count_out = CS_COUNT(operations);
+    return operations;
+}
