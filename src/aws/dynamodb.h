@@ -80,4 +80,31 @@ enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
                                 struct cs_buf *report, struct cs_deadline deadline,
                                 struct cs_err *err) CS_MUST_USE;
 
+#define CS_DYNAMODB_INDEXES_MAX 20u /* what the service allows a table */
+
+/* What there is of what is wanted. */
+struct cs_dynamodb_look {
+    bool keyed;  /* by the key that is wanted */
+    bool active; /* the table itself */
+    struct {
+        bool there;
+        bool keyed;
+        bool active;
+        bool shows_all;                 /* at least the attributes that are wanted */
+    } indexes[CS_DYNAMODB_INDEXES_MAX]; /* in the order of table->indexes */
+};
+
+/* DescribeTable. CS_ENOTFOUND without the table. */
+enum cs_code cs_dynamodb_look(struct cs_dynamodb *db,
+                              const struct cs_dynamodb_table *table,
+                              struct cs_dynamodb_look *out, struct cs_deadline deadline,
+                              struct cs_err *err) CS_MUST_USE;
+
+/* DescribeTimeToLive. Appends the name of the attribute by which items expire;
+ * nothing when they don't. */
+enum cs_code cs_dynamodb_look_expiry(struct cs_dynamodb *db, struct cs_view table,
+                                     struct cs_buf *attribute_out,
+                                     struct cs_deadline deadline,
+                                     struct cs_err *err) CS_MUST_USE;
+
 #endif

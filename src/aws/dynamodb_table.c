@@ -317,3 +317,98 @@ enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
     cs_buf_clear(&task.body);
     return rc;
 }
+
+/* ---- looking ---- */
+
+static bool shows(const struct cs_json *index, const char *attribute)
+{
+    const struct cs_json *names =
+        cs_json_get(cs_json_get(index, "Projection"), "NonKeyAttributes");
+
+    for (size_t i = 0; i < cs_json_length(names); i++)
+        if (cs_view_eq_cstr(cs_json_string(cs_json_at(names, i)), attribute))
+            return true;
+    return false;
+}
+
+static bool shows_all(const struct cs_json *index, const struct cs_dynamodb_index *wanted)
+{
+    struct cs_view kind =
+        cs_json_get_string(cs_json_get(index, "Projection"), "ProjectionType");
+
+    if (cs_view_eq(kind, CS_LIT("ALL")))
+        return true;
+    for (const char *const *name = wanted->include; *name != NULL; name++)
+        if (!shows(index, *name))
+            return false;
+    return true;
+}
+
+static void look_at(const struct cs_dynamodb_table *table,
+                    const struct cs_json *described, struct cs_dynamodb_look *out)
+{
+    out->keyed = has_key(described, table->hash, NULL);
+    out->active = is_active(described, "TableStatus");
+    for (size_t i = 0; i < table->index_count && i < CS_DYNAMODB_INDEXES_MAX; i++) {
+        const struct cs_dynamodb_index *wanted = &table->indexes[i];
+        const struct cs_json *index = find_index(described, wanted->name);
+
+        out->indexes[i].there = index != NULL;
+        out->indexes[i].keyed = has_key(index, wanted->hash, wanted->range);
+        out->indexes[i].active = is_active(index, "IndexStatus");
+        out->indexes[i].shows_all = shows_all(index, wanted);
+    }
+}
+
+/* A call that names the table and nothing else. */
+static enum cs_code ask(struct cs_dynamodb *db, const char *operation,
+                        struct cs_view table, struct cs_json **out,
+                        struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    *out = NULL;
+    cs_json_writer_init(&w, &body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", table);
+    cs_json_object_end(&w);
+    if ((rc = cs_buf_check(&body, err)) == CS_OK)
+        rc = cs_dynamodb_call(db, operation, table, cs_buf_view(&body), out, deadline,
+                              err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
+enum cs_code cs_dynamodb_look(struct cs_dynamodb *db,
+                              const struct cs_dynamodb_table *table,
+                              struct cs_dynamodb_look *out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    struct cs_json *answer;
+    enum cs_code rc;
+
+    memset(out, 0, sizeof(*out));
+    rc = ask(db, "DescribeTable", table->name, &answer, deadline, err);
+    if (rc == CS_OK)
+        look_at(table, cs_json_get(answer, "Table"), out);
+    cs_json_free(answer);
+    return rc;
+}
+
+enum cs_code cs_dynamodb_look_expiry(struct cs_dynamodb *db, struct cs_view table,
+                                     struct cs_buf *attribute_out,
+                                     struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_json *expiry;
+    struct cs_json *answer;
+    enum cs_code rc;
+
+    rc = ask(db, "DescribeTimeToLive", table, &answer, deadline, err);
+    expiry = cs_json_get(answer, "TimeToLiveDescription");
+    if (cs_view_eq(cs_json_get_string(expiry, "TimeToLiveStatus"), CS_LIT("ENABLED")))
+        cs_buf_add(attribute_out, cs_json_get_string(expiry, "AttributeName"));
+    cs_json_free(answer);
+    return rc == CS_OK ? cs_buf_check(attribute_out, err) : rc;
+}

@@ -36,6 +36,13 @@ struct cs_aws_store *cs_aws_store_of(struct cs_store *store);
 enum cs_code cs_aws_store_open(struct cs_aws_store *store,
                                struct cs_err *err) CS_MUST_USE;
 
+/* Table and bucket as they are to be. */
+struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store);
+struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store);
+
+/* Value of a setting, NULL when it is not set or empty. */
+const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name);
+
 /* Sends store->body; see cs_dynamodb_call(). */
 enum cs_code cs_aws_store_call(struct cs_aws_store *store, const char *operation,
                                struct cs_json **out, struct cs_deadline deadline,

@@ -9,7 +9,7 @@
 #include "base/encoding.h"
 #include "store/aws_internal.h"
 
-static const char *setting(const struct cs_aws_store *store, const char *name)
+const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name)
 {
     const char *value = store->options.setting(store->options.payload, name);
 
@@ -20,14 +20,14 @@ static const char *setting(const struct cs_aws_store *store, const char *name)
 static const char *first_of(const struct cs_aws_store *store, const char *const *names)
 {
     for (; *names != NULL; names++)
-        if (setting(store, *names) != NULL)
-            return setting(store, *names);
+        if (cs_aws_store_setting(store, *names) != NULL)
+            return cs_aws_store_setting(store, *names);
     return NULL;
 }
 
 static bool flag(const struct cs_aws_store *store, const char *name)
 {
-    const char *value = setting(store, name);
+    const char *value = cs_aws_store_setting(store, name);
 
     return value != NULL && (cs_view_eq_nocase(cs_view_cstr(value), CS_LIT("true")) ||
                              strcmp(value, "1") == 0);
@@ -64,8 +64,9 @@ static void free_store(struct cs_store *base)
 
 static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
 {
-    const struct cs_net_options net = {.ca_bundle = setting(store, "AWS_CA_BUNDLE"),
-                                       .proxy = setting(store, "AWS_PROXY"),
+    const struct cs_net_options net = {.ca_bundle =
+                                           cs_aws_store_setting(store, "AWS_CA_BUNDLE"),
+                                       .proxy = cs_aws_store_setting(store, "AWS_PROXY"),
                                        .user_agent = "campaignstore"};
     const struct cs_aws_credentials_options credentials = {
         .log = store->options.log,
@@ -74,7 +75,7 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
         .region = cs_view_cstr(store->table_region)};
     struct cs_aws_credentials_options with_net = credentials;
     struct cs_aws_options aws = {.log = store->options.log, .retry = CS_RETRY_STANDARD};
-    const char *attempts = setting(store, "AWS_MAX_ATTEMPTS");
+    const char *attempts = cs_aws_store_setting(store, "AWS_MAX_ATTEMPTS");
     uint64_t count;
 
     store->net = cs_net_client_new(&net, err);
@@ -103,14 +104,14 @@ static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err
                                           NULL};
     static const char *const db_urls[] = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL",
                                           NULL};
-    const char *checksum = setting(store, "S3_CHECKSUM");
+    const char *checksum = cs_aws_store_setting(store, "S3_CHECKSUM");
     struct cs_s3_options s3 = {
         .aws = store->aws,
         .region = store->bucket_region,
         .bucket = store->bucket,
         .url = first_of(store, s3_urls),
-        .public_url = setting(store, "S3_PUBLIC_ENDPOINT_URL"),
-        .kms_key = setting(store, "S3_KMS_KEY_ID"),
+        .public_url = cs_aws_store_setting(store, "S3_PUBLIC_ENDPOINT_URL"),
+        .kms_key = cs_aws_store_setting(store, "S3_KMS_KEY_ID"),
         .dual_stack = flag(store, "AWS_USE_DUALSTACK_ENDPOINT"),
         .fips = flag(store, "AWS_USE_FIPS_ENDPOINT"),
         .path_style = flag(store, "S3_PATH_STYLE"),
@@ -228,8 +229,7 @@ bool cs_aws_store_lost_race(const struct cs_aws_store *store)
 
 /* ---- set up and health ---- */
 
-static enum cs_code init_store(struct cs_store *base, struct cs_buf *report,
-                               struct cs_deadline deadline, struct cs_err *err)
+struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store)
 {
     static const char *const shown_to_user[] = {"status", "summary", "revision",
                                                 "expires_at_us", NULL};
@@ -239,11 +239,24 @@ static enum cs_code init_store(struct cs_store *base, struct cs_buf *report,
         {CS_AWS_USER_INDEX, "user_id", "created_at", shown_to_user},
         {CS_AWS_STATUS_INDEX, "status", "created_at", shown_by_status},
     };
-    static const struct cs_s3_bucket_settings bucket = {
+
+    return (struct cs_dynamodb_table){cs_view_cstr(store->table), "campaign_id", indexes,
+                                      CS_COUNT(indexes)};
+}
+
+struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store)
+{
+    (void)store;
+    return (struct cs_s3_bucket_settings){
         .versioning = true, .block_public_access = true, .encrypt = true};
+}
+
+static enum cs_code init_store(struct cs_store *base, struct cs_buf *report,
+                               struct cs_deadline deadline, struct cs_err *err)
+{
     struct cs_aws_store *store = cs_aws_store_of(base);
-    const struct cs_dynamodb_table table = {cs_view_cstr(store->table), "campaign_id",
-                                            indexes, CS_COUNT(indexes)};
+    const struct cs_s3_bucket_settings bucket = cs_aws_store_bucket(store);
+    const struct cs_dynamodb_table table = cs_aws_store_table(store);
     enum cs_code rc;
 
     if ((rc = cs_aws_store_open(store, err)) != CS_OK ||
@@ -331,7 +344,7 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                                                 "AWS_DEFAULT_REGION", NULL};
     const char *bucket_region = first_of(store, bucket_regions);
     const char *table_region = first_of(store, table_regions);
-    const char *shards = setting(store, "DYNAMODB_COUNTER_SHARDS");
+    const char *shards = cs_aws_store_setting(store, "DYNAMODB_COUNTER_SHARDS");
     uint64_t count = 1;
 
     if (bucket_region == NULL || table_region == NULL)
