@@ -44,7 +44,11 @@ static const char *aws_setting(const void *payload, const char *name)
         if (strcmp(cs_setting_describe(ids[i])->name, name) == 0)
             return cs_settings_text(settings, ids[i]);
     value = getenv(name);
-    return value != NULL && value[0] != '\0' ? value : cs_settings_extra(settings, name);
+    if (value == NULL || value[0] == '\0')
+        value = cs_settings_extra(settings, name);
+    if (value == NULL && strcmp(name, "AWS_CA_BUNDLE") == 0)
+        value = cs_settings_text(settings, CS_SET_CA_BUNDLE);
+    return value;
 }
 
 static struct cs_store *make_aws_store(const struct cs_wiring *wiring, struct cs_err *err)
@@ -122,8 +126,9 @@ void cs_wiring_clear(struct cs_wiring *wiring)
 enum cs_code cs_wiring_fetch(void *payload, const char *url, struct cs_buf *out,
                              struct cs_deadline deadline, struct cs_err *err)
 {
-    const struct cs_net_options options = {.ca_bundle = NULL};
     struct cs_wiring *wiring = payload;
+    const struct cs_net_options options = {
+        .ca_bundle = cs_settings_text(wiring->settings, CS_SET_CA_BUNDLE)};
 
     if (wiring->net == NULL)
         wiring->net = cs_net_client_new(&options, err);

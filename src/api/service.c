@@ -61,6 +61,15 @@ enum cs_code cs_api_health(struct cs_exchange *x, struct cs_err *err)
 
 /* ---- GET /limits ---- */
 
+/* What the web server in front lets through, as far as the settings say. */
+static uint64_t body_limit(const struct cs_app *app)
+{
+    uint64_t front = (uint64_t)cs_settings_integer(app->settings, CS_SET_LIMIT_BODY);
+    uint64_t own = app->campaigns.limits.file_bytes;
+
+    return front > 0 && front < own ? front : own;
+}
+
 enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
 {
     const struct cs_campaign_limits *limits = &x->app->campaigns.limits;
@@ -71,6 +80,7 @@ enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
     cs_json_object(&w);
     cs_json_member_u64(&w, "json_bytes", limits->json_bytes);
     cs_json_member_u64(&w, "file_bytes", limits->file_bytes);
+    cs_json_member_u64(&w, "body_bytes", body_limit(x->app));
     cs_json_member_u64(&w, "files_per_campaign", limits->files);
     cs_json_member_u64(&w, "part_bytes", limits->part_bytes);
     cs_json_member_u64(&w, "request_seconds",

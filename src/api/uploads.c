@@ -8,12 +8,15 @@
 enum cs_code cs_api_upload_begin(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_buf body = CS_BUF_INIT(SMALL_BODY_MAX);
-    enum cs_code rc = cs_exchange_json(x, &body, SMALL_BODY_MAX, false, err);
+    struct cs_upload_begin given;
+    enum cs_code rc = cs_exchange_idempotency_key(x, &given.idempotency_key, err);
 
     if (rc == CS_OK)
-        rc = cs_upload_begin(&x->app->campaigns, &x->call, x->params[0],
-                             cs_buf_view(&body), cs_response_body(x->response),
-                             &x->faults, err);
+        rc = cs_exchange_json(x, &body, SMALL_BODY_MAX, false, err);
+    given.body = cs_buf_view(&body);
+    if (rc == CS_OK)
+        rc = cs_upload_begin(&x->app->campaigns, &x->call, x->params[0], &given,
+                             cs_response_body(x->response), &x->faults, err);
     if (rc == CS_OK)
         rc = cs_exchange_answer(x, 201, err);
     cs_buf_clear(&body);

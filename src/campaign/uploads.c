@@ -116,13 +116,33 @@ static void write_summary(struct cs_buf *out, const struct begin *begin,
     cs_json_object_end(&w);
 }
 
+/* An upload's id: random, or what follows from the campaign and the key, so that
+ * who lost the answer, or the whole run, finds the upload again. */
+static enum cs_code make_name(char out[2 * CS_UPLOAD_ID_BYTES + 1], struct cs_view id,
+                              struct cs_view key, struct cs_err *err)
+{
+    struct cs_buf text = CS_BUF_INIT(CS_CAMPAIGN_ID_MAX + key.len + 16);
+    uint8_t bytes[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    cs_buf_add_cstr(&text, "upload/");
+    cs_buf_add(&text, id);
+    cs_buf_add_byte(&text, '/');
+    cs_buf_add(&text, key);
+    if ((rc = cs_buf_check(&text, err)) == CS_OK)
+        rc = key.len > 0 ? cs_sha256_of(bytes, cs_buf_view(&text), err)
+                         : cs_random_bytes(bytes, CS_UPLOAD_ID_BYTES, err);
+    if (rc == CS_OK)
+        cs_hex_encode(out, bytes, CS_UPLOAD_ID_BYTES);
+    cs_buf_clear(&text);
+    return rc;
+}
+
 static enum cs_code store_begin(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call, struct cs_view id,
-                                const struct begin *begin, struct cs_buf *answer,
-                                struct cs_err *err)
+                                struct cs_view name, const struct begin *begin,
+                                struct cs_buf *answer, struct cs_err *err)
 {
-    uint8_t random[CS_UPLOAD_ID_BYTES];
-    char name[2 * CS_UPLOAD_ID_BYTES + 1];
     struct cs_buf key = CS_BUF_INIT(CS_RECORD_KEY_MAX);
     struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
     struct cs_record record = {.detail = CS_LIT("{}")};
@@ -131,10 +151,7 @@ static enum cs_code store_begin(const struct cs_campaigns *campaigns,
     struct cs_upload_record upload = {.record = &record};
     enum cs_code rc;
 
-    if ((rc = cs_random_bytes(random, sizeof(random), err)) != CS_OK)
-        return rc;
-    cs_hex_encode(name, random, sizeof(random));
-    cs_upload_record_key(&key, id, cs_view_cstr(name));
+    cs_upload_record_key(&key, id, name);
     write_summary(&summary, begin, campaigns->limits.part_bytes, false);
     if ((rc = cs_buf_check(&key, err)) != CS_OK ||
         (rc = cs_buf_check(&summary, err)) != CS_OK)
@@ -150,7 +167,7 @@ static enum cs_code store_begin(const struct cs_campaigns *campaigns,
     upload.sha256 = cs_buf_view(&begin->sha256);
     upload.size = begin->size;
     upload.part_bytes = campaigns->limits.part_bytes;
-    write_answer(answer, cs_view_cstr(name), &upload, false);
+    write_answer(answer, name, &upload, false);
     rc = cs_buf_check(answer, err);
 out:
     cs_buf_clear(&key);
@@ -158,9 +175,63 @@ out:
     return rc;
 }
 
+/* The upload that the same key began before, with what has arrived of it. */
+static enum cs_code find_begun(const struct cs_campaigns *campaigns,
+                               const struct cs_call *call, struct cs_view id,
+                               struct cs_view name, const struct begin *begin,
+                               struct cs_buf *answer, struct cs_err *err)
+{
+    struct cs_upload_record upload;
+    enum cs_code rc =
+        cs_upload_record_open(campaigns, call, id, name, true, &upload, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (!cs_view_eq(upload.target, cs_buf_view(&begin->target)) ||
+        upload.size != begin->size ||
+        (begin->sha256.len > 0 &&
+         !cs_view_eq_nocase(upload.sha256, cs_buf_view(&begin->sha256)))) {
+        rc = cs_err_field(
+            err, CS_ECONFLICT, "Idempotency-Key", "idempotency_key_reused",
+            "this Idempotency-Key was used for another upload; take a new one");
+    } else {
+        write_answer(answer, name, &upload, true);
+        rc = cs_buf_check(answer, err);
+    }
+    cs_upload_record_clear(&upload);
+    return rc;
+}
+
+static enum cs_code begin_or_find(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view id,
+                                  struct cs_view key, const struct begin *begin,
+                                  struct cs_buf *answer, struct cs_err *err)
+{
+    char name[2 * CS_UPLOAD_ID_BYTES + 1];
+    struct cs_err cause = CS_ERR_NONE;
+    enum cs_code rc = make_name(name, id, key, err);
+
+    if (rc == CS_OK)
+        rc = store_begin(campaigns, call, id, cs_view_cstr(name), begin, answer, &cause);
+    if (rc == CS_EEXISTS && key.len > 0) {
+        cs_err_clear(&cause);
+        rc = find_begun(campaigns, call, id, cs_view_cstr(name), begin, answer, &cause);
+    }
+    /* an expired one, which cleanup has not met yet, is nothing to go on with */
+    if (rc == CS_ENOTFOUND && key.len > 0) {
+        cs_err_clear(&cause);
+        if ((rc = make_name(name, id, CS_LIT(""), &cause)) == CS_OK)
+            rc = store_begin(campaigns, call, id, cs_view_cstr(name), begin, answer,
+                             &cause);
+    }
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = cause;
+    return rc;
+}
+
 enum cs_code cs_upload_begin(const struct cs_campaigns *campaigns,
                              const struct cs_call *call, struct cs_view id,
-                             struct cs_view body, struct cs_buf *answer,
+                             const struct cs_upload_begin *given, struct cs_buf *answer,
                              struct cs_faults *faults, struct cs_err *err)
 {
     struct begin begin = {.target = CS_BUF_INIT(2048),
@@ -169,14 +240,15 @@ enum cs_code cs_upload_begin(const struct cs_campaigns *campaigns,
     struct cs_record *campaign = NULL;
     enum cs_code rc;
 
-    if (cs_json_kind(body) != '{')
+    if (cs_json_kind(given->body) != '{')
         return cs_err_field(err, CS_EINVAL, "", "validation_failed",
                             "the body must be a JSON object");
-    check_begin(campaigns, &begin, body, faults);
+    check_begin(campaigns, &begin, given->body, faults);
     if ((rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &campaign,
                                err)) == CS_OK &&
         (rc = cs_faults_check(faults, err)) == CS_OK)
-        rc = store_begin(campaigns, call, id, &begin, answer, err);
+        rc = begin_or_find(campaigns, call, id, given->idempotency_key, &begin, answer,
+                           err);
     cs_record_free(campaign);
     cs_buf_clear(&begin.target);
     cs_buf_clear(&begin.sha256);

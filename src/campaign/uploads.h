@@ -14,12 +14,19 @@
 
 #define CS_UPLOAD_PARTS_MAX 99999u
 
+struct cs_upload_begin {
+    struct cs_view body;            /* JSON, see below */
+    struct cs_view idempotency_key; /* or empty */
+};
+
 /* body: target ("website", "pdf", "files/...", "final_state"), size (bytes),
  * optional sha256 (hex of the whole), content_type. Appends the answer, a JSON
- * object: upload_id, target, size, part_bytes, parts, expires_at. */
+ * object: upload_id, target, size, part_bytes, parts, expires_at. An upload that
+ * the same idempotency_key began before is found again, with received[] as
+ * cs_upload_status() has it; CS_ECONFLICT where it was for something else. */
 enum cs_code cs_upload_begin(const struct cs_campaigns *campaigns,
                              const struct cs_call *call, struct cs_view id,
-                             struct cs_view body, struct cs_buf *answer,
+                             const struct cs_upload_begin *given, struct cs_buf *answer,
                              struct cs_faults *faults, struct cs_err *err) CS_MUST_USE;
 
 /* What has arrived: the same object with received[] of {part, bytes, sha256}. */

@@ -762,7 +762,8 @@ static void test_upload_in_parts(void **state)
     cs_buf_add_cstr(&bytes, "\"}");
     (void)snprintf(body, sizeof(body), "{\"target\":\"final_state\",\"size\":%zu}",
                    bytes.len);
-    assert_ok(cs_upload_begin(&f->campaigns, &f->call, CS_LIT("c"), cs_view_cstr(body),
+    assert_ok(cs_upload_begin(&f->campaigns, &f->call, CS_LIT("c"),
+                              &(struct cs_upload_begin){cs_view_cstr(body), CS_LIT("")},
                               &answer, &f->faults, err));
     assert_true(cs_json_slice_string(&id, cs_buf_view(&answer), "upload_id"));
     for (uint64_t part = 3; part >= 1; part--) { /* any order; one is missing at first */
