@@ -1,8 +1,9 @@
 #include "config.h"
 
 /* campaignd: the FastCGI service. With a listening socket on descriptor 0 it is
- * one worker, as a web server, spawn-fcgi or systemd starts it; with --listen it
- * is the supervisor of several (pool.h). */
+ * one worker, as a web server, spawn-fcgi or systemd starts it; with the variables
+ * of a CGI request it serves that one request; with --listen it is the supervisor
+ * of several workers (pool.h). */
 
 #include <errno.h>
 #include <getopt.h>
@@ -18,6 +19,7 @@
 #include "base/file.h"
 #include "base/log.h"
 #include "config/settings.h"
+#include "http/cgi.h"
 #include "http/server.h"
 #include "listen.h"
 #include "notify.h"
@@ -62,7 +64,8 @@ static const char help_text[] =
     "The FastCGI service of campaignstore.\n"
     "\n"
     "With a listening socket on descriptor 0 (mod_fcgid, spawn-fcgi, systemd) it is one\n"
-    "worker. Otherwise it opens the socket of --listen and keeps several workers alive.\n"
+    "worker; started as a CGI program it answers that one request. Otherwise it opens\n"
+    "the socket of --listen and keeps several workers alive.\n"
     "\n"
     "  -l, --listen=ADDRESS   a socket path, 127.0.0.1:port or [::1]:port "
     "(CAMPAIGND_LISTEN)\n"
@@ -93,9 +96,11 @@ static const char help_text[] =
 
 /* ---- a worker ---- */
 
+/* Where a worker's requests come from. */
 struct listener {
-    int fd;
+    int fd;       /* -1: one request, by CGI */
     int ready_fd; /* to tell the supervisor; -1: there is none */
+    const char *started_as;
     struct cs_log *log;
 };
 
@@ -168,24 +173,32 @@ static enum cs_code make_app(struct cs_wiring *wiring, struct cs_app **app_out,
     return *app_out != NULL ? CS_OK : err->code;
 }
 
+static struct cs_serve_options serve_options(const struct cs_settings *settings,
+                                             struct cs_app *app, struct cs_log *log)
+{
+    return (struct cs_serve_options){
+        .limits = {.params_max_bytes = PARAMS_MAX_BYTES,
+                   .budget_ms =
+                       1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST)},
+        .handler = cs_api_handle,
+        .handler_payload = app,
+        .log = log,
+    };
+}
+
 static enum cs_code serve(const struct cs_settings *settings, struct cs_app *app,
                           const struct listener *from, struct cs_err *err)
 {
     struct cs_server_options server = {
+        .serve = serve_options(settings, app, from->log),
         .listen_fd = from->fd,
-        .limits = {.params_max_bytes = PARAMS_MAX_BYTES,
-                   .budget_ms =
-                       1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST)},
         .idle_connection_ms = IDLE_CONNECTION_MS,
         .io_timeout_ms = IO_TIMEOUT_MS,
         .max_requests = (uint64_t)cs_settings_integer(settings, CS_SET_WORKER_REQUESTS),
         .max_memory_bytes = (size_t)cs_settings_integer(settings, CS_SET_WORKER_MEMORY)
                             << 20,
-        .handler = cs_api_handle,
-        .handler_payload = app,
         .stop = &stop_asked,
         .reopen_log = &log_reopen_asked,
-        .log = from->log,
     };
     enum cs_code rc = set_signals(&server.wait_mask, from->ready_fd >= 0, err);
 
@@ -198,6 +211,19 @@ static enum cs_code serve(const struct cs_settings *settings, struct cs_app *app
     return cs_server_run(&server, err) == CS_SERVER_FAILED ? CS_EIO : CS_OK;
 }
 
+static enum cs_code serve_cgi(const struct cs_settings *settings, struct cs_app *app,
+                              const struct listener *from, struct cs_err *err)
+{
+    const struct cs_cgi_options cgi = {
+        .serve = serve_options(settings, app, from->log),
+        .in_fd = STDIN_FILENO,
+        .out_fd = STDOUT_FILENO,
+        .io_timeout_ms = IO_TIMEOUT_MS,
+    };
+
+    return cs_cgi_run(&cgi, environ, err);
+}
+
 static int run_worker(const struct cs_settings *settings, const struct listener *from)
 {
     struct cs_err err = CS_ERR_NONE;
@@ -206,9 +232,8 @@ static int run_worker(const struct cs_settings *settings, const struct listener 
     int code = CS_POOL_EXIT_END;
 
     if (cs_wiring_init(&wiring, settings, from->log, true, &err) != CS_OK ||
-        make_app(&wiring, &app, from->ready_fd >= 0 ? "pool" : "fastcgi", &err) !=
-            CS_OK ||
-        serve(settings, app, from, &err) != CS_OK) {
+        make_app(&wiring, &app, from->started_as, &err) != CS_OK ||
+        (from->fd >= 0 ? serve : serve_cgi)(settings, app, from, &err) != CS_OK) {
         cs_log_err(from->log, CS_LOG_ERROR, "the worker failed", &err);
         code = exit_code_of(&err);
     }
@@ -241,8 +266,10 @@ static int pool_work(void *payload, void *settings, int ready_fd)
 {
     struct main *state = payload;
     struct cs_err err = CS_ERR_NONE;
-    const struct listener from = {
-        .fd = state->listen_fd, .ready_fd = ready_fd, .log = open_log(settings, &err)};
+    const struct listener from = {.fd = state->listen_fd,
+                                  .ready_fd = ready_fd,
+                                  .started_as = "pool",
+                                  .log = open_log(settings, &err)};
     int code;
 
     if (from.log == NULL) {
@@ -463,15 +490,24 @@ static void protect_process(void)
 #endif
 }
 
+/* Not the supervisor: a worker that somebody else has started. */
+static int run_single(struct main *state, const struct cs_settings *settings, bool cgi)
+{
+    return run_worker(settings, &(struct listener){.fd = cgi ? -1 : STDIN_FILENO,
+                                                   .ready_fd = -1,
+                                                   .started_as = cgi ? "cgi" : "fastcgi",
+                                                   .log = state->log});
+}
+
 static int run(struct main *state, struct cs_settings *settings)
 {
     const char *listen_at = cs_settings_text(settings, CS_SET_LISTEN);
+    bool inherited = cs_listen_inherited(STDIN_FILENO);
+    bool cgi = !inherited && cs_cgi_asked(environ);
     struct cs_err err = CS_ERR_NONE;
     int code;
 
-    if (cs_listen_inherited(STDIN_FILENO))
-        listen_at = NULL;
-    else if (listen_at == NULL) {
+    if (!inherited && !cgi && listen_at == NULL) {
         cs_settings_free(settings);
         return usage_error(
             "there is no FastCGI socket on descriptor 0: give --listen ADDRESS");
@@ -481,9 +517,9 @@ static int run(struct main *state, struct cs_settings *settings)
         cs_settings_free(settings);
         return EXIT_CONFIG;
     }
-    if (listen_at != NULL)
+    if (!inherited && !cgi)
         return run_pool(state, settings, listen_at);
-    code = run_worker(settings, &(struct listener){STDIN_FILENO, -1, state->log});
+    code = run_single(state, settings, cgi);
     cs_settings_free(settings);
     return code;
 }
@@ -493,9 +529,13 @@ int main(int argc, char **argv)
     struct main state = {.listen_fd = -1};
     struct cs_err err = CS_ERR_NONE;
     struct cs_settings *settings = NULL;
-    int code = read_options(&state, argc, argv);
+    int code;
 
-    if (code >= 0)
+    if (cs_cgi_asked(environ) && cs_cgi_has_arguments(environ)) {
+        cs_cgi_refuse_arguments(STDOUT_FILENO);
+        return 0;
+    }
+    if ((code = read_options(&state, argc, argv)) >= 0)
         goto out;
     protect_process();
     if ((settings = load(&state, &err)) == NULL) {

@@ -70,74 +70,21 @@ static bool settle_memory(struct server *server)
 
 /* ---- one request ---- */
 
-/* The handler logs what it answers; here is what it can't know. */
-static void log_fault(const struct server *server, const struct cs_request *request,
-                      const struct cs_response *response, const struct cs_err *err)
-{
-    cs_log_put(server->options->log, CS_LOG_WARN, "answer broken off",
-               CS_LOG_TEXT("request_id", cs_request_id(request)),
-               CS_LOG_NUM("status", cs_response_get_status(response)),
-               CS_LOG_NUM("bytes", cs_response_bytes(response)),
-               CS_LOG_TEXT("code", cs_view_cstr(cs_code_name(err->code))),
-               CS_LOG_TEXT("error", cs_view_cstr(err->text)));
-}
-
-static void log_refusal(const struct server *server, const struct cs_request *request,
-                        int status)
-{
-    cs_log_put(server->options->log, CS_LOG_INFO, "request refused",
-               CS_LOG_TEXT("request_id", cs_request_id(request)),
-               CS_LOG_TEXT("method", cs_request_method(request)),
-               CS_LOG_NUM("status", status));
-}
-
-static void fill_in(const struct server *server, struct cs_request *request,
-                    struct cs_response *response, enum cs_code fault)
-{
-    if (fault == CS_OK) {
-        server->options->handler(server->options->handler_payload, request, response);
-        return;
-    }
-    if (fault == CS_ETOOBIG)
-        cs_response_problem(response, 431, "Request Header Fields Too Large",
-                            "headers_too_large",
-                            "The request's headers are too large in all: send fewer or "
-                            "shorter ones.");
-    else
-        cs_response_problem(response, 400, "Bad Request", "request_malformed",
-                            "Content-Length must be a number of bytes.");
-    log_refusal(server, request, cs_response_get_status(response));
-}
-
 static void serve(struct server *server, int fd)
 {
     struct cs_err err = CS_ERR_NONE;
-    struct cs_request *request = NULL;
-    struct cs_response *response = NULL;
-    const struct cs_carrier *carrier = cs_fastcgi_carrier(server->fastcgi);
-    enum cs_code opened = cs_fastcgi_open(server->fastcgi, fd, &err), code = CS_EINTERNAL;
+    enum cs_code code = cs_fastcgi_open(server->fastcgi, fd, &err);
 
-    if (opened != CS_OK && opened != CS_ETOOBIG) {
+    if (code != CS_OK && code != CS_ETOOBIG) {
         /* Connections closed unused are how load balancers and supervisors probe. */
-        cs_log_err(server->options->log, opened == CS_EGONE ? CS_LOG_DEBUG : CS_LOG_WARN,
-                   "connection dropped", &err);
+        cs_log_err(server->options->serve.log,
+                   code == CS_EGONE ? CS_LOG_DEBUG : CS_LOG_WARN, "connection dropped",
+                   &err);
         return;
     }
-    cs_err_clear(&err);
-    request = cs_request_new(cs_fastcgi_params(server->fastcgi), carrier,
-                             &server->options->limits, &err);
-    if (request != NULL && (response = cs_response_new(request, carrier, &err)) != NULL) {
-        fill_in(server, request, response,
-                opened == CS_OK ? cs_request_fault(request) : opened);
-        code = cs_response_finish(response, &err);
-        if (code != CS_OK)
-            log_fault(server, request, response, &err);
-    } else {
-        cs_log_err(server->options->log, CS_LOG_ERROR, "request dropped", &err);
-    }
+    code = cs_serve(&server->options->serve, cs_fastcgi_params(server->fastcgi),
+                    cs_fastcgi_carrier(server->fastcgi), code);
     cs_fastcgi_close(server->fastcgi, code == CS_OK);
-    cs_response_free(response);
-    cs_request_free(request);
 }
 
 /* ---- the loop ---- */
@@ -150,9 +97,9 @@ static void reopen_log(struct server *server)
     if (asked == server->log_opened)
         return;
     server->log_opened = asked;
-    if (cs_log_reopen(server->options->log, &err) != CS_OK)
-        cs_log_err(server->options->log, CS_LOG_ERROR, "the log could not be opened anew",
-                   &err);
+    if (cs_log_reopen(server->options->serve.log, &err) != CS_OK)
+        cs_log_err(server->options->serve.log, CS_LOG_ERROR,
+                   "the log could not be opened anew", &err);
 }
 
 /* Waits for a connection or a signal, at most pause_ms where that is not -1. */
@@ -195,7 +142,7 @@ static enum cs_code take_connection(struct server *server, int *fd_out,
     case ENOBUFS:
     case ENOMEM:
         (void)cs_err_errno(err, errno, "no connection can be accepted for now");
-        cs_log_err(server->options->log, CS_LOG_ERROR, "exhausted", err);
+        cs_log_err(server->options->serve.log, CS_LOG_ERROR, "exhausted", err);
         cs_err_clear(err);
         return wait_for_connection(server, EXHAUSTED_PAUSE_MS, err);
     default: /* a connection that failed before it was taken (accept(2)) */
@@ -233,7 +180,7 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
     if (flags < 0 || fcntl(options->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return cs_err_errno(err, errno, "the listening socket can't be used");
     if ((server->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) < 0)
-        cs_log_put(options->log, CS_LOG_WARN,
+        cs_log_put(options->serve.log, CS_LOG_WARN,
                    "/proc is not readable: workers are not replaced for their memory",
                    CS_LOG_NUM("errno", errno));
     (void)mallopt(M_MMAP_THRESHOLD, OWN_PIECE_BYTES);
@@ -242,7 +189,7 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
     server->resident_before = resident_bytes(server);
     server->log_opened = *options->reopen_log;
     server->limits = (struct cs_records_limits){
-        .params_max_bytes = options->limits.params_max_bytes,
+        .params_max_bytes = options->serve.limits.params_max_bytes,
         .idle_ms = options->idle_connection_ms,
         .silence_ms = options->io_timeout_ms,
         .wait_mask = &options->wait_mask,

@@ -161,10 +161,10 @@ static int set_up(void **state)
     assert_int_equal(listen(f->listen_fd, 64), 0);
     f->options = (struct cs_server_options){
         .listen_fd = f->listen_fd,
-        .limits = {.params_max_bytes = 65536, .budget_ms = 5000},
+        .serve = {.limits = {.params_max_bytes = 65536, .budget_ms = 5000},
+                  .handler = handler},
         .idle_connection_ms = IDLE_MS,
         .io_timeout_ms = SILENCE_MS,
-        .handler = handler,
         .stop = &stop_asked,
         .reopen_log = &log_asked,
     };
