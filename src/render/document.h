@@ -115,6 +115,8 @@ struct cs_document {
     const char *cta_url;   /* http(s), or "" */
     const char *image_url; /* key visual, http(s), or ""; never to be fetched */
     const char *image_alt;
+    const char **goals; /* of the brief, one line each */
+    size_t goal_count;
     struct cs_palette palette;
     struct cs_section *sections;
     size_t section_count;

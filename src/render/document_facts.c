@@ -12,6 +12,8 @@
 #define SUMMARY_MAX 300u
 #define TAGLINE_MAX 140u
 #define BUTTON_MAX  40u
+#define GOALS_MAX   6u
+#define GOAL_MAX    200u
 #define LOOK_AT     4000u /* nodes of a section that are looked through for such things */
 
 static const char *line_of(struct cs_arena *arena, struct cs_view text, size_t max)
@@ -94,6 +96,21 @@ static void set_language(struct cs_document *document, struct cs_arena *arena,
     cs_buf_clear(&prose);
 }
 
+/* The first goals; all of them are in the brief's section. */
+static void set_goals(struct cs_document *document, struct cs_arena *arena,
+                      const struct cs_json *goals)
+{
+    size_t count = cs_json_type(goals) == CS_JSON_ARRAY ? cs_json_length(goals) : 0;
+
+    document->goals = cs_arena_alloc(arena, GOALS_MAX, sizeof(*document->goals));
+    for (size_t i = 0; document->goals != NULL && i < count; i++) {
+        struct cs_view text = cs_json_string(cs_json_at(goals, i));
+
+        if (document->goal_count < GOALS_MAX && cs_view_trim(text).len > 0)
+            document->goals[document->goal_count++] = line_of(arena, text, GOAL_MAX);
+    }
+}
+
 void cs_facts_from_brief(struct cs_document *document, struct cs_arena *arena,
                          struct cs_view campaign_name, const struct cs_json *brief,
                          const struct cs_json *state)
@@ -116,6 +133,7 @@ void cs_facts_from_brief(struct cs_document *document, struct cs_arena *arena,
     document->product = line_of(arena, text_of(facts, "product"), MAX_LINE);
     document->budget = line_of(arena, text_of(facts, "budget"), MAX_LINE);
     document->duration = line_of(arena, text_of(facts, "timeline"), MAX_LINE);
+    set_goals(document, arena, cs_json_get(facts, "goals"));
     cs_palette_parse(
         &document->palette,
         cs_view_cstr(line_of(arena, text_of(facts, "color_scheme"), MAX_LINE)));
@@ -237,6 +255,19 @@ static bool look_for_headline(struct cs_document *document, struct cs_arena *are
     return true;
 }
 
+/* The sentences that fit whole; cut within the first one where it is too long. */
+static const char *whole_sentences(struct cs_arena *arena, const char *text)
+{
+    struct cs_view view = cs_view_cstr(text);
+
+    if (view.len <= SUMMARY_MAX)
+        return text;
+    for (size_t end = SUMMARY_MAX; end > SUMMARY_MIN; end--)
+        if (view.ptr[end] == ' ' && strchr(".!?", view.ptr[end - 1]) != NULL)
+            return cs_arena_text(arena, cs_view_of(view.ptr, end));
+    return line_of(arena, view, SUMMARY_MAX);
+}
+
 static bool look_for_summary(struct cs_document *document, struct cs_arena *arena,
                              cmark_node *node)
 {
@@ -246,7 +277,7 @@ static bool look_for_summary(struct cs_document *document, struct cs_arena *aren
     if (cmark_node_get_type(node) != CMARK_NODE_PARAGRAPH || parent == NULL ||
         cmark_node_get_type(parent) != CMARK_NODE_DOCUMENT)
         return false;
-    text = plain_of(arena, node, SUMMARY_MAX);
+    text = whole_sentences(arena, plain_of(arena, node, MAX_LINE));
     /* "Client: ... Budget: ..." is no sentence. */
     if (strlen(text) < SUMMARY_MIN || strchr(text, ':') != strrchr(text, ':'))
         return false;

@@ -8,6 +8,10 @@
 
 #define MAX_TITLE    160u
 #define ANCHOR_LOOKS 200u /* headings that are looked through for "#anchor" */
+/* Bytes of a table's cell: */
+#define SHORT_MAX    14u /* a number, a name: never broken */
+#define TOKEN_MAX    28u /* without a space, such as a time stamp: never broken */
+#define SENTENCE_MIN 48u /* needs a column of some width */
 
 /* Where the walk is. */
 struct walk {
@@ -343,6 +347,48 @@ static void row(struct walk *walk, cmark_node *node, bool entering)
     }
 }
 
+/* About how many bytes of text a cell has, and whether a space is in it. */
+static size_t cell_length(cmark_node *cell, bool *spaced)
+{
+    size_t len = 0;
+
+    *spaced = false;
+    for (cmark_node *node = cmark_node_first_child(cell); node != NULL;
+         node = cmark_node_next(node)) {
+        cmark_node *leaf = node;
+        const char *literal;
+
+        while (cmark_node_first_child(leaf) != NULL)
+            leaf = cmark_node_first_child(leaf);
+        literal = cmark_node_get_literal(leaf);
+        len += literal != NULL ? strlen(literal) : 1;
+        *spaced = *spaced || literal == NULL || strchr(literal, ' ') != NULL;
+    }
+    return len;
+}
+
+/* The alignment, and the width that a text needs: a date or a number stays in one
+ * line, a sentence does not become a column of words on a phone. */
+static void put_cell_class(struct walk *walk, cmark_node *node, uint8_t align)
+{
+    bool spaced;
+    size_t len = cell_length(node, &spaced);
+    const char *width = "";
+
+    if (len > SENTENCE_MIN)
+        width = "t";
+    else if (!walk->header && len > 0 &&
+             (len <= SHORT_MAX || (len <= TOKEN_MAX && !spaced)))
+        width = "n";
+    if (align != 'r' && align != 'c' && width[0] == '\0')
+        return;
+    put(walk, " class=\"");
+    put(walk, align == 'r' ? "r" : align == 'c' ? "c" : "");
+    put(walk, (align == 'r' || align == 'c') && width[0] != '\0' ? " " : "");
+    put(walk, width);
+    put(walk, "\"");
+}
+
 static void cell(struct walk *walk, cmark_node *node, bool entering)
 {
     uint8_t align = 0;
@@ -364,12 +410,8 @@ static void cell(struct walk *walk, cmark_node *node, bool entering)
     if (walk->alignments != NULL && walk->column < walk->columns)
         align = walk->alignments[walk->column];
     put(walk, head ? "<th scope=\"col\"" : "<td");
-    if (align == 'r')
-        put(walk, " class=\"r\">");
-    else if (align == 'c')
-        put(walk, " class=\"c\">");
-    else
-        put(walk, ">");
+    put_cell_class(walk, node, align);
+    put(walk, ">");
 }
 
 /* ---- code
@@ -496,6 +538,40 @@ static int card_level(cmark_node *root)
         if (counts[level] >= 2)
             return level;
     return 0;
+}
+
+/* The first word of a heading, with what follows it: "Variation A", "Option 2". */
+static struct cs_view first_word(struct cs_view text)
+{
+    size_t space = cs_view_find_byte(text, ' ');
+
+    return space == SIZE_MAX ? cs_view_of("", 0) : cs_view_of(text.ptr, space);
+}
+
+bool cs_html_has_variations(const struct cs_section *section)
+{
+    cmark_node *root = section->content;
+    int level = card_level(root);
+    struct cs_buf word = CS_BUF_INIT(128), text = CS_BUF_INIT(256);
+    bool alike = level > 0;
+
+    for (cmark_node *node = cmark_node_first_child(root); node != NULL && alike;
+         node = cmark_node_next(node)) {
+        struct cs_view first;
+
+        if (cmark_node_get_type(node) != CMARK_NODE_HEADING ||
+            cmark_node_get_heading_level(node) != level)
+            continue;
+        cs_buf_reset(&text);
+        cs_markdown_plain(&text, node, MAX_TITLE);
+        first = first_word(cs_view_trim(cs_buf_view(&text)));
+        if (word.len == 0)
+            cs_buf_add(&word, cs_view_sub(first, 0, 100));
+        alike = first.len > 1 && cs_view_eq_nocase(cs_buf_view(&word), first);
+    }
+    cs_buf_clear(&word);
+    cs_buf_clear(&text);
+    return alike;
 }
 
 /* Lines between parts say what the cards say already. */

@@ -30,6 +30,10 @@ void cs_html_writer_clear(struct cs_html_writer *writer);
 /* Appends the section's content. */
 void cs_html_write(struct cs_html_writer *writer);
 
+/* Whether the parts of the content are variations of one thing: headings of one
+ * level that begin with the same word ("Variation A", "Variation B"). */
+bool cs_html_has_variations(const struct cs_section *section);
+
 /* Appends the section's content. Where it is made of parts under headings of one
  * level, as personas and concepts are, each part becomes a card. */
 void cs_html_write_cards(struct cs_html_writer *writer);

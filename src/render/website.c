@@ -150,6 +150,11 @@ static bool made_of_parts(enum cs_section_kind kind)
     return kind == CS_SECTION_PERSONAS || kind == CS_SECTION_CONCEPTS;
 }
 
+static bool may_have_variations(enum cs_section_kind kind)
+{
+    return kind == CS_SECTION_COPY || kind == CS_SECTION_CTA || kind == CS_SECTION_SOCIAL;
+}
+
 /* A title that an artifact gives itself stands above it, with the section's name in
  * small; one that only repeats the name takes its place. */
 static void take_title(struct site *site, size_t index, struct cs_html_writer *writer)
@@ -179,7 +184,8 @@ static void write_section(struct site *site, size_t index)
     site->charts[index].end = site->content[index].start = site->html.len;
     cs_html_writer_init(&writer, &site->html, site->document->language, section);
     take_title(site, index, &writer);
-    if (made_of_parts(section->kind))
+    if (made_of_parts(section->kind) ||
+        (may_have_variations(section->kind) && cs_html_has_variations(section)))
         cs_html_write_cards(&writer);
     else
         cs_html_write(&writer);
@@ -372,12 +378,26 @@ static void add_words(struct site *site)
         {"created", CS_LABEL_CREATED},   {"completed", CS_LABEL_COMPLETED},
         {"campaign", CS_LABEL_CAMPAIGN}, {"to_top", CS_LABEL_TO_TOP},
         {"visual", CS_LABEL_VISUAL},     {"id", CS_LABEL_CAMPAIGN_ID},
+        {"goals", CS_LABEL_GOALS},
     };
     struct cs_data *data = cs_data_add(&site->arena, site->root, "words", CS_DATA_OBJECT);
 
     for (size_t i = 0; i < CS_COUNT(words); i++)
         cs_data_add_cstr(&site->arena, data, words[i].name,
                          cs_label(site->document->language, words[i].label));
+}
+
+static void add_goals(struct site *site)
+{
+    struct cs_data *list = cs_data_add(&site->arena, site->root, "goals", CS_DATA_LIST);
+
+    cs_data_add_bool(&site->arena, site->root, "has_goals",
+                     site->document->goal_count > 0);
+    for (size_t i = 0; i < site->document->goal_count; i++) {
+        struct cs_data *goal = cs_data_add(&site->arena, list, NULL, CS_DATA_OBJECT);
+
+        cs_data_add_cstr(&site->arena, goal, "goal", site->document->goals[i]);
+    }
 }
 
 /* "2024-12-01" of a time stamp. */
@@ -416,11 +436,16 @@ static void add_facts(struct site *site)
 
     for (size_t i = 0; i < CS_COUNT(facts); i++)
         cs_data_add_cstr(&site->arena, site->root, facts[i].name, facts[i].text);
+    /* What stands above already is not said again. */
+    cs_data_add_cstr(
+        &site->arena, site->root, "lead",
+        strcmp(document->summary, document->product) == 0 ? "" : document->summary);
     cs_data_add_bool(&site->arena, site->root, "has_figures",
                      document->budget[0] != '\0' || document->duration[0] != '\0');
     cs_data_add_bool(&site->arena, site->root, "has_facts",
                      document->budget[0] != '\0' || document->duration[0] != '\0' ||
-                         document->summary[0] != '\0');
+                         strcmp(document->summary, document->product) != 0 ||
+                         document->goal_count > 0);
     cs_data_add_cstr(&site->arena, site->root, "direction",
                      document->rtl ? "rtl" : "ltr");
     cs_data_add_cstr(&site->arena, site->root, "face", face_of(document->title));
@@ -442,6 +467,7 @@ static enum cs_code fill(struct site *site, struct cs_err *err)
         return code;
     site->root = cs_data_new(&site->arena);
     add_facts(site);
+    add_goals(site);
     add_words(site);
     add_scheme(site, "light", &site->document->palette.light);
     add_scheme(site, "dark", &site->document->palette.dark);
