@@ -16,7 +16,7 @@
 
 static const char allowed_tags[] =
     " html head meta title style body a header div p h1 h2 h3 h4 h5 h6 section ul ol li "
-    "span b "
+    "span b bdi "
     "nav details summary main figure figcaption svg desc rect circle path blockquote pre "
     "code em "
     "strong del br hr table thead tbody tr th td dl dt dd article small footer time ";
