@@ -225,6 +225,28 @@ static void what_text(const struct cs_aws_call *call, char *out, size_t size)
     (void)snprintf(out, size, "%s %s", names[call->service], call->operation);
 }
 
+/* Names the permission that lacks, where the service itself does not. */
+static void name_permission(struct cs_aws_call *call)
+{
+    const struct cs_aws_operation *operation =
+        cs_aws_operation_find(call->service, call->operation);
+    bool versioned = cs_view_find(call->query, CS_LIT("versionId=")) != SIZE_MAX;
+    struct cs_buf actions = CS_BUF_INIT(256);
+    size_t at = strlen(call->err.text);
+
+    /* an answer to HEAD has no code; other codes are about credentials */
+    if (!cs_aws_error_is(call->error, "AccessDenied") &&
+        !cs_aws_error_is(call->error, "AccessDeniedException") &&
+        cs_aws_error_text(call->error, CS_AWS_ERROR_CODE).ptr != NULL)
+        return;
+    if (operation == NULL || strstr(call->err.text, "not authorized to perform") != NULL)
+        return;
+    cs_aws_operation_add_actions(&actions, operation, versioned);
+    (void)snprintf(call->err.text + at, sizeof(call->err.text) - at,
+                   " (the IAM permission %s is needed)", cs_buf_cstr(&actions));
+    cs_buf_clear(&actions);
+}
+
 /* Reads the answer into call->error, call->code and call->err; returns the class. */
 static enum cs_aws_retry judge(struct cs_aws *aws, struct cs_aws_call *call,
                                const struct cs_net_call *net)
@@ -253,6 +275,8 @@ static enum cs_aws_retry judge(struct cs_aws *aws, struct cs_aws_call *call,
         call->error->retry = CS_AWS_RETRY_SKEW;
     what_text(call, what, sizeof(what));
     call->code = cs_aws_error_report(call->error, what, &call->err);
+    if (call->code == CS_EDENIED)
+        name_permission(call);
     return call->error->retry;
 }
 

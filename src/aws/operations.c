@@ -59,6 +59,20 @@ const struct cs_aws_operation *cs_aws_operation_find(enum cs_aws_service service
     return NULL;
 }
 
+void cs_aws_operation_add_actions(struct cs_buf *out,
+                                  const struct cs_aws_operation *operation,
+                                  bool versioned)
+{
+    for (size_t i = 0; i < CS_AWS_ACTIONS_MAX && operation->actions[i] != NULL; i++) {
+        if (i > 0)
+            cs_buf_add(out, CS_LIT(", "));
+        if (i == 0 && versioned && operation->with_version != NULL)
+            cs_buf_add_cstr(out, operation->with_version);
+        else
+            cs_buf_add_cstr(out, operation->actions[i]);
+    }
+}
+
 const struct cs_aws_operation *cs_aws_operations(size_t *count_out)
 {
     *count_out = CS_COUNT(operations);

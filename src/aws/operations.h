@@ -43,6 +43,12 @@ struct cs_aws_operation {
 const struct cs_aws_operation *cs_aws_operation_find(enum cs_aws_service service,
                                                      const char *name);
 
+/* Appends its actions, "s3:PutObject" or "dynamodb:PutItem, dynamodb:UpdateItem";
+ * versioned: the call names a version. */
+void cs_aws_operation_add_actions(struct cs_buf *out,
+                                  const struct cs_aws_operation *operation,
+                                  bool versioned);
+
 /* All of them. */
 const struct cs_aws_operation *cs_aws_operations(size_t *count_out);
 

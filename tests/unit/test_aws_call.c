@@ -330,6 +330,34 @@ static void test_only_listed_operations_are_called(void **state)
     assert_int_equal(b->fake.seen.len, 0);
 }
 
+static void test_the_permission_that_lacks_is_named(void **state)
+{
+    static const struct {
+        const char *body;
+        const char *said;
+        const char *not_said;
+    } cases[] = {
+        {"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
+         "(the IAM permission s3:PutObject is needed)", "zzz"},
+        {"", "(the IAM permission s3:PutObject is needed)", "zzz"},
+        {"<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/u is not "
+         "authorized to perform: kms:GenerateDataKey</Message></Error>",
+         "kms:GenerateDataKey", "s3:PutObject"},
+        {"<Error><Code>InvalidAccessKeyId</Code></Error>", "InvalidAccessKeyId",
+         "IAM permission"},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        const struct fake_answer script[] = {{403, "", cases[i].body, FAKE_KEEP, 1}, {0}};
+        struct cs_err why = CS_ERR_NONE;
+
+        assert_int_equal(perform(b, script, &why), CS_EDENIED);
+        assert_non_null(strstr(why.text, cases[i].said));
+        assert_null(strstr(why.text, cases[i].not_said));
+    }
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -347,6 +375,7 @@ int main(void)
         with_bench(test_error_in_200),
         with_bench(test_many),
         with_bench(test_presigned),
+        with_bench(test_the_permission_that_lacks_is_named),
         with_bench(test_only_listed_operations_are_called),
     };
 
