@@ -174,6 +174,10 @@ struct cs_net_counts {
 };
 struct cs_net_counts cs_net_client_counts(const struct cs_net_client *client);
 
+/* Whether what is sent there stays secret on the way: https, or http to a loopback
+ * address. */
+bool cs_net_url_is_safe(const char *url);
+
 /* Longest document that cs_net_fetch() takes. */
 #define CS_NET_FETCH_MAX (256u * 1024u)
 

@@ -19,7 +19,7 @@ static bool is_loopback(const char *host)
     return true;
 }
 
-static bool may_fetch(const char *url)
+bool cs_net_url_is_safe(const char *url)
 {
     CURLU *parts = curl_url();
     char *scheme = NULL;
@@ -45,7 +45,7 @@ enum cs_code cs_net_fetch(void *payload, const char *url, struct cs_buf *out,
     enum cs_code rc;
 
     cs_net_response_init(&response, CS_NET_FETCH_MAX);
-    if (!may_fetch(url)) {
+    if (!cs_net_url_is_safe(url)) {
         rc = cs_err_set(err, CS_EINVAL, "%s is not an https address", url);
         goto out;
     }
