@@ -3,12 +3,16 @@
 #include "ctl.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "api/app.h"
+#include "store/store_aws.h"
 #include "json/write.h"
+
+#define AWS_BUDGET_MS 120000
 
 /* 2024-01-01: a clock before this can't be right, and no token would be. */
 #define CLOCK_FLOOR_US (1704067200ll * CS_SECOND_US)
@@ -30,24 +34,76 @@ struct doctor {
 
 /* ---- the settings ---- */
 
-static void show_setting(struct doctor *doctor, enum cs_setting_id id)
+static void show_value(struct doctor *doctor, const char *name, bool secret,
+                       const char *value, const char *origin)
 {
-    const struct cs_setting *setting = cs_setting_describe(id);
-    const char *value = cs_settings_text(doctor->ctl->settings, id);
-    const char *origin = cs_settings_origin(doctor->ctl->settings, id);
-
-    if (value != NULL && setting->secret)
+    if (value != NULL && secret)
         value = "********";
     if (!doctor->ctl->json) {
-        cs_buf_add_fmt(&doctor->text, "  %-26s %-24s (%s)\n", setting->name,
+        cs_buf_add_fmt(&doctor->text, "  %-26s %-24s (%s)\n", name,
                        value != NULL ? value : "-", origin);
         return;
     }
-    cs_json_key(&doctor->w, setting->name);
+    cs_json_key(&doctor->w, name);
     cs_json_object(&doctor->w);
     cs_json_member_cstr(&doctor->w, "value", value);
     cs_json_member_cstr(&doctor->w, "origin", origin);
     cs_json_object_end(&doctor->w);
+}
+
+static void show_setting(struct doctor *doctor, enum cs_setting_id id)
+{
+    const struct cs_setting *setting = cs_setting_describe(id);
+
+    show_value(doctor, setting->name, setting->secret,
+               cs_settings_text(doctor->ctl->settings, id),
+               cs_settings_origin(doctor->ctl->settings, id));
+}
+
+/* Those that AWS's own tools know, as far as they are set. */
+static void show_aws_settings(struct doctor *doctor)
+{
+    static const struct {
+        const char *name;
+        bool secret;
+    } names[] = {
+        {"AWS_REGION", false},
+        {"AWS_DEFAULT_REGION", false},
+        {"AWS_PROFILE", false},
+        {"AWS_CONFIG_FILE", false},
+        {"AWS_SHARED_CREDENTIALS_FILE", false},
+        {"AWS_ACCESS_KEY_ID", true},
+        {"AWS_SECRET_ACCESS_KEY", true},
+        {"AWS_SESSION_TOKEN", true},
+        {"AWS_ROLE_ARN", false},
+        {"AWS_WEB_IDENTITY_TOKEN_FILE", false},
+        {"AWS_CONTAINER_CREDENTIALS_RELATIVE_URI", false},
+        {"AWS_CONTAINER_CREDENTIALS_FULL_URI", false},
+        {"AWS_ENDPOINT_URL", false},
+        {"AWS_ENDPOINT_URL_S3", false},
+        {"AWS_ENDPOINT_URL_DYNAMODB", false},
+        {"AWS_ENDPOINT_URL_STS", false},
+        {"AWS_USE_DUALSTACK_ENDPOINT", false},
+        {"AWS_USE_FIPS_ENDPOINT", false},
+        {"AWS_CA_BUNDLE", false},
+        {"AWS_PROXY", false},
+        {"AWS_MAX_ATTEMPTS", false},
+    };
+
+    for (size_t i = 0; i < CS_COUNT(names); i++) {
+        const char *here = getenv(names[i].name);
+        const char *file = cs_settings_extra(doctor->ctl->settings, names[i].name);
+
+        if (here != NULL && here[0] != '\0')
+            show_value(doctor, names[i].name, names[i].secret, here, "environment");
+        else if (file != NULL)
+            show_value(doctor, names[i].name, names[i].secret, file, "settings file");
+    }
+}
+
+static bool is_aws(const struct doctor *doctor)
+{
+    return cs_settings_is(doctor->ctl->settings, CS_SET_STORE, "aws");
 }
 
 static void show_settings(struct doctor *doctor)
@@ -60,31 +116,71 @@ static void show_settings(struct doctor *doctor)
     }
     for (int id = 0; id < CS_SETTING_COUNT; id++)
         show_setting(doctor, (enum cs_setting_id)id);
+    if (is_aws(doctor))
+        show_aws_settings(doctor);
     if (doctor->ctl->json)
         cs_json_object_end(&doctor->w);
 }
 
 /* ---- the checks ---- */
 
-/* cause is "" when all is well; fix says what to do about it. */
+struct finding {
+    const char *check;
+    enum cs_store_aws_result result;
+    struct cs_view text;    /* what was found; why it failed or was skipped; or empty */
+    struct cs_view fix;     /* of a failure */
+    struct cs_view missing; /* the permission that lacks; or empty */
+};
+
+static void tell_json(struct doctor *doctor, const struct finding *finding)
+{
+    bool failed = finding->result == CS_STORE_AWS_FAILED;
+
+    cs_json_object(&doctor->w);
+    cs_json_member_cstr(&doctor->w, "check", finding->check);
+    cs_json_member_bool(&doctor->w, "ok", finding->result == CS_STORE_AWS_OK);
+    if (finding->result == CS_STORE_AWS_SKIPPED)
+        cs_json_member_bool(&doctor->w, "skipped", true);
+    if (failed || finding->text.len > 0)
+        cs_json_member_str(&doctor->w, failed ? "cause" : "text", finding->text);
+    if (failed)
+        cs_json_member_str(&doctor->w, "fix", finding->fix);
+    if (finding->missing.len > 0)
+        cs_json_member_str(&doctor->w, "missing", finding->missing);
+    cs_json_object_end(&doctor->w);
+}
+
+static void tell_finding(struct doctor *doctor, const struct finding *finding)
+{
+    static const char *const words[] = {[CS_STORE_AWS_OK] = "ok",
+                                        [CS_STORE_AWS_FAILED] = "FAILED",
+                                        [CS_STORE_AWS_SKIPPED] = "skip"};
+
+    doctor->failures += finding->result == CS_STORE_AWS_FAILED ? 1 : 0;
+    if (doctor->ctl->json) {
+        tell_json(doctor, finding);
+        return;
+    }
+    cs_buf_add_fmt(&doctor->text, "  %-6s %s", words[finding->result], finding->check);
+    if (finding->result == CS_STORE_AWS_FAILED)
+        cs_buf_add_fmt(&doctor->text, "\n         %.*s\n         fix: %.*s",
+                       CS_FMT(finding->text), CS_FMT(finding->fix));
+    else if (finding->text.len > 0)
+        cs_buf_add_fmt(&doctor->text, ": %.*s", CS_FMT(finding->text));
+    cs_buf_add_byte(&doctor->text, '\n');
+}
+
+/* cause and fix are of a check that is not good. */
 static void tell(struct doctor *doctor, const char *what, bool good, const char *cause,
                  const char *fix)
 {
-    doctor->failures += good ? 0 : 1;
-    if (doctor->ctl->json) {
-        cs_json_object(&doctor->w);
-        cs_json_member_cstr(&doctor->w, "check", what);
-        cs_json_member_bool(&doctor->w, "ok", good);
-        if (!good) {
-            cs_json_member_cstr(&doctor->w, "cause", cause);
-            cs_json_member_cstr(&doctor->w, "fix", fix);
-        }
-        cs_json_object_end(&doctor->w);
-        return;
-    }
-    cs_buf_add_fmt(&doctor->text, "  %-6s %s\n", good ? "ok" : "FAILED", what);
-    if (!good)
-        cs_buf_add_fmt(&doctor->text, "         %s\n         fix: %s\n", cause, fix);
+    const struct finding finding = {.check = what,
+                                    .result =
+                                        good ? CS_STORE_AWS_OK : CS_STORE_AWS_FAILED,
+                                    .text = cs_view_cstr(good ? "" : cause),
+                                    .fix = cs_view_cstr(good ? "" : fix)};
+
+    tell_finding(doctor, &finding);
 }
 
 static void check_clock(struct doctor *doctor)
@@ -149,10 +245,26 @@ static void check_rendering(struct doctor *doctor, struct cs_wiring *wiring)
     cs_render_output_clear(&output);
 }
 
+static void on_step(void *payload, const struct cs_store_aws_step *step)
+{
+    const struct finding finding = {.check = step->name,
+                                    .result = step->result,
+                                    .text = step->text,
+                                    .fix = step->fix,
+                                    .missing = step->missing};
+
+    tell_finding(payload, &finding);
+}
+
 static void check_store(struct doctor *doctor, struct cs_wiring *wiring)
 {
     struct cs_store_health health = {.objects_ok = false};
 
+    if (is_aws(doctor)) {
+        cs_store_aws_diagnose(wiring->store, on_step, doctor,
+                              cs_deadline_in_ms(AWS_BUDGET_MS));
+        return;
+    }
     wiring->store->ops->health(wiring->store, &health, cs_deadline_in_ms(10000));
     tell(doctor, "objects", health.objects_ok, health.objects_text,
          "campaignctl init; check CAMPAIGN_LOCAL_ROOT, its owner, mode and free space");
@@ -197,10 +309,13 @@ static void run_checks(struct doctor *doctor)
     if (wiring.store != NULL) {
         check_keys(doctor, &wiring);
         check_store(doctor, &wiring);
+    } else {
+        tell(doctor, "settings of the store", false, err.text,
+             "see env.example, which tells every setting");
     }
     if (rc == CS_OK)
         check_rendering(doctor, &wiring);
-    else
+    else if (wiring.store != NULL)
         tell(doctor, "templates", false, err.text,
              "make install, or set CAMPAIGN_SHARE_DIR and RENDER_THEME");
     check_socket(doctor);

@@ -150,6 +150,8 @@ struct cs_s3_upload; /* of one object, with its parts so far */
 enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
                                 struct cs_s3_upload **out, struct cs_deadline deadline,
                                 struct cs_err *err) CS_MUST_USE;
+/* Its id at S3. Borrowed. */
+struct cs_view cs_s3_upload_id(const struct cs_s3_upload *upload);
 /* The next `count` parts, side by side, each BYTES or FILE. */
 enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
                                 const struct cs_net_body *parts, size_t count,

@@ -31,7 +31,8 @@ static bool on_versioning(void *payload, struct cs_view path, struct cs_view tex
 {
     bool *enabled = payload;
 
-    if (cs_view_eq(path, CS_LIT("VersioningConfiguration/Status")))
+    /* below VersioningConfiguration, which not all servers call so */
+    if (cs_view_ends(path, CS_LIT("/Status")))
         *enabled = cs_view_eq(text, CS_LIT("Enabled"));
     return true;
 }

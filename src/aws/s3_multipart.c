@@ -89,6 +89,11 @@ enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
     return CS_OK;
 }
 
+struct cs_view cs_s3_upload_id(const struct cs_s3_upload *upload)
+{
+    return cs_buf_view(&upload->id);
+}
+
 /* ---- parts ---- */
 
 struct part {

@@ -42,4 +42,24 @@ struct cs_store_aws_options {
 struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
                                   struct cs_err *err);
 
+/* ---- diagnosis ---- */
+
+enum cs_store_aws_result { CS_STORE_AWS_OK, CS_STORE_AWS_FAILED, CS_STORE_AWS_SKIPPED };
+
+/* Views valid during the callback; "" where there is nothing to say. */
+struct cs_store_aws_step {
+    const char *name; /* "object: put" */
+    enum cs_store_aws_result result;
+    struct cs_view text;    /* what was found; why it failed or was skipped */
+    struct cs_view fix;     /* what to do about a failure */
+    struct cs_view missing; /* "s3:PutObject on arn:...": the permission that lacks */
+};
+typedef void cs_store_aws_step_fn(void *payload, const struct cs_store_aws_step *step);
+
+/* Tries one by one what the store needs, credentials first, and tells of each step.
+ * What it writes has names that no campaign can have and no list shows, and is taken
+ * away again. store is one of cs_store_aws_new(). */
+void cs_store_aws_diagnose(struct cs_store *store, cs_store_aws_step_fn *tell,
+                           void *payload, struct cs_deadline deadline);
+
 #endif
