@@ -27,7 +27,8 @@ static enum cs_code answer_with_artifact(struct cs_exchange *x, struct cs_view n
     struct cs_buf url = CS_BUF_INIT(64u * 1024u);
     struct cs_json_writer w;
     int64_t expires_us = 0;
-    enum cs_code rc = cs_link_make(x, name, &artifact, &url, &expires_us, err);
+    const struct cs_link link = {.name = name, .artifact = &artifact};
+    enum cs_code rc = cs_link_make(x, &link, &url, &expires_us, err);
 
     if (rc == CS_OK) {
         cs_json_writer_init(&w, cs_response_body(x->response));
@@ -122,25 +123,33 @@ enum cs_code cs_api_file_put(struct cs_exchange *x, struct cs_err *err)
 
 /* ---- GET ---- */
 
-/* Where the store gives out addresses of its own, the client is sent there. */
-static bool redirect(struct cs_exchange *x, struct cs_view name,
-                     const struct cs_artifact *artifact, enum cs_code *rc,
-                     struct cs_err *err)
+/* Where the store gives out addresses of its own, the client is sent there for the
+ * bytes. What takes knowledge of ours (conditions, HEAD) is answered here. */
+static bool is_elsewhere(struct cs_exchange *x, const struct cs_artifact *artifact)
 {
     struct cs_view kind = x->app->store->ops->names(x->app->store)->kind;
-    struct cs_buf url = CS_BUF_INIT(64u * 1024u);
-    int64_t expires_us;
 
-    if (cs_view_eq(kind, CS_LIT("local")))
-        return false;
-    *rc = cs_link_make(x, name, artifact, &url, &expires_us, err);
-    if (*rc == CS_OK) {
+    return !cs_view_eq(kind, CS_LIT("local")) && cs_download_is_plain(x, artifact);
+}
+
+static enum cs_code redirect(struct cs_exchange *x, struct cs_view name,
+                             const struct cs_artifact *artifact, struct cs_err *err)
+{
+    struct cs_buf url = CS_BUF_INIT(64u * 1024u);
+    struct cs_buf download = CS_BUF_INIT(64);
+    struct cs_link link = {.name = name, .artifact = artifact};
+    int64_t expires_us;
+    enum cs_code rc = cs_exchange_query_text(x, "download", &download, err);
+
+    link.saved = cs_view_eq(cs_buf_view(&download), CS_LIT("1"));
+    if (rc == CS_OK && (rc = cs_link_make(x, &link, &url, &expires_us, err)) == CS_OK) {
         cs_response_status(x->response, 302);
         cs_response_header(x->response, "Location", cs_buf_view(&url));
         cs_response_header(x->response, "Cache-Control", CS_LIT("no-store"));
     }
     cs_buf_clear(&url);
-    return true;
+    cs_buf_clear(&download);
+    return rc;
 }
 
 static enum cs_code get_artifact(struct cs_exchange *x, struct cs_view name,
@@ -153,8 +162,9 @@ static enum cs_code get_artifact(struct cs_exchange *x, struct cs_view name,
 
     if (rc == CS_OK)
         rc = cs_artifact_find(record, name, &artifact, err);
-    if (rc == CS_OK && !redirect(x, name, &artifact, &rc, err))
-        rc = cs_download(x, name, &artifact, err);
+    if (rc == CS_OK)
+        rc = is_elsewhere(x, &artifact) ? redirect(x, name, &artifact, err)
+                                        : cs_download(x, name, &artifact, err);
     cs_record_free(record);
     return rc;
 }

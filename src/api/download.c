@@ -73,8 +73,7 @@ static void add_disposition(struct cs_exchange *x, struct cs_view name, bool sav
                            save ? "attachment" : "inline", CS_FMT(file_name));
 }
 
-/* Types that a browser would run or guess at are saved, not shown. */
-static bool is_shown(struct cs_view type)
+bool cs_download_is_shown(struct cs_view type)
 {
     static const char *const shown[] = {
         "text/html", "text/plain", "application/pdf", "application/json",
@@ -129,7 +128,8 @@ static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
         x->response, "Cache-Control",
         cs_view_cstr(kind != NULL ? kind->cache_control : "private, no-cache"));
     add_disposition(x, name,
-                    cs_view_eq(cs_buf_view(&download), CS_LIT("1")) || !is_shown(type));
+                    cs_view_eq(cs_buf_view(&download), CS_LIT("1")) ||
+                        !cs_download_is_shown(type));
     cs_buf_clear(&download);
     return CS_OK;
 }
@@ -229,6 +229,13 @@ static bool may_hand_over(struct cs_exchange *x, const struct cs_artifact *artif
         return false;
     return range.len == 0 || (cs_request_header(x->request, "If-Range").len == 0 &&
                               read_range(range, artifact->size, &part) != RANGE_OUTSIDE);
+}
+
+bool cs_download_is_plain(struct cs_exchange *x, const struct cs_artifact *artifact)
+{
+    return cs_view_eq(cs_request_method(x->request), CS_LIT("GET")) &&
+           cs_request_header(x->request, "If-None-Match").len == 0 &&
+           may_hand_over(x, artifact);
 }
 
 enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,

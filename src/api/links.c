@@ -93,17 +93,19 @@ static enum cs_code make_own_link(struct cs_exchange *x,
     return cs_buf_check(out, err);
 }
 
-enum cs_code cs_link_make(struct cs_exchange *x, struct cs_view name,
-                          const struct cs_artifact *artifact, struct cs_buf *out,
-                          int64_t *expires_us_out, struct cs_err *err)
+enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
+                          struct cs_buf *out, int64_t *expires_us_out, struct cs_err *err)
 {
+    const struct cs_artifact *artifact = link->artifact;
     int64_t ttl_s = cs_settings_integer(x->app->settings, CS_SET_URL_TTL);
     char *texts[3] = {cs_view_dup(artifact->bucket), cs_view_dup(artifact->key),
                       cs_view_dup(artifact->version)};
     struct cs_object object = {texts[0], texts[1], texts[2], artifact->size, ""};
     struct cs_object_info info = {.key = artifact->key,
                                   .content_type = artifact->content_type,
-                                  .file_name = cs_artifact_file_name(name)};
+                                  .file_name = cs_artifact_file_name(link->name),
+                                  .saved = link->saved ||
+                                           !cs_download_is_shown(artifact->content_type)};
     struct cs_err cause = CS_ERR_NONE;
     enum cs_code rc;
 
@@ -150,15 +152,21 @@ static enum cs_code check_address(struct cs_exchange *x,
                                   const struct signed_address *address,
                                   struct cs_err *err)
 {
-    char expected[CS_SHA256_HEX_LEN + 1];
+    char expected[CS_SHA256_HEX_LEN + 1] = "";
+    struct cs_err cause = CS_ERR_NONE;
     uint64_t expires_s = 0;
     enum cs_code rc =
         sign(x->app, cs_buf_view(&address->key), cs_buf_view(&address->version),
-             cs_buf_view(&address->expires), expected, err);
+             cs_buf_view(&address->expires), expected, &cause);
 
-    if (rc != CS_OK)
+    /* without a key we never gave a link out */
+    if (rc != CS_OK && rc != CS_EUNSUPPORTED) {
+        if (err != NULL && err->code == CS_OK)
+            *err = cause;
         return rc;
-    if (!cs_view_eq_secret(cs_buf_view(&address->signature), cs_view_cstr(expected)))
+    }
+    if (rc == CS_EUNSUPPORTED ||
+        !cs_view_eq_secret(cs_buf_view(&address->signature), cs_view_cstr(expected)))
         return cs_err_field(err, CS_EDENIED, "", "link_invalid",
                             "the link is not one of this service, or was altered");
     if (!cs_view_to_u64(cs_buf_view(&address->expires), &expires_s) ||

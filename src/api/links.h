@@ -6,9 +6,15 @@
 #include "api/exchange.h"
 #include "campaign/artifacts.h"
 
+struct cs_link {
+    struct cs_view name; /* of the artifact */
+    const struct cs_artifact *artifact;
+    bool saved; /* always; otherwise what browsers can show safely is shown */
+};
+
 /* Appends the URL; *expires_us_out is its true end. */
-enum cs_code cs_link_make(struct cs_exchange *x, struct cs_view name,
-                          const struct cs_artifact *artifact, struct cs_buf *out,
-                          int64_t *expires_us_out, struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
+                          struct cs_buf *out, int64_t *expires_us_out,
+                          struct cs_err *err) CS_MUST_USE;
 
 #endif

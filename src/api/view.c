@@ -31,6 +31,7 @@ static enum cs_code write_url(struct cs_exchange *x, struct cs_json_writer *w,
     struct cs_buf url = CS_BUF_INIT(64u * 1024u);
     struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_artifact artifact;
+    const struct cs_link link = {.name = cs_view_cstr(name), .artifact = &artifact};
     int64_t own_expires_us = 0;
     enum cs_code rc = CS_OK;
 
@@ -38,7 +39,7 @@ static enum cs_code write_url(struct cs_exchange *x, struct cs_json_writer *w,
         cs_json_null(w);
         goto out;
     }
-    rc = cs_link_make(x, cs_view_cstr(name), &artifact, &url, &own_expires_us, err);
+    rc = cs_link_make(x, &link, &url, &own_expires_us, err);
     if (rc == CS_OK) {
         cs_json_str(w, cs_buf_view(&url));
         if (*expires_us == 0 || own_expires_us < *expires_us)

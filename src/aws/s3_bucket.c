@@ -145,20 +145,44 @@ static enum cs_code set_tags(struct cs_s3 *s3,
     return rc;
 }
 
-static enum cs_code configure(struct cs_s3 *s3,
-                              const struct cs_s3_bucket_settings *settings, bool made,
-                              struct cs_deadline deadline, struct cs_err *err)
+/* Servers that speak S3 without being it may lack a setting, and say so. The bucket is
+ * of use all the same, so that is reported and is no failure; a bucket without versions
+ * would not be, so versioning does not come here. */
+static enum cs_code optional(const struct cs_s3 *s3, enum cs_code rc, const char *setting,
+                             const struct cs_err *why, struct cs_buf *report,
+                             struct cs_err *err)
 {
+    if (rc == CS_OK)
+        return CS_OK;
+    if (cs_aws_error_is(&s3->error, "NotImplemented")) {
+        cs_buf_add_fmt(report, "S3 bucket %s: the server has no %s: left out\n",
+                       s3->bucket, setting);
+        return CS_OK;
+    }
+    if (err != NULL && err->code == CS_OK)
+        *err = *why;
+    return rc;
+}
+
+/* What a fresh bucket gets. */
+static enum cs_code set_up(struct cs_s3 *s3, const struct cs_s3_bucket_settings *settings,
+                           struct cs_buf *report, struct cs_deadline deadline,
+                           struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
     enum cs_code rc = CS_OK;
 
-    if (made && settings->block_public_access)
-        rc = block_public(s3, deadline, err);
-    if (rc == CS_OK && made && settings->encrypt)
-        rc = set_encryption(s3, deadline, err);
-    if (rc == CS_OK && settings->versioning)
-        rc = set_versioning(s3, deadline, err);
-    if (rc == CS_OK && made && settings->tag_count > 0)
-        rc = set_tags(s3, settings, deadline, err);
+    if (settings->block_public_access)
+        rc = optional(s3, block_public(s3, deadline, &why), "public access block", &why,
+                      report, err);
+    why = CS_ERR_NONE;
+    if (rc == CS_OK && settings->encrypt)
+        rc = optional(s3, set_encryption(s3, deadline, &why), "default encryption", &why,
+                      report, err);
+    why = CS_ERR_NONE;
+    if (rc == CS_OK && settings->tag_count > 0)
+        rc = optional(s3, set_tags(s3, settings, deadline, &why), "bucket tags", &why,
+                      report, err);
     return rc;
 }
 
@@ -175,8 +199,10 @@ enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *
     } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
         *err = why;
     }
-    if (rc == CS_OK)
-        rc = configure(s3, settings, made, deadline, err);
+    if (rc == CS_OK && made)
+        rc = set_up(s3, settings, report, deadline, err);
+    if (rc == CS_OK && settings->versioning)
+        rc = set_versioning(s3, deadline, err);
     if (rc == CS_OK)
         cs_buf_add_fmt(report, "S3 bucket %s in %s %s\n", s3->bucket, s3->region,
                        made ? "created" : "is there");

@@ -482,17 +482,25 @@ void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
 
 /* ---- links ---- */
 
-/* RFC 6266: an ASCII name for old readers, and the true one. */
-static void write_disposition(struct cs_buf *out, struct cs_view name)
+/* RFC 6266: an ASCII name for old readers, and the true one where it is another. */
+static void write_disposition(struct cs_buf *out, const struct cs_object_info *info)
 {
-    cs_buf_add_cstr(out, "attachment; filename=\"");
+    struct cs_view name = info->file_name;
+    bool plain = true;
+
+    cs_buf_add_cstr(out, info->saved ? "attachment" : "inline");
+    cs_buf_add_cstr(out, "; filename=\"");
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
+        bool fits = c >= 0x20 && c < 0x7f && strchr("\"\\%", c) == NULL;
 
-        cs_buf_add_byte(
-            out, c < 0x20 || c == 0x7f || c == '"' || c == '\\' || c == '%' ? '_' : c);
+        plain = plain && fits;
+        cs_buf_add_byte(out, fits ? c : '_');
     }
-    cs_buf_add_cstr(out, "\"; filename*=UTF-8''");
+    cs_buf_add_byte(out, '"');
+    if (plain)
+        return;
+    cs_buf_add_cstr(out, "; filename*=UTF-8''");
     cs_percent_encode(out, name, false);
 }
 
@@ -516,7 +524,7 @@ enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *obj
     if (info != NULL)
         link.content_type = info->content_type;
     if (info != NULL && info->file_name.len > 0) {
-        write_disposition(&disposition, info->file_name);
+        write_disposition(&disposition, info);
         link.content_disposition = cs_buf_view(&disposition);
     }
     if ((rc = cs_buf_check(&disposition, err)) == CS_OK)

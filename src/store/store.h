@@ -156,6 +156,7 @@ struct cs_object_info {
     struct cs_view content_type;
     struct cs_view cache_control;
     struct cs_view file_name; /* for Content-Disposition */
+    bool saved;               /* by a browser, rather than shown */
     bool compressible;        /* the store may keep it gzip-compressed, invisibly */
 };
 

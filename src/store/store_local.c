@@ -223,6 +223,8 @@ out:
     return rc;
 }
 
+static void local_free(struct cs_store *base);
+
 enum cs_code cs_store_local_secret(struct cs_store *store,
                                    uint8_t out[CS_STORE_SECRET_LEN], struct cs_err *err)
 {
@@ -230,6 +232,8 @@ enum cs_code cs_store_local_secret(struct cs_store *store,
     enum cs_code rc;
 
     memset(out, 0, CS_STORE_SECRET_LEN);
+    if (store->ops->free != local_free)
+        return cs_err_set(err, CS_EUNSUPPORTED, "the store keeps no key of signed links");
     if ((rc = cs_local_root(cs_local(store), &root_fd, err)) != CS_OK)
         return rc;
     rc = read_secret(root_fd, out, err);

@@ -39,7 +39,7 @@ struct cs_store_local_options {
 struct cs_store *cs_store_local_new(const struct cs_store_local_options *options,
                                     struct cs_err *err);
 
-/* For stores made by cs_store_local_new() alone: */
+/* For stores made by cs_store_local_new() alone; others get CS_EUNSUPPORTED: */
 
 #define CS_STORE_SECRET_LEN 32u
 

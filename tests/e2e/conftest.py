@@ -7,6 +7,7 @@ import pathlib
 import pytest
 
 from client import Client
+from emulators import Missing
 from servers import SERVERS
 from stack import Stack, make_certificate
 from stores import STORES
@@ -28,6 +29,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "plain_build: makes no sense under sanitizers")
+    config.addinivalue_line("markers", "store(name=value...): for stores with these attributes")
+    config.addinivalue_line("markers", "instance: starts the service (set by itself)")
 
 
 def is_sanitized(build):
@@ -36,21 +39,34 @@ def is_sanitized(build):
     return makefile.exists() and "\nCS_SANITIZE = -f" in makefile.read_text()
 
 
+def fits(item):
+    """Whether the store that an item is to run on has what its marks ask for."""
+    place = item.callspec.params.get("place") if hasattr(item, "callspec") else None
+    return place is None or all(
+        getattr(STORES[place[0]], name) == value
+        for mark in item.iter_markers("store") for name, value in mark.kwargs.items())
+
+
+@pytest.hookimpl(tryfirst=True)
 def pytest_collection_modifyitems(config, items):
-    if not is_sanitized(config.getoption("--build-dir")):
-        return
+    unfit = [item for item in items if not fits(item)]
+    items[:] = [item for item in items if item not in unfit]
+    config.hook.pytest_deselected(items=unfit)
+    sanitized = is_sanitized(config.getoption("--build-dir"))
     skip = pytest.mark.skip(reason="measures what sanitizers change")
     for item in items:
-        if item.get_closest_marker("plain_build"):
+        if "place" in item.fixturenames:
+            item.add_marker(pytest.mark.instance)
+        if sanitized and item.get_closest_marker("plain_build"):
             item.add_marker(skip)
 
 
 def pytest_generate_tests(metafunc):
-    if "stack" in metafunc.fixturenames:
+    if "place" in metafunc.fixturenames:
         stores = metafunc.config.getoption("--store") or ["local"]
         servers = metafunc.config.getoption("--server") or ["nginx"]
-        metafunc.parametrize("stack", [(s, w) for s in stores for w in servers],
-                             ids=lambda pair: "-".join(pair), indirect=True, scope="session")
+        metafunc.parametrize("place", [(s, w) for s in stores for w in servers],
+                             ids="-".join, scope="session")
 
 
 @pytest.fixture(scope="session")
@@ -66,6 +82,17 @@ def finish(stack):
         pytest.fail("\n".join(faults), pytrace=False)
 
 
+def new_stack(request, tls, place, **options):
+    """An instance that is not started yet; skips where this machine lacks its servers."""
+    store, server = place
+    try:
+        return Stack(request.config.getoption("--build-dir"), tls, store, server, **options)
+    except Missing as missing:
+        if os.environ.get("CI") == "true":
+            raise
+        pytest.skip(str(missing))
+
+
 def started(stack):
     try:
         stack.start()
@@ -76,21 +103,20 @@ def started(stack):
 
 
 @pytest.fixture(scope="session")
-def stack(request, tls):
+def stack(request, tls, place):
     """The instance that most tests share: a test leaves it as it found it."""
-    store, server = request.param
-    instance = started(Stack(request.config.getoption("--build-dir"), tls, store, server))
+    instance = started(new_stack(request, tls, place))
     yield instance
     finish(instance)
 
 
 @pytest.fixture
-def make_stack(request, tls):
+def make_stack(request, tls, place):
     """make_stack(settings={...}, rate=None) starts an instance of the test's own."""
     made = []
 
     def make(**options):
-        instance = Stack(request.config.getoption("--build-dir"), tls, **options)
+        instance = new_stack(request, tls, place, **options)
         made.append(instance)
         instance.start()
         return instance

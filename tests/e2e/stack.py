@@ -57,10 +57,11 @@ class Stack:
         self.pid_file = self.folder / "campaignd.pid"
         self.log = self.folder / "campaignd.log"
         self.secret = secrets.token_hex(32)
-        self.store = STORES[store]()
+        self.store = STORES[store](self)
+        self.store.start()
         self.server = SERVERS[server](self)
         self.settings = {
-            **self.store.settings(self),
+            **self.store.settings(),
             "JWT_SECRET": self.secret,
             "WORKERS": "4",
             "CAMPAIGND_PID_FILE": str(self.pid_file),
@@ -100,6 +101,7 @@ class Stack:
 
     def start(self):
         self.write_settings()
+        self.store.prepare(self)
         self.server.start()
         self.start_campaignd()
         self.wait_ready()

@@ -82,11 +82,11 @@ def check_all(stack, ledger):
                 continue
         assert answer.status_code == 200, f"{campaign_id} is lost: {answer.text[:300]}"
         assert answer.json()["status"] == "completed"
-        stored = client.get(f"/campaigns/{campaign_id}/artifacts", allow_redirects=True)
+        stored = client.get(f"/campaigns/{campaign_id}/artifacts")
         assert stored.status_code == 200, f"{campaign_id}: {stored.text[:300]}"
         assert stored.content == state, f"{campaign_id}: bytes differ"
         for part, start in (("website", b"<!"), ("pdf", b"%PDF-"), ("metadata", b"{")):
-            whole = client.get(f"/campaigns/{campaign_id}/{part}", allow_redirects=True)
+            whole = client.get(f"/campaigns/{campaign_id}/{part}")
             assert whole.status_code == 200, f"{campaign_id} {part}: {whole.text[:300]}"
             assert whole.content.lstrip().startswith(start), f"{campaign_id} {part}"
             assert len(whole.content) == int(whole.headers["Content-Length"])

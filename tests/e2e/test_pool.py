@@ -214,12 +214,10 @@ def test_a_client_that_leaves_stops_nobody(make_stack):
     assert answer.status_code in (200, 201), answer.text
     worker = stack.wait_workers()[0]
     for _ in range(20):
-        with client.get(f"/campaigns/{campaign_id}/files/big.bin", stream=True,
-                        allow_redirects=True) as answer:
+        with client.get(f"/campaigns/{campaign_id}/files/big.bin", stream=True) as answer:
             assert answer.status_code == 200
             answer.raw.read(1000)
-    assert client.get(f"/campaigns/{campaign_id}/files/big.bin",
-                      allow_redirects=True).content == body
+    assert client.get(f"/campaigns/{campaign_id}/files/big.bin").content == body
     assert stack.wait_workers() == [worker]
     client.close()
 
@@ -261,7 +259,7 @@ def test_parallel_requests_get_their_own_answers(make_stack, full):
 
     def work(client, number):
         name = f"f{number}.txt"
-        answer = client.get(f"/campaigns/{campaign_id}/files/{name}", allow_redirects=True)
+        answer = client.get(f"/campaigns/{campaign_id}/files/{name}")
         return "ok" if answer.content == files[name] else f"{name}: {answer.text[:100]}"
 
     with Load(stack, 16, work) as load:
