@@ -151,7 +151,9 @@ static bool hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
             cs_buf_check(&path, NULL) == CS_OK;
     }
     if (done)
-        cs_response_header(x->response, "X-Accel-Redirect", cs_buf_view(&path));
+        cs_response_header(x->response,
+                           cs_settings_text(x->app->settings, CS_SET_ACCEL_HEADER),
+                           cs_buf_view(&path));
     cs_object_clear(&object);
     cs_buf_clear(&path);
     return done;

@@ -117,35 +117,6 @@ static bool add_allow(struct cs_exchange *x, struct cs_view path)
     return any;
 }
 
-static enum cs_code find_route(struct cs_exchange *x, const struct route **out,
-                               struct cs_err *err)
-{
-    struct cs_view path = path_below(cs_request_path(x->request));
-    struct cs_view method = cs_request_method(x->request);
-
-    *out = NULL;
-    for (size_t i = 0; path.ptr != NULL && i < CS_COUNT(routes); i++) {
-        if (method_matches(&routes[i], method) &&
-            path_matches(routes[i].path, path, x->params)) {
-            *out = &routes[i];
-            return CS_OK;
-        }
-    }
-    if (path.ptr == NULL || !add_allow(x, path))
-        return cs_err_field(
-            err, CS_ENOTFOUND, "", "route_not_found",
-            "there is nothing at this address; /api/v1/openapi.json lists what "
-            "there is");
-    if (cs_view_eq(method, CS_LIT("OPTIONS"))) {
-        cs_response_status(x->response, 204);
-        return CS_OK;
-    }
-    return cs_err_field(
-        err, CS_EUNSUPPORTED, "", "method_not_allowed",
-        "this address does not take %.*s; the header Allow lists what it takes",
-        CS_FMT(cs_view_sub(method, 0, 20)));
-}
-
 static enum cs_code authenticate(struct cs_exchange *x, enum who who, struct cs_err *err)
 {
     enum cs_code rc;
@@ -164,13 +135,60 @@ static enum cs_code authenticate(struct cs_exchange *x, enum who who, struct cs_
     return CS_OK;
 }
 
+static const struct route *find_route(struct cs_exchange *x)
+{
+    struct cs_view path = path_below(cs_request_path(x->request));
+    struct cs_view method = cs_request_method(x->request);
+
+    for (size_t i = 0; path.ptr != NULL && i < CS_COUNT(routes); i++)
+        if (method_matches(&routes[i], method) &&
+            path_matches(routes[i].path, path, x->params))
+            return &routes[i];
+    return NULL;
+}
+
+/* Which addresses there are, and what they take, is not for strangers; but
+ * everybody may know of the open ones. */
+static enum who who_may_know(struct cs_exchange *x, struct cs_view path)
+{
+    for (size_t i = 0; path.ptr != NULL && i < CS_COUNT(routes); i++)
+        if (routes[i].who == EVERYBODY && path_matches(routes[i].path, path, x->params))
+            return EVERYBODY;
+    return path.ptr != NULL ? USER : EVERYBODY;
+}
+
+/* Browsers ask with OPTIONS beforehand, and without a token. */
+static enum cs_code answer_without_route(struct cs_exchange *x, struct cs_err *err)
+{
+    struct cs_view path = path_below(cs_request_path(x->request));
+    struct cs_view method = cs_request_method(x->request);
+    bool options = cs_view_eq(method, CS_LIT("OPTIONS"));
+    enum cs_code rc = authenticate(x, options ? EVERYBODY : who_may_know(x, path), err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (path.ptr == NULL || !add_allow(x, path))
+        return cs_err_field(
+            err, CS_ENOTFOUND, "", "route_not_found",
+            "there is nothing at this address; /api/v1/openapi.json lists what "
+            "there is");
+    if (options) {
+        cs_response_status(x->response, 204);
+        return CS_OK;
+    }
+    return cs_err_field(
+        err, CS_EUNSUPPORTED, "", "method_not_allowed",
+        "this address does not take %.*s; the header Allow lists what it takes",
+        CS_FMT(cs_view_sub(method, 0, 20)));
+}
+
 static enum cs_code dispatch(struct cs_exchange *x, struct cs_err *err)
 {
-    const struct route *route;
-    enum cs_code rc = find_route(x, &route, err);
+    const struct route *route = find_route(x);
+    enum cs_code rc;
 
-    if (rc != CS_OK || route == NULL)
-        return rc;
+    if (route == NULL)
+        return answer_without_route(x, err);
     if ((rc = authenticate(x, route->who, err)) != CS_OK)
         return rc;
     return route->handler(x, err);

@@ -186,13 +186,18 @@ enum cs_code cs_local_file_path(struct cs_store *store, const struct cs_object *
     struct cs_buf path = CS_BUF_INIT(CS_LOCAL_PATH_MAX);
     struct cs_view key = cs_view_cstr(object->key);
     struct cs_view version = cs_view_cstr(object->version);
+    struct cs_object_reader *reader = NULL;
+    struct cs_deadline none = {0};
+    uint64_t size;
     enum cs_code rc;
 
-    (void)store;
-    if ((rc = cs_store_check_object_key(key, err)) != CS_OK)
-        return rc;
     if (!cs_local_version_ok(version))
         return no_object(err, key);
+    /* not every web server looks for links on the way */
+    if ((rc = cs_local_open(store, key, version, NULL, &reader, &size, none, err)) !=
+        CS_OK)
+        return rc;
+    cs_local_close(store, reader);
     cs_local_add_path(&path, key, version);
     if ((rc = cs_buf_check(&path, err)) == CS_OK)
         cs_percent_encode(

@@ -290,7 +290,8 @@ struct cs_store_ops {
                         const struct cs_object_info *info, int64_t ttl_s,
                         struct cs_buf *out, int64_t *expires_us_out, struct cs_err *err);
     /* The file's path below the store's object folder, percent-encoded, for
-     * X-Accel-Redirect. CS_EUNSUPPORTED where objects are no files. */
+     * X-Accel-Redirect and X-Sendfile. It is a plain file, reached without a link.
+     * CS_EUNSUPPORTED where objects are no files. */
     enum cs_code (*file_path)(struct cs_store *store, const struct cs_object *object,
                               struct cs_buf *out, struct cs_err *err);
 
