@@ -2,6 +2,8 @@
 
 #include "base/digest.h"
 
+#include <errno.h>
+#include <fcntl.h>
 /* SHA256_Init() and its sisters are marked deprecated, not slated for removal:
  * with EVP every digest starts with an allocation in OpenSSL 3.0, and an HMAC
  * with thirteen, for the same compression function below. */
@@ -9,6 +11,7 @@
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/random.h>
+#include <unistd.h>
 
 #include "base/encoding.h"
 
@@ -120,6 +123,17 @@ void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA2
     cs_hex_encode(out, digest, CS_SHA256_LEN);
 }
 
+/* Kernels older than getrandom() (3.17) have the device. */
+static ssize_t read_random_device(void *out, size_t len)
+{
+    int fd = open("/dev/urandom", O_RDONLY | O_CLOEXEC);
+    ssize_t got = fd >= 0 ? read(fd, out, len) : -1;
+
+    if (fd >= 0)
+        (void)close(fd);
+    return got;
+}
+
 enum cs_code cs_random_bytes(void *out, size_t len, struct cs_err *err)
 {
     char *at = out;
@@ -128,7 +142,11 @@ enum cs_code cs_random_bytes(void *out, size_t len, struct cs_err *err)
     while (len > 0) {
         ssize_t got = getrandom(at, len, 0);
 
-        if (got < 0)
+        if (got < 0 && errno == ENOSYS)
+            got = read_random_device(at, len);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
             return cs_err_set(err, CS_ECRYPTO, "the kernel gave no random bytes");
         at += got;
         len -= (size_t)got;

@@ -7,6 +7,7 @@
 #include <linux/openat2.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -44,19 +45,92 @@ static enum cs_code read_blocks(struct cs_buf *out, int fd, const char *path, si
     }
 }
 
+static enum cs_code open_to_read(int *fd_out, const char *path, struct cs_err *err)
+{
+    *fd_out = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+    if (*fd_out >= 0)
+        return CS_OK;
+    if (errno == ENOENT)
+        return cs_err_set(err, CS_ENOTFOUND, "%s does not exist", path);
+    return cs_err_errno(err, errno, "%s can't be opened", path);
+}
+
 enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max,
                           struct cs_err *err)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
-    enum cs_code rc;
+    int fd;
+    enum cs_code rc = open_to_read(&fd, path, err);
 
-    if (fd < 0 && errno == ENOENT)
-        return cs_err_set(err, CS_ENOTFOUND, "%s does not exist", path);
-    if (fd < 0)
-        return cs_err_errno(err, errno, "%s can't be opened", path);
-    rc = read_blocks(out, fd, path, max, err);
+    if (rc == CS_OK) {
+        rc = read_blocks(out, fd, path, max, err);
+        (void)close(fd);
+    }
+    return rc;
+}
+
+enum cs_code cs_file_check_private(const struct stat *about, const char *path,
+                                   struct cs_err *err)
+{
+    mode_t open_to_all =
+        about->st_mode & (S_ISDIR(about->st_mode) ? S_IRWXO : S_IROTH | S_IWOTH);
+
+    if (open_to_all == 0)
+        return CS_OK;
+    return cs_err_set(err, CS_EINVAL,
+                      "%s may be %s by every user of this machine (mode %04o): chmod "
+                      "o-rwx it",
+                      path, (open_to_all & S_IWOTH) != 0 ? "changed" : "read",
+                      (unsigned)about->st_mode & 07777u);
+}
+
+enum cs_code cs_file_read_private(struct cs_buf *out, const char *path, size_t max,
+                                  struct cs_err *err)
+{
+    struct stat about;
+    int fd;
+    enum cs_code rc = open_to_read(&fd, path, err);
+
+    if (rc != CS_OK)
+        return rc;
+    if (fstat(fd, &about) != 0)
+        rc = cs_err_errno(err, errno, "%s can't be looked at", path);
+    else if (S_ISREG(about.st_mode)) /* a pipe is nobody else's */
+        rc = cs_file_check_private(&about, path, err);
+    if (rc == CS_OK)
+        rc = read_blocks(out, fd, path, max, err);
     (void)close(fd);
     return rc;
+}
+
+/* What memfd_create() stands for where the kernel is older than it (3.17). */
+static int nameless_file(void)
+{
+    const char *folder = getenv("TMPDIR");
+    char *path = NULL;
+    int fd;
+
+    if (asprintf(&path, "%s/campaignstore-XXXXXX",
+                 folder != NULL && folder[0] == '/' ? folder : "/tmp") < 0) {
+        errno = ENOMEM;
+        return -1;
+    }
+    fd = mkostemp(path, O_CLOEXEC);
+    if (fd >= 0 && unlink(path) != 0) {
+        int saved = errno;
+
+        (void)close(fd);
+        errno = saved;
+        fd = -1;
+    }
+    free(path);
+    return fd;
+}
+
+int cs_file_memory(const char *name)
+{
+    int fd = memfd_create(name, MFD_CLOEXEC);
+
+    return fd < 0 && errno == ENOSYS ? nameless_file() : fd;
 }
 
 int cs_file_write_all(int fd, struct cs_view bytes)

@@ -3,6 +3,7 @@
 #ifndef CS_BASE_FILE_H
 #define CS_BASE_FILE_H
 
+#include <sys/stat.h>
 #include <sys/types.h>
 
 #include "base/buf.h"
@@ -11,6 +12,18 @@
  * CS_ETOOBIG, CS_EIO. */
 enum cs_code cs_file_read(struct cs_buf *out, const char *path, size_t max,
                           struct cs_err *err) CS_MUST_USE;
+
+/* The same for a file with secrets in it: CS_EINVAL, with the remedy, for one that
+ * users other than its owner and group may read or change. */
+enum cs_code cs_file_read_private(struct cs_buf *out, const char *path, size_t max,
+                                  struct cs_err *err) CS_MUST_USE;
+/* A folder may not be entered by them either. */
+enum cs_code cs_file_check_private(const struct stat *about, const char *path,
+                                   struct cs_err *err) CS_MUST_USE;
+
+/* A file without a name, in memory where the kernel has that, else in $TMPDIR or
+ * /tmp. -1 with errno set on failure. */
+int cs_file_memory(const char *name);
 
 /* Writes a whole file: temporary name, fsync, rename, fsync of the folder. */
 enum cs_code cs_file_write(const char *path, struct cs_view bytes, mode_t mode,

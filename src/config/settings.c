@@ -312,7 +312,7 @@ static enum cs_code read_env_file(struct cs_settings *settings, const char *path
     struct cs_view rest;
     struct cs_view line;
     size_t number = 0;
-    enum cs_code rc = cs_file_read(&text, path, ENV_FILE_MAX, &cause);
+    enum cs_code rc = cs_file_read_private(&text, path, ENV_FILE_MAX, &cause);
 
     if (rc == CS_ENOTFOUND && !required) {
         rc = CS_OK;

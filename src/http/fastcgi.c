@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -162,7 +161,7 @@ static enum cs_code spell_request(struct cs_buf *out, unsigned id, struct cs_vie
 /* A descriptor to read the bytes from. */
 static int file_of(struct cs_view bytes)
 {
-    int fd = memfd_create("fastcgi-params", MFD_CLOEXEC);
+    int fd = cs_file_memory("fastcgi-params");
     int failed;
 
     if (fd < 0)

@@ -4,7 +4,6 @@
 
 #include <errno.h>
 #include <stdlib.h>
-#include <sys/mman.h>
 #include <unistd.h>
 
 #include "base/file.h"
@@ -196,12 +195,12 @@ static enum cs_code open_files(const struct cs_render_input *input,
                                struct cs_render_output *output, struct cs_err *err)
 {
     if (input->want_website) {
-        output->website_fd = memfd_create("website", MFD_CLOEXEC);
+        output->website_fd = cs_file_memory("website");
         if (output->website_fd < 0)
             return cs_err_errno(err, errno, "no memory file for the website");
     }
     if (input->want_pdf) {
-        output->pdf_fd = memfd_create("pdf", MFD_CLOEXEC);
+        output->pdf_fd = cs_file_memory("pdf");
         if (output->pdf_fd < 0)
             return cs_err_errno(err, errno, "no memory file for the PDF report");
     }

@@ -263,7 +263,7 @@ static int ask(struct cs_local_database *database, const char *sql, int *number_
 
 /* File systems whose files may be open on another machine, or behind a process:
  * memory is not shared there, and locks are what they happen to be. */
-static bool is_network(int folder_fd)
+bool cs_local_is_network(unsigned long type)
 {
     static const unsigned long network[] = {
         0x6969,     /* NFS */
@@ -283,14 +283,19 @@ static bool is_network(int folder_fd)
         0x786f4256, /* VirtualBox */
         0xbacbacbc, /* VMware */
     };
-    struct statfs about;
-
-    if (fstatfs(folder_fd, &about) != 0)
-        return true; /* the journal that works everywhere */
     for (size_t i = 0; i < CS_COUNT(network); i++)
-        if (((unsigned long)about.f_type & 0xffffffffu) == network[i])
+        if ((type & 0xffffffffu) == network[i])
             return true;
     return false;
+}
+
+static bool is_on_network(int folder_fd)
+{
+    struct statfs about;
+
+    /* where it can't be told: the journal that works everywhere */
+    return fstatfs(folder_fd, &about) != 0 ||
+           cs_local_is_network((unsigned long)about.f_type);
 }
 
 /* The mode of a write-ahead log is kept in the file and can change only while
@@ -299,7 +304,7 @@ static int choose_journal(struct cs_local_database *database,
                           const struct cs_local_database_place *place)
 {
     bool wal = place->journal == CS_JOURNAL_BY_FILE_SYSTEM
-                   ? !is_network(place->folder_fd)
+                   ? !is_on_network(place->folder_fd)
                    : place->journal == CS_JOURNAL_WAL;
     int failed;
 

@@ -55,6 +55,10 @@ struct cs_local_database_place {
     struct cs_log *log; /* may be NULL */
 };
 
+/* Whether statfs(2)'s f_type is of a file system that other machines or processes
+ * have a part in (NFS, SMB, FUSE, ...): no write-ahead log there. */
+bool cs_local_is_network(unsigned long type);
+
 /* Opens folder/campaigns.db, makes it and brings its schema up to date where
  * that is needed. *out is NULL on failure. */
 enum cs_code cs_local_database_open(struct cs_local_database **out,

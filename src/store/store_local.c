@@ -89,7 +89,8 @@ static enum cs_code open_root(struct cs_local_store *store, struct cs_err *err)
         return cs_err_errno(err, errno, "the folder %s can't be opened", store->root);
     if (fstat(fd, &about) != 0) {
         rc = cs_err_errno(err, errno, "the folder %s can't be looked at", store->root);
-    } else if ((rc = cs_file_make_folders(fd, CS_LOCAL_OBJECTS, 0750, err)) == CS_OK &&
+    } else if ((rc = cs_file_check_private(&about, store->root, err)) == CS_OK &&
+               (rc = cs_file_make_folders(fd, CS_LOCAL_OBJECTS, 0750, err)) == CS_OK &&
                (rc = cs_file_make_folders(fd, CS_LOCAL_TMP, 0700, err)) == CS_OK) {
         store->root_fd = fd;
         store->root_dev = about.st_dev;
@@ -397,6 +398,7 @@ struct cs_store *cs_store_local_new(const struct cs_store_local_options *options
                                     struct cs_err *err)
 {
     struct cs_local_store *store = calloc(1, sizeof(*store));
+    struct stat about;
 
     if (store == NULL) {
         (void)cs_err_nomem(err);
@@ -421,5 +423,10 @@ struct cs_store *cs_store_local_new(const struct cs_store_local_options *options
         .table_name = cs_view_cstr(store->table_name),
         .table_region = CS_LIT("local"),
     };
+    if (stat(store->root, &about) == 0 &&
+        cs_file_check_private(&about, store->root, err) != CS_OK) {
+        local_free(&store->base);
+        return NULL;
+    }
     return &store->base;
 }

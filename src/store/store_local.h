@@ -35,7 +35,8 @@ struct cs_store_local_options {
 
 /* Opens nothing yet: the database is opened at the first call, in the process
  * that makes it, and refused (CS_EINTERNAL) in one forked later. NULL with err
- * set when out of memory. */
+ * set when out of memory; CS_EINVAL where the root is there and other users may
+ * look into it. */
 struct cs_store *cs_store_local_new(const struct cs_store_local_options *options,
                                     struct cs_err *err);
 

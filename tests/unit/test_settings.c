@@ -153,12 +153,47 @@ static void test_secrets_are_not_told(void **state)
     cs_settings_free(settings);
 }
 
+static void test_env_file_for_everybody(void **state)
+{
+    static const struct {
+        mode_t mode;
+        const char *fault;
+    } cases[] = {{0600, NULL},
+                 {0640, NULL},
+                 {0660, NULL},
+                 {0601, NULL},
+                 {0644, "may be read"},
+                 {0604, "may be read"},
+                 {0602, "may be changed"},
+                 {0666, "may be changed"}};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_err fault = CS_ERR_NONE;
+        char *path = env_file("WORKERS=7\n");
+        struct cs_settings *settings;
+
+        assert_int_equal(chmod(path, cases[i].mode), 0);
+        settings = cs_settings_load(path, no_environment, NULL, &fault);
+        assert_int_equal(settings == NULL, cases[i].fault != NULL);
+        if (cases[i].fault != NULL) {
+            assert_int_equal(fault.code, CS_EINVAL);
+            assert_non_null(strstr(fault.text, cases[i].fault));
+            assert_non_null(strstr(fault.text, "chmod o-rwx"));
+        }
+        cs_settings_free(settings);
+        assert_int_equal(unlink(path), 0);
+        free(path);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_all_good),
         cmocka_unit_test(test_later_sources_win),
         cmocka_unit_test(test_env_file_forms),
+        cmocka_unit_test(test_env_file_for_everybody),
         cmocka_unit_test(test_faults_name_setting_place_and_remedy),
         cmocka_unit_test(test_unknown_names_of_the_environment),
         cmocka_unit_test(test_secrets_are_not_told),

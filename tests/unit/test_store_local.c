@@ -7,6 +7,8 @@
 
 #include "local_helpers.h"
 
+#include "store/local_database.h"
+
 /* ---- processes ---- */
 
 static bool use_inherited(const char *folder, int number, void *payload)
@@ -133,6 +135,70 @@ static void test_journals(void **state)
 }
 
 /* A file that is in use in the other mode: the answer comes by the deadline. */
+/* f_type of statfs(2), as the kernel's linux/magic.h has it. */
+static void test_network_file_systems(void **state)
+{
+    static const unsigned long network[] = {0x6969 /* NFS */, 0xff534d42 /* CIFS */,
+                                            0xfe534d42 /* SMB2 */, 0x65735546 /* FUSE */,
+                                            0x01021997 /* 9P */};
+    static const unsigned long local[] = {
+        0xef53 /* ext4 */,      0x58465342 /* XFS */,
+        0x9123683e /* Btrfs */, 0x2fc12fc1 /* ZFS */,
+        0x01021994 /* tmpfs */, 0x794c7630 /* overlay */,
+        0xf2f52010 /* F2FS */,  0xca451a4e /* bcachefs */};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(network); i++) {
+        assert_true(cs_local_is_network(network[i]));
+        /* f_type is signed on some machines */
+        assert_true(cs_local_is_network(network[i] | ~0xfffffffful));
+    }
+    for (size_t i = 0; i < CS_COUNT(local); i++)
+        assert_false(cs_local_is_network(local[i]));
+}
+
+static void test_root_for_everybody(void **state)
+{
+    static const mode_t refused[] = {0755, 0711, 0701, 0704, 0777};
+    static const mode_t taken[] = {0700, 0710, 0750, 0770};
+    const char *folder = *state;
+    struct cs_store_local_options options = {
+        .root = folder, .bucket_name = "b", .table_name = "t"};
+
+    for (size_t i = 0; i < CS_COUNT(refused); i++) {
+        struct cs_err fault = CS_ERR_NONE;
+
+        assert_int_equal(chmod(folder, refused[i]), 0);
+        assert_null(cs_store_local_new(&options, &fault));
+        assert_int_equal(fault.code, CS_EINVAL);
+        assert_non_null(strstr(fault.text, "chmod o-rwx"));
+    }
+    for (size_t i = 0; i < CS_COUNT(taken); i++) {
+        struct cs_store *store;
+
+        assert_int_equal(chmod(folder, taken[i]), 0);
+        store = cs_store_local_new(&options, NULL);
+        assert_non_null(store);
+        store->ops->free(store);
+    }
+}
+
+/* Private when the store was made, and no more when it is opened. */
+static void test_root_opened_to_everybody(void **state)
+{
+    struct cs_store *store = store_on(*state, CS_JOURNAL_BY_FILE_SYSTEM);
+    struct cs_store_health health;
+
+    assert_int_equal(chmod(*state, 0755), 0);
+    store->ops->health(store, &health, cs_deadline_in_ms(10000));
+    assert_false(health.records_ok);
+    assert_non_null(strstr(health.records_text, "chmod o-rwx"));
+    assert_int_equal(chmod(*state, 0700), 0);
+    store->ops->health(store, &health, cs_deadline_in_ms(10000));
+    assert_true(health.records_ok);
+    store->ops->free(store);
+}
+
 static void test_journal_in_use(void **state)
 {
     const char *folder = *state;
@@ -297,11 +363,18 @@ static void test_secret(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        FOLDER_TEST(test_fork_after_use), FOLDER_TEST(test_fork_before_use),
-        FOLDER_TEST(test_root_replaced),  FOLDER_TEST(test_journals),
-        FOLDER_TEST(test_journal_in_use), FOLDER_TEST(test_wrong_databases),
-        FOLDER_TEST(test_health),         FOLDER_TEST(test_no_room),
+        FOLDER_TEST(test_fork_after_use),
+        FOLDER_TEST(test_fork_before_use),
+        FOLDER_TEST(test_root_replaced),
+        FOLDER_TEST(test_journals),
+        FOLDER_TEST(test_journal_in_use),
+        FOLDER_TEST(test_wrong_databases),
+        FOLDER_TEST(test_health),
+        FOLDER_TEST(test_no_room),
         FOLDER_TEST(test_secret),
+        FOLDER_TEST(test_root_for_everybody),
+        FOLDER_TEST(test_root_opened_to_everybody),
+        cmocka_unit_test(test_network_file_systems),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
