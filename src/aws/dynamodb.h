@@ -72,9 +72,10 @@ struct cs_dynamodb_table {
     size_t index_count;
 };
 
-/* Makes the table (on demand) or adds the indexes that it lacks, one after another,
- * and waits until all are active; adds a line to report for what it did. A table of
- * another key is CS_ECONFLICT. Safe to run by many at once. */
+/* Makes the table (paid by request) or adds the indexes that it lacks, one after
+ * another, and waits until all are active; adds a line to report for what it did. A
+ * table of another key is CS_ECONFLICT; CS_EBUSY when it is not active in time. Safe
+ * to run by many at once. */
 enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
                                 const struct cs_dynamodb_table *table,
                                 struct cs_buf *report, struct cs_deadline deadline,
@@ -106,5 +107,12 @@ enum cs_code cs_dynamodb_look_expiry(struct cs_dynamodb *db, struct cs_view tabl
                                      struct cs_buf *attribute_out,
                                      struct cs_deadline deadline,
                                      struct cs_err *err) CS_MUST_USE;
+
+/* Whether there is such a table; waits until one that is there is active (CS_EBUSY
+ * when it is not in time). Calls on a table that is being made or restored fail as
+ * if there were none: only this tells. */
+enum cs_code cs_dynamodb_find(struct cs_dynamodb *db, struct cs_view name,
+                              bool *found_out, struct cs_deadline deadline,
+                              struct cs_err *err) CS_MUST_USE;
 
 #endif

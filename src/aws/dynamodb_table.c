@@ -6,6 +6,7 @@
 
 #define BODY_MAX       65536u
 #define POLL_MS        500
+#define RETRY_AFTER_S  10
 #define ATTRIBUTES_MAX 16u
 
 /* ---- requests ---- */
@@ -27,7 +28,26 @@ static void add_key(struct cs_json_writer *w, const char *hash, const char *rang
     cs_json_array_end(w);
 }
 
-static void add_index(struct cs_json_writer *w, const struct cs_dynamodb_index *index)
+/* On a table with provisioned capacity an index needs its own: as the table has. */
+static void add_throughput(struct cs_json_writer *w, const struct cs_json *described)
+{
+    static const char *const names[] = {"ReadCapacityUnits", "WriteCapacityUnits"};
+    const struct cs_json *table = cs_json_get(described, "ProvisionedThroughput");
+    int64_t units[CS_COUNT(names)];
+
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        if (!cs_json_integer(cs_json_get(table, names[i]), &units[i]) || units[i] < 1)
+            return;
+    cs_json_key(w, "ProvisionedThroughput");
+    cs_json_object(w);
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        cs_json_member_u64(w, names[i], (uint64_t)units[i]);
+    cs_json_object_end(w);
+}
+
+/* described: of the table that gets the index; NULL for one that is yet to be made. */
+static void add_index(struct cs_json_writer *w, const struct cs_dynamodb_index *index,
+                      const struct cs_json *described)
 {
     cs_json_object(w);
     cs_json_member_cstr(w, "IndexName", index->name);
@@ -41,6 +61,7 @@ static void add_index(struct cs_json_writer *w, const struct cs_dynamodb_index *
         cs_json_cstr(w, *name);
     cs_json_array_end(w);
     cs_json_object_end(w);
+    add_throughput(w, described);
     cs_json_object_end(w);
 }
 
@@ -91,14 +112,15 @@ static void write_create(struct cs_buf *body, const struct cs_dynamodb_table *ta
         cs_json_key(&w, "GlobalSecondaryIndexes");
         cs_json_array(&w);
         for (size_t i = 0; i < table->index_count; i++)
-            add_index(&w, &table->indexes[i]);
+            add_index(&w, &table->indexes[i], NULL);
         cs_json_array_end(&w);
     }
     cs_json_object_end(&w);
 }
 
 static void write_add_index(struct cs_buf *body, const struct cs_dynamodb_table *table,
-                            const struct cs_dynamodb_index *index)
+                            const struct cs_dynamodb_index *index,
+                            const struct cs_json *described)
 {
     struct cs_json_writer w;
     struct names names = {.count = 0};
@@ -114,7 +136,7 @@ static void write_add_index(struct cs_buf *body, const struct cs_dynamodb_table 
     cs_json_array(&w);
     cs_json_object(&w);
     cs_json_key(&w, "Create");
-    add_index(&w, index);
+    add_index(&w, index, described);
     cs_json_object_end(&w);
     cs_json_array_end(&w);
     cs_json_object_end(&w);
@@ -128,6 +150,7 @@ struct task {
     struct cs_buf *report;
     struct cs_deadline deadline;
     struct cs_buf body;
+    bool found; /* set by look() */
 };
 
 /* *out NULL: there is no such table. */
@@ -223,7 +246,18 @@ static enum cs_code check_keys(const struct cs_dynamodb_table *table,
 
 /* ---- steps ---- */
 
-/* Somebody else doing the same thing first is as good. */
+/* Somebody else doing the same thing first, or right now, is as good: the next look at
+ * the table shows how far it got. */
+static bool is_being_done(const struct cs_aws_error *error)
+{
+    return cs_aws_error_is(error, "ResourceInUseException") ||
+           /* one index at a time */
+           cs_aws_error_is(error, "LimitExceededException") ||
+           (cs_aws_error_is(error, "ValidationException") &&
+            cs_view_find(cs_aws_error_text(error, CS_AWS_ERROR_MESSAGE),
+                         CS_LIT("already exists")) != SIZE_MAX);
+}
+
 static enum cs_code change(struct task *task, const char *operation, struct cs_err *err)
 {
     struct cs_err why = CS_ERR_NONE;
@@ -232,8 +266,7 @@ static enum cs_code change(struct task *task, const char *operation, struct cs_e
     if (rc == CS_OK)
         rc = cs_dynamodb_call(task->db, operation, task->table->name,
                               cs_buf_view(&task->body), NULL, task->deadline, &why);
-    if (rc == CS_OK ||
-        cs_aws_error_is(cs_dynamodb_error(task->db), "ResourceInUseException"))
+    if (rc == CS_OK || is_being_done(cs_dynamodb_error(task->db)))
         return CS_OK;
     if (err != NULL && err->code == CS_OK)
         *err = why;
@@ -263,7 +296,7 @@ static enum cs_code add_missing(struct task *task, const struct cs_json *describ
         cs_buf_add_fmt(task->report, "DynamoDB index %s of table %.*s added\n",
                        index->name, CS_FMT(task->table->name));
         cs_buf_reset(&task->body);
-        write_add_index(&task->body, task->table, index);
+        write_add_index(&task->body, task->table, index, described);
         return change(task, "UpdateTable", err);
     }
     return CS_OK;
@@ -291,30 +324,81 @@ static enum cs_code step(struct task *task, bool *done_out, struct cs_err *err)
     return rc;
 }
 
-enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
-                                const struct cs_dynamodb_table *table,
-                                struct cs_buf *report, struct cs_deadline deadline,
-                                struct cs_err *err)
+/* Takes steps until one says that all is done. */
+static enum cs_code run(struct task *task,
+                        enum cs_code (*take)(struct task *task, bool *done_out,
+                                             struct cs_err *err),
+                        struct cs_err *err)
 {
-    struct task task = {db, table, report, deadline, CS_BUF_INIT(BODY_MAX)};
-    size_t said = report->len;
     int wait_ms = POLL_MS / 10; /* local stand-ins are done at once */
     bool done = false;
     enum cs_code rc;
 
-    while ((rc = step(&task, &done, err)) == CS_OK && !done) {
-        if (cs_deadline_left_ms(deadline) <= POLL_MS) {
-            rc = cs_err_set(err, CS_ETIMEOUT,
-                            "the table %.*s is still being made: run it again later",
-                            CS_FMT(table->name));
+    while ((rc = take(task, &done, err)) == CS_OK && !done) {
+        if (cs_deadline_left_ms(task->deadline) <= wait_ms) {
+            rc = cs_err_set(err, CS_EBUSY,
+                            "the table %.*s is still being made: try again in a while",
+                            CS_FMT(task->table->name));
+            if (err != NULL && err->retry_after_s == 0)
+                err->retry_after_s = RETRY_AFTER_S;
             break;
         }
         (void)poll(NULL, 0, wait_ms);
         wait_ms = POLL_MS;
     }
+    cs_buf_clear(&task->body);
+    return rc;
+}
+
+enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
+                                const struct cs_dynamodb_table *table,
+                                struct cs_buf *report, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    struct task task = {.db = db,
+                        .table = table,
+                        .report = report,
+                        .deadline = deadline,
+                        .body = CS_BUF_INIT(BODY_MAX)};
+    size_t said = report->len;
+    enum cs_code rc = run(&task, step, err);
+
     if (rc == CS_OK && report->len == said)
         cs_buf_add_fmt(report, "DynamoDB table %.*s is there\n", CS_FMT(table->name));
-    cs_buf_clear(&task.body);
+    return rc;
+}
+
+/* A table whose indexes are still filled can be read and written. */
+static bool is_usable(const struct cs_json *table)
+{
+    return is_active(table, "TableStatus") ||
+           cs_view_eq(cs_json_get_string(table, "TableStatus"), CS_LIT("UPDATING"));
+}
+
+static enum cs_code look(struct task *task, bool *done_out, struct cs_err *err)
+{
+    struct cs_json *answer;
+    enum cs_code rc;
+
+    *done_out = false;
+    if ((rc = describe(task, &answer, err)) != CS_OK)
+        return rc;
+    task->found = answer != NULL;
+    *done_out = !task->found || is_usable(cs_json_get(answer, "Table"));
+    cs_json_free(answer);
+    return CS_OK;
+}
+
+enum cs_code cs_dynamodb_find(struct cs_dynamodb *db, struct cs_view name,
+                              bool *found_out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    const struct cs_dynamodb_table table = {.name = name};
+    struct task task = {
+        .db = db, .table = &table, .deadline = deadline, .body = CS_BUF_INIT(BODY_MAX)};
+    enum cs_code rc = run(&task, look, err);
+
+    *found_out = task.found;
     return rc;
 }
 

@@ -1,10 +1,13 @@
 #include "config.h"
 
+#include <poll.h>
+
 #include "aws/s3_internal.h"
 #include "aws/xml.h"
 #include "base/encoding.h"
 
 #define BODY_MAX 65536u
+#define POLL_MS  200
 #define XMLNS    " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
 enum cs_code cs_s3_check(struct cs_s3 *s3, struct cs_deadline deadline,
@@ -47,11 +50,10 @@ static enum cs_code put_setting(struct cs_s3 *s3, const char *operation,
 }
 
 /* us-east-1 is the one region that must not be named. */
-static enum cs_code create(struct cs_s3 *s3, bool *made_out, struct cs_deadline deadline,
-                           struct cs_err *err)
+static enum cs_code send_create(struct cs_s3 *s3, struct cs_deadline deadline,
+                                struct cs_err *err)
 {
     struct cs_buf body = CS_BUF_INIT(BODY_MAX);
-    struct cs_err why = CS_ERR_NONE;
     enum cs_code rc;
 
     if (!cs_view_eq(cs_s3_region(s3), CS_LIT("us-east-1"))) {
@@ -59,16 +61,55 @@ static enum cs_code create(struct cs_s3 *s3, bool *made_out, struct cs_deadline 
         cs_xml_add(&body, "LocationConstraint", cs_s3_region(s3));
         cs_buf_add_cstr(&body, "</CreateBucketConfiguration>");
     }
-    rc = put_setting(s3, "CreateBucket", "", &body, deadline, &why);
+    rc = put_setting(s3, "CreateBucket", "", &body, deadline, err);
     cs_buf_clear(&body);
-    *made_out = rc == CS_OK;
+    return rc;
+}
+
+/* For a bucket that was not there a moment ago: whoever of those that make it at the
+ * same time is first, it is a fresh one. */
+static enum cs_code create(struct cs_s3 *s3, struct cs_deadline deadline,
+                           struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    /* "OperationAborted": somebody else is making it right now */
+    while ((rc = send_create(s3, deadline, &why)) != CS_OK &&
+           cs_aws_error_is(&s3->error, "OperationAborted") &&
+           cs_deadline_left_ms(deadline) > 2 * POLL_MS) {
+        why = CS_ERR_NONE;
+        (void)poll(NULL, 0, POLL_MS);
+    }
     if (rc == CS_OK || cs_aws_error_is(&s3->error, "BucketAlreadyOwnedByYou"))
         return CS_OK;
     if (cs_aws_error_is(&s3->error, "BucketAlreadyExists"))
         return cs_err_field(err, CS_EEXISTS, "S3_BUCKET_NAME", "bucket_taken",
-                            "the bucket %s belongs to somebody else: choose another name",
+                            "the bucket %s belongs to somebody else: set S3_BUCKET_NAME "
+                            "to another name",
                             s3->bucket);
     if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+/* A fresh bucket may not be known everywhere at once. */
+static enum cs_code wait_for_it(struct cs_s3 *s3, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    while ((rc = cs_s3_check(s3, deadline, &why)) == CS_ENOTFOUND &&
+           cs_deadline_left_ms(deadline) > 2 * POLL_MS) {
+        why = CS_ERR_NONE;
+        (void)poll(NULL, 0, POLL_MS);
+    }
+    if (rc == CS_ENOTFOUND)
+        rc = cs_err_set(err, CS_EBUSY,
+                        "the bucket %s is still being made: try again in a while",
+                        s3->bucket);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
         *err = why;
     return rc;
 }
@@ -195,7 +236,9 @@ enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *
     enum cs_code rc = cs_s3_check(s3, deadline, &why);
 
     if (rc == CS_ENOTFOUND) {
-        rc = create(s3, &made, deadline, err);
+        made = true;
+        if ((rc = create(s3, deadline, err)) == CS_OK)
+            rc = wait_for_it(s3, deadline, err);
     } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
         *err = why;
     }

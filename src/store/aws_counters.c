@@ -218,8 +218,7 @@ enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
         keys[made] = cs_buf_view(&texts[made]);
     }
     if (rc == CS_OK)
-        rc = cs_dynamodb_batch_get(store->db, cs_view_cstr(store->table), keys, made,
-                                   read_shard, out, deadline, err);
+        rc = cs_aws_store_fetch_many(store, keys, made, read_shard, out, deadline, err);
     for (size_t i = 0; i < made; i++)
         cs_buf_clear(&texts[i]);
     cs_buf_clear(&key);

@@ -21,6 +21,7 @@ struct cs_aws_store {
     char *bucket, *table, *bucket_region, *table_region;
     struct cs_store_aws_options options;
     size_t counter_shards;
+    bool create_missing; /* bucket, table and indexes, at first need */
     /* made at the first call */
     struct cs_net_client *net;
     struct cs_aws_credentials *credentials;
@@ -36,12 +37,13 @@ struct cs_aws_store *cs_aws_store_of(struct cs_store *store);
 enum cs_code cs_aws_store_open(struct cs_aws_store *store,
                                struct cs_err *err) CS_MUST_USE;
 
-/* Table and bucket as they are to be. */
+/* Table and bucket (without its tags) as they are to be. */
 struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store);
 struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store);
 
 /* Value of a setting, NULL when it is not set or empty. */
 const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name);
+bool cs_aws_store_flag(const struct cs_aws_store *store, const char *name, bool fallback);
 
 /* Sends store->body; see cs_dynamodb_call(). */
 enum cs_code cs_aws_store_call(struct cs_aws_store *store, const char *operation,
@@ -69,6 +71,37 @@ bool cs_aws_store_condition_failed(const struct cs_aws_store *store, size_t inde
 /* Was it a transaction that lost against another, or against throttling? */
 bool cs_aws_store_lost_race(const struct cs_aws_store *store);
 
+/* ---- what may be missing (aws_setup.c) ---- */
+
+/* As cs_aws_store_call(). Where there is no table, it is made and the call repeated
+ * once; CS_EUPSTREAM where that is not allowed, CS_EBUSY when it takes too long. */
+enum cs_code cs_aws_store_write(struct cs_aws_store *store, const char *operation,
+                                struct cs_deadline deadline,
+                                struct cs_err *err) CS_MUST_USE;
+
+/* The same for reading: a missing index is made, a missing table is no failure but
+ * *out NULL, as one that is to be made at the first write holds nothing. */
+enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operation,
+                                struct cs_json **out, struct cs_deadline deadline,
+                                struct cs_err *err) CS_MUST_USE;
+
+/* The same over cs_dynamodb_batch_get(). */
+enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
+                                     const struct cs_view *keys, size_t count,
+                                     cs_dynamodb_item_fn *callback, void *payload,
+                                     struct cs_deadline deadline,
+                                     struct cs_err *err) CS_MUST_USE;
+
+enum cs_code cs_aws_store_make_bucket(struct cs_aws_store *store,
+                                      struct cs_deadline deadline,
+                                      struct cs_err *err) CS_MUST_USE;
+bool cs_aws_store_lacks_bucket(const struct cs_err *err);
+
+/* Waits until a table that is there can be used. */
+enum cs_code cs_aws_store_settle_table(struct cs_aws_store *store, bool *absent_out,
+                                       struct cs_deadline deadline,
+                                       struct cs_err *err) CS_MUST_USE;
+
 /* ---- items (aws_items.c) ---- */
 
 /* "Item":{...} of a record, with the given revision. */
@@ -82,6 +115,11 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
 bool cs_aws_item_is_internal(struct cs_view key);
 
 /* ---- the interface, by file ---- */
+
+enum cs_code cs_aws_store_init(struct cs_store *base, struct cs_buf *report,
+                               struct cs_deadline deadline, struct cs_err *err);
+void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
+                         struct cs_deadline deadline);
 
 enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
                               struct cs_record **out, struct cs_deadline deadline,

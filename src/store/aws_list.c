@@ -197,8 +197,10 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
     if (c->start.len > 0)
         cs_json_member_raw(&w, "ExclusiveStartKey", cs_buf_view(&c->start));
     cs_json_object_end(&w);
-    if ((rc = cs_aws_store_call(c->store, all ? "Scan" : "Query", &answer, c->deadline,
-                                err)) != CS_OK)
+    /* what goes through all records acts on what is not there: no table is no answer */
+    rc = all ? cs_aws_store_call(c->store, "Scan", &answer, c->deadline, err)
+             : cs_aws_store_fetch(c->store, "Query", &answer, c->deadline, err);
+    if (rc != CS_OK)
         return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
     rc = take_items(c, answer, err);
     last = cs_json_get(answer, "LastEvaluatedKey");

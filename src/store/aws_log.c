@@ -66,13 +66,13 @@ static enum cs_code read_head(struct cs_aws_store *store, struct cs_view key,
     cs_json_object_end(&w);
     rc = cs_buf_check(&name, err);
     if (rc == CS_OK)
-        rc = cs_aws_store_call(store, "GetItem", &answer, deadline, err);
+        rc = cs_aws_store_fetch(store, "GetItem", &answer, deadline, err);
     if (rc == CS_OK && cs_item_integer(cs_json_get(answer, "Item"), "next", &next) &&
         next > 0)
         *next_out = (uint64_t)next;
     cs_json_free(answer);
     cs_buf_clear(&name);
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    return rc;
 }
 
 /* ---- append ---- */
@@ -227,7 +227,7 @@ static enum cs_code try_append(struct appending *a, bool *again_out,
     if ((rc = read_head(a->store, a->key, &next, deadline, err)) != CS_OK ||
         (rc = write_append(a, next, err)) != CS_OK)
         return rc;
-    rc = cs_aws_store_call(a->store, "TransactWriteItems", NULL, deadline, &why);
+    rc = cs_aws_store_write(a->store, "TransactWriteItems", deadline, &why);
     if (rc == CS_OK)
         return CS_OK;
     if (cs_aws_store_condition_failed(a->store, 0))
@@ -237,7 +237,7 @@ static enum cs_code try_append(struct appending *a, bool *again_out,
     *again_out = cs_aws_store_condition_failed(a->store, 1);
     if (err != NULL && err->code == CS_OK && !*again_out)
         *err = why;
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    return rc;
 }
 
 enum cs_code cs_aws_store_log_append(struct cs_store *base, struct cs_view key,
@@ -332,12 +332,12 @@ static enum cs_code read_window(struct cs_aws_store *store, struct window *windo
         keys[made] = cs_buf_view(&texts[made]);
     }
     if (rc == CS_OK)
-        rc = cs_dynamodb_batch_get(store->db, cs_view_cstr(store->table), keys, made,
-                                   take_piece, window, deadline, err);
+        rc =
+            cs_aws_store_fetch_many(store, keys, made, take_piece, window, deadline, err);
     for (size_t i = 0; i < made; i++)
         cs_buf_clear(&texts[i]);
     cs_buf_clear(&name);
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    return rc;
 }
 
 /* ---- log_read ---- */

@@ -24,10 +24,8 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     cs_json_boolean(&w, true);
     cs_aws_store_add_key(&w, key);
     cs_json_object_end(&w);
-    if ((rc = cs_aws_store_call(store, "GetItem", &answer, deadline, err)) != CS_OK) {
-        /* a missing table is a fault of the set-up, not a missing record */
-        return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
-    }
+    if ((rc = cs_aws_store_fetch(store, "GetItem", &answer, deadline, err)) != CS_OK)
+        return rc;
     if (cs_json_get(answer, "Item") == NULL || cs_aws_item_is_internal(key))
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
     else
@@ -127,7 +125,7 @@ static enum cs_code explain(struct cs_aws_store *store,
         return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
     if (err != NULL && err->code == CS_OK)
         *err = *why;
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
+    return rc;
 }
 
 enum cs_code cs_aws_store_commit(struct cs_store *base,
@@ -145,6 +143,6 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
         return CS_OK;
     if ((rc = write_transaction(store, transaction, err)) != CS_OK)
         return rc;
-    rc = cs_aws_store_call(store, "TransactWriteItems", NULL, deadline, &why);
+    rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
 }

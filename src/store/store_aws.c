@@ -25,12 +25,15 @@ static const char *first_of(const struct cs_aws_store *store, const char *const 
     return NULL;
 }
 
-static bool flag(const struct cs_aws_store *store, const char *name)
+bool cs_aws_store_flag(const struct cs_aws_store *store, const char *name, bool fallback)
 {
+    static const char *const yes[] = {"true", "1", "yes", "on"};
     const char *value = cs_aws_store_setting(store, name);
 
-    return value != NULL && (cs_view_eq_nocase(cs_view_cstr(value), CS_LIT("true")) ||
-                             strcmp(value, "1") == 0);
+    for (size_t i = 0; i < CS_COUNT(yes) && value != NULL; i++)
+        if (cs_view_eq_nocase(cs_view_cstr(value), cs_view_cstr(yes[i])))
+            return true;
+    return value == NULL && fallback;
 }
 
 struct cs_aws_store *cs_aws_store_of(struct cs_store *store)
@@ -112,9 +115,9 @@ static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err
         .url = first_of(store, s3_urls),
         .public_url = cs_aws_store_setting(store, "S3_PUBLIC_ENDPOINT_URL"),
         .kms_key = cs_aws_store_setting(store, "S3_KMS_KEY_ID"),
-        .dual_stack = flag(store, "AWS_USE_DUALSTACK_ENDPOINT"),
-        .fips = flag(store, "AWS_USE_FIPS_ENDPOINT"),
-        .path_style = flag(store, "S3_PATH_STYLE"),
+        .dual_stack = cs_aws_store_flag(store, "AWS_USE_DUALSTACK_ENDPOINT", false),
+        .fips = cs_aws_store_flag(store, "AWS_USE_FIPS_ENDPOINT", false),
+        .path_style = cs_aws_store_flag(store, "S3_PATH_STYLE", false),
     };
     const struct cs_dynamodb_options db = {
         .aws = store->aws,
@@ -227,69 +230,7 @@ bool cs_aws_store_lost_race(const struct cs_aws_store *store)
            retry == CS_AWS_RETRY_TRANSACTION_THROTTLED;
 }
 
-/* ---- set up and health ---- */
-
-struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store)
-{
-    static const char *const shown_to_user[] = {"status", "summary", "revision",
-                                                "expires_at_us", NULL};
-    static const char *const shown_by_status[] = {"user_id", "summary", "revision",
-                                                  "expires_at_us", NULL};
-    static const struct cs_dynamodb_index indexes[] = {
-        {CS_AWS_USER_INDEX, "user_id", "created_at", shown_to_user},
-        {CS_AWS_STATUS_INDEX, "status", "created_at", shown_by_status},
-    };
-
-    return (struct cs_dynamodb_table){cs_view_cstr(store->table), "campaign_id", indexes,
-                                      CS_COUNT(indexes)};
-}
-
-struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store)
-{
-    (void)store;
-    return (struct cs_s3_bucket_settings){
-        .versioning = true, .block_public_access = true, .encrypt = true};
-}
-
-static enum cs_code init_store(struct cs_store *base, struct cs_buf *report,
-                               struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_aws_store *store = cs_aws_store_of(base);
-    const struct cs_s3_bucket_settings bucket = cs_aws_store_bucket(store);
-    const struct cs_dynamodb_table table = cs_aws_store_table(store);
-    enum cs_code rc;
-
-    if ((rc = cs_aws_store_open(store, err)) != CS_OK ||
-        (rc = cs_s3_ensure(store->s3, &bucket, report, deadline, err)) != CS_OK ||
-        (rc = cs_dynamodb_ensure(store->db, &table, report, deadline, err)) != CS_OK)
-        return rc;
-    store->names.bucket_region = cs_s3_region(store->s3);
-    return cs_buf_check(report, err);
-}
-
-static void check_health(struct cs_store *base, struct cs_store_health *out,
-                         struct cs_deadline deadline)
-{
-    struct cs_aws_store *store = cs_aws_store_of(base);
-    struct cs_err objects = CS_ERR_NONE;
-    struct cs_err records = CS_ERR_NONE;
-    struct cs_json_writer w;
-
-    memset(out, 0, sizeof(*out));
-    if (cs_aws_store_open(store, &objects) != CS_OK) {
-        records = objects;
-    } else {
-        out->objects_ok = cs_s3_check(store->s3, deadline, &objects) == CS_OK;
-        /* reading what is not there costs half a unit and needs no further right */
-        cs_aws_store_begin(store, &w, true);
-        cs_aws_store_add_key(&w, CS_LIT(CS_AWS_INTERNAL "health"));
-        cs_json_object_end(&w);
-        out->records_ok =
-            cs_aws_store_call(store, "GetItem", NULL, deadline, &records) == CS_OK;
-    }
-    (void)snprintf(out->objects_text, sizeof(out->objects_text), "%.150s", objects.text);
-    (void)snprintf(out->records_text, sizeof(out->records_text), "%.150s", records.text);
-}
+/* ---- the interface ---- */
 
 static enum cs_code no_file_path(struct cs_store *store, const struct cs_object *object,
                                  struct cs_buf *out, struct cs_err *err)
@@ -303,8 +244,8 @@ static enum cs_code no_file_path(struct cs_store *store, const struct cs_object 
 static const struct cs_store_ops operations = {
     .free = free_store,
     .names = get_names,
-    .init = init_store,
-    .health = check_health,
+    .init = cs_aws_store_init,
+    .health = cs_aws_store_health,
     .get = cs_aws_store_get,
     .commit = cs_aws_store_commit,
     .list = cs_aws_store_list,
@@ -357,6 +298,7 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                             "DYNAMODB_COUNTER_SHARDS is a number from 1 to %u",
                             CS_AWS_SHARDS_MAX);
     store->counter_shards = (size_t)count;
+    store->create_missing = cs_aws_store_flag(store, "AWS_CREATE_MISSING", true);
     if (!copy_text(&store->bucket, store->options.bucket_name) ||
         !copy_text(&store->table, store->options.table_name) ||
         !copy_text(&store->bucket_region, bucket_region) ||

@@ -30,7 +30,8 @@ struct cs_store_aws_options {
      * AWS_ENDPOINT_URL[_S3|_DYNAMODB|_STS], S3_PUBLIC_ENDPOINT_URL, S3_PATH_STYLE,
      * S3_CHECKSUM (auto, sha256, none), S3_KMS_KEY_ID, AWS_CA_BUNDLE, AWS_PROXY,
      * AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT, AWS_MAX_ATTEMPTS,
-     * DYNAMODB_COUNTER_SHARDS, and whatever aws/credentials.h asks for. */
+     * DYNAMODB_COUNTER_SHARDS, AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not
+     * set: true), S3_BUCKET_TAGS, and whatever aws/credentials.h asks for. */
     cs_store_aws_setting_fn *setting;
     const void *payload;
     struct cs_log *log; /* borrowed; may be NULL */
