@@ -195,6 +195,11 @@ static enum cs_code optional(const struct cs_s3 *s3, enum cs_code rc, const char
 {
     if (rc == CS_OK)
         return CS_OK;
+    if (rc == CS_EDENIED) { /* AWS has the same by default */
+        cs_buf_add_fmt(report, "S3 bucket %s: %s left as it is: %s\n", s3->bucket,
+                       setting, why->text);
+        return CS_OK;
+    }
     if (cs_aws_error_is(&s3->error, "NotImplemented")) {
         cs_buf_add_fmt(report, "S3 bucket %s: the server has no %s: left out\n",
                        s3->bucket, setting);
