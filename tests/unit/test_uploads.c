@@ -116,8 +116,8 @@ static void test_key_for_something_else(void **state)
 {
     static const char *const others[] = {
         "{\"target\":\"pdf\",\"size\":5001}", "{\"target\":\"website\",\"size\":5000}",
-        "{\"target\":\"pdf\",\"size\":5000,\"sha256\":"
-        "\"a81bc81b3f5e7d9c2b4a6f8e0d1c3b5a7968574635241302f1e0d9c8b7a69584\"}"};
+        ("{\"target\":\"pdf\",\"size\":5000,\"sha256\":"
+         "\"a81bc81b3f5e7d9c2b4a6f8e0d1c3b5a7968574635241302f1e0d9c8b7a69584\"}")};
     struct fixture *f = *state;
     struct cs_buf id = CS_BUF_INIT(100);
 
