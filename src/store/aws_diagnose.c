@@ -120,17 +120,19 @@ static struct cs_view word_behind(struct cs_view message, struct cs_view phrase)
     return word;
 }
 
-static void add_table_actions(struct cs_buf *out, const struct cs_aws_probe *probe)
+static void add_table_actions(struct cs_aws_diagnosis *d,
+                              const struct cs_aws_probe *probe)
 {
     const struct cs_aws_operation *operation =
-        cs_aws_operation_find(probe->service, probe->operation);
+        probe->operation != NULL ? cs_aws_operation_find(d->service, probe->operation)
+                                 : NULL;
 
     if (probe->action != NULL) {
-        cs_buf_add_cstr(out, probe->action);
+        cs_buf_add_cstr(&d->missing, probe->action);
         return;
     }
     if (operation != NULL)
-        cs_aws_operation_add_actions(out, operation, probe->versioned);
+        cs_aws_operation_add_actions(&d->missing, operation, probe->versioned);
 }
 
 /* What the service names goes before what the table says: it knows of keys of KMS,
@@ -143,23 +145,21 @@ static void name_missing(struct cs_aws_diagnosis *d, const struct cs_aws_probe *
         word_behind(message, CS_LIT("is not authorized to perform: "));
     struct cs_view resource = word_behind(message, CS_LIT(" on resource: "));
 
-    if (cs_view_starts(action, CS_LIT("kms:"))) {
+    if (cs_view_starts(action, CS_LIT("kms:")) || d->service == CS_AWS_STS) {
         cs_buf_add(&d->missing, action);
-        cs_buf_add(&d->missing, CS_LIT(" on "));
-        cs_buf_add(&d->missing, cs_view_starts(resource, CS_LIT("arn:"))
-                                    ? resource
-                                    : CS_LIT("the key of S3_KMS_KEY_ID"));
+        if (cs_view_starts(resource, CS_LIT("arn:")))
+            cs_buf_add_fmt(&d->missing, " on %.*s", CS_FMT(resource));
         return;
     }
     if (action.len > 0 && cs_view_find_byte(action, ':') != SIZE_MAX &&
         probe->action == NULL)
         cs_buf_add(&d->missing, action);
     else
-        add_table_actions(&d->missing, probe);
+        add_table_actions(d, probe);
     if (d->missing.len == 0)
         return;
     cs_buf_add(&d->missing, CS_LIT(" on "));
-    cs_aws_add_arn(&d->missing, d->store, probe->service);
+    cs_aws_add_arn(&d->missing, d->store, d->service);
     cs_buf_add_cstr(&d->missing, probe->resource != NULL ? probe->resource : "");
 }
 
@@ -267,9 +267,10 @@ static void run_one(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe
     }
 }
 
-void cs_aws_probe_run(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probes,
-                      size_t count)
+void cs_aws_probe_run(struct cs_aws_diagnosis *d, enum cs_aws_service service,
+                      const struct cs_aws_probe *probes, size_t count)
 {
+    d->service = service;
     for (size_t i = 0; i < count; i++)
         run_one(d, &probes[i]);
 }
@@ -341,14 +342,12 @@ static const struct cs_aws_probe identity[] = {
     {.name = "credentials",
      .run = find_keys,
      .gives = CS_NEEDS_KEYS,
-     .service = CS_AWS_STS,
      .fix =
          "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or AWS_PROFILE, or give this "
          "machine a role"},
     {.name = "identity",
      .run = find_identity,
      .needs = CS_NEEDS_KEYS,
-     .service = CS_AWS_STS,
      .operation = "GetCallerIdentity"},
 };
 
@@ -400,7 +399,7 @@ void cs_store_aws_diagnose(struct cs_store *store, cs_store_aws_step_fn *tell_st
                                  .missing = CS_BUF_INIT(TEXT_MAX)};
 
     make_id(d.id);
-    cs_aws_probe_run(&d, identity, CS_COUNT(identity));
+    cs_aws_probe_run(&d, CS_AWS_STS, identity, CS_COUNT(identity));
     cs_aws_diagnose_bucket(&d);
     cs_aws_diagnose_table(&d);
     cs_buf_clear(&d.caller);

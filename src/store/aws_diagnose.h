@@ -23,6 +23,7 @@ struct cs_aws_diagnosis {
     void *payload;
     struct cs_deadline deadline; /* of the step that runs */
     struct cs_deadline end;      /* of all */
+    enum cs_aws_service service; /* that the steps now ask */
     unsigned have;               /* CS_NEEDS_* */
     struct cs_buf caller;        /* ARN, or "" */
     struct cs_buf text;          /* filled by the step: what it found */
@@ -44,12 +45,11 @@ struct cs_aws_probe {
     const char *action;    /* where it is one of the operation's several; or NULL */
     const char *resource; /* behind the ARN of bucket or table: "", "/" and a star, ... */
     const char *fix;      /* for what no error code explains */
-    enum cs_aws_service service;
-    bool versioned; /* the call names a version */
+    bool versioned;       /* the call names a version */
 };
 
-void cs_aws_probe_run(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probes,
-                      size_t count);
+void cs_aws_probe_run(struct cs_aws_diagnosis *d, enum cs_aws_service service,
+                      const struct cs_aws_probe *probes, size_t count);
 
 /* "arn:aws:s3:::bucket" or "arn:aws:dynamodb:region:*:table/name", appended. */
 void cs_aws_add_arn(struct cs_buf *out, const struct cs_aws_store *store,

@@ -133,7 +133,7 @@ static enum cs_code check_body(struct cs_aws_diagnosis *d,
     bool wanted = cs_aws_store_setting(d->store, "S3_KMS_KEY_ID") != NULL;
 
     if (!cs_view_eq_cstr(cs_buf_view(&response->body), body_text))
-        return cs_err_set(err, CS_EUPSTREAM,
+        return cs_err_set(err, CS_ECONFLICT,
                           "the object came back with other bytes than were put");
     if (wanted && !cs_view_starts(algorithm, CS_LIT("aws:kms")))
         return cs_err_set(err, CS_ECONFLICT,
@@ -250,7 +250,7 @@ static enum cs_code list_versions(struct cs_aws_diagnosis *d, struct cs_err *err
     enum cs_code rc = list(d, CS_S3_LIST_VERSIONS, &names, err);
 
     if (rc == CS_OK && names.count == 0 && (d->have & CS_NEEDS_OBJECT) != 0)
-        rc = cs_err_set(err, CS_EUPSTREAM,
+        rc = cs_err_set(err, CS_ECONFLICT,
                         "the list does not show the object that was put");
     cs_buf_clear(&names.texts);
     return rc;
@@ -307,7 +307,7 @@ static enum cs_code sweep(struct cs_aws_diagnosis *d, struct cs_err *err)
     names.count = 0;
     if (rc == CS_OK && (rc = list(d, CS_S3_LIST_VERSIONS, &names, err)) == CS_OK &&
         names.count > 0)
-        rc = cs_err_set(err, CS_EUPSTREAM, "what was deleted is listed still");
+        rc = cs_err_set(err, CS_ECONFLICT, "what was deleted is listed still");
     cs_buf_clear(&names.texts);
     return rc;
 }
@@ -375,5 +375,5 @@ static const struct cs_aws_probe probes[] = {
 
 void cs_aws_diagnose_bucket(struct cs_aws_diagnosis *d)
 {
-    cs_aws_probe_run(d, probes, CS_COUNT(probes));
+    cs_aws_probe_run(d, CS_AWS_S3, probes, CS_COUNT(probes));
 }

@@ -228,7 +228,7 @@ static enum cs_code get_item(struct cs_aws_diagnosis *d, struct cs_err *err)
     }
     if (rc == CS_OK && (d->have & CS_NEEDS_ITEM) != 0 &&
         cs_json_get(answer, "Item") == NULL)
-        rc = cs_err_set(err, CS_EUPSTREAM, "the item that was written is not there");
+        rc = cs_err_set(err, CS_ECONFLICT, "the item that was written is not there");
     cs_json_free(answer);
     cs_buf_clear(&key);
     return rc;
@@ -332,43 +332,42 @@ static enum cs_code scan(struct cs_aws_diagnosis *d, struct cs_err *err)
 
 /* ---- the steps ---- */
 
-#define DB    .service = CS_AWS_DYNAMODB
-#define NEEDS .needs = CS_NEEDS_KEYS | CS_NEEDS_TABLE
+#define NEEDS (CS_NEEDS_KEYS | CS_NEEDS_TABLE)
 
 /* clang-format off */
 static const struct cs_aws_probe probes[] = {
-    {DB, .name = "table", .run = find_table, .needs = CS_NEEDS_KEYS, .loses = CS_NEEDS_TABLE,
+    {.name = "table", .run = find_table, .needs = CS_NEEDS_KEYS, .loses = CS_NEEDS_TABLE,
      .operation = "DescribeTable", .fix = "wait until the table is made, or look at it in the "
      "console"},
-    {DB, NEEDS, .name = "table: index " CS_AWS_USER_INDEX, .run = check_user_index,
+    {.needs = NEEDS, .name = "table: index " CS_AWS_USER_INDEX, .run = check_user_index,
      .operation = "DescribeTable"},
-    {DB, NEEDS, .name = "table: index " CS_AWS_STATUS_INDEX, .run = check_status_index,
+    {.needs = NEEDS, .name = "table: index " CS_AWS_STATUS_INDEX, .run = check_status_index,
      .operation = "DescribeTable"},
-    {DB, NEEDS, .name = "table: expiry", .run = check_expiry, .operation = "DescribeTimeToLive"},
-    {DB, NEEDS, .name = "item: put", .run = put_item, .gives = CS_NEEDS_ITEM,
+    {.needs = NEEDS, .name = "table: expiry", .run = check_expiry, .operation = "DescribeTimeToLive"},
+    {.needs = NEEDS, .name = "item: put", .run = put_item, .gives = CS_NEEDS_ITEM,
      .operation = "TransactWriteItems", .action = "dynamodb:PutItem"},
-    {DB, NEEDS, .name = "item: get", .run = get_item, .operation = "GetItem"},
-    {DB, NEEDS, .name = "item: update", .run = update_item,
+    {.needs = NEEDS, .name = "item: get", .run = get_item, .operation = "GetItem"},
+    {.needs = NEEDS, .name = "item: update", .run = update_item,
      .operation = "TransactWriteItems", .action = "dynamodb:UpdateItem"},
-    {DB, .needs = CS_NEEDS_KEYS | CS_NEEDS_ITEM, .name = "item: check in a transaction",
+    {.needs = CS_NEEDS_KEYS | CS_NEEDS_ITEM, .name = "item: check in a transaction",
      .run = check_item, .operation = "TransactWriteItems",
      .action = "dynamodb:ConditionCheckItem"},
-    {DB, NEEDS, .name = "item: get in a batch", .run = batch_get, .operation = "BatchGetItem"},
-    {DB, NEEDS, .name = "item: write in a batch", .run = batch_write,
+    {.needs = NEEDS, .name = "item: get in a batch", .run = batch_get, .operation = "BatchGetItem"},
+    {.needs = NEEDS, .name = "item: write in a batch", .run = batch_write,
      .operation = "BatchWriteItem"},
-    {DB, NEEDS, .name = "item: delete", .run = delete_item, .operation = "TransactWriteItems",
+    {.needs = NEEDS, .name = "item: delete", .run = delete_item, .operation = "TransactWriteItems",
      .action = "dynamodb:DeleteItem"},
-    {DB, NEEDS, .name = "query: " CS_AWS_USER_INDEX, .run = query_user_index,
+    {.needs = NEEDS, .name = "query: " CS_AWS_USER_INDEX, .run = query_user_index,
      .operation = "Query", .resource = "/index/" CS_AWS_USER_INDEX,
      .fix = "campaignctl init adds the index"},
-    {DB, NEEDS, .name = "query: " CS_AWS_STATUS_INDEX, .run = query_status_index,
+    {.needs = NEEDS, .name = "query: " CS_AWS_STATUS_INDEX, .run = query_status_index,
      .operation = "Query", .resource = "/index/" CS_AWS_STATUS_INDEX,
      .fix = "campaignctl init adds the index"},
-    {DB, NEEDS, .name = "scan", .run = scan, .operation = "Scan"},
+    {.needs = NEEDS, .name = "scan", .run = scan, .operation = "Scan"},
 };
 /* clang-format on */
 
 void cs_aws_diagnose_table(struct cs_aws_diagnosis *d)
 {
-    cs_aws_probe_run(d, probes, CS_COUNT(probes));
+    cs_aws_probe_run(d, CS_AWS_DYNAMODB, probes, CS_COUNT(probes));
 }
