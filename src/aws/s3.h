@@ -48,6 +48,7 @@ struct cs_s3_info { /* views; empty where it does not matter */
     struct cs_view content_disposition;
     struct cs_view content_encoding;
     const char *sha256; /* hex, kept as metadata "sha256"; NULL: none */
+    struct cs_view size; /* decimal, of the bytes before their encoding; as metadata */
 };
 
 struct cs_s3_put {

@@ -58,7 +58,7 @@ void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view valu
 /* Copy of a header of the answer; "" when it has none. NULL: no memory. */
 char *cs_s3_header_dup(const struct cs_net_response *response, const char *name);
 
-#define CS_S3_INFO_HEADERS_MAX 8u
+#define CS_S3_INFO_HEADERS_MAX 9u
 /* Headers that say what an object is, encryption included; returns how many. */
 size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,
                           struct cs_net_header *out);

@@ -292,6 +292,7 @@ static enum cs_code store_upload(const struct cs_campaigns *campaigns,
         .key = cs_buf_view(&key),
         .content_type = upload->content_type,
         .cache_control = cs_view_cstr(cs_artifact_kind(upload->name)->cache_control),
+        .compressible = cs_artifact_kind(upload->name)->compressible,
         .file_name = cs_artifact_file_name(upload->name),
     };
     if ((rc = cs_buf_check(&key, err)) != CS_OK ||

@@ -21,6 +21,7 @@ struct cs_aws_store {
     char *bucket, *table, *bucket_region, *table_region;
     struct cs_store_aws_options options;
     size_t counter_shards;
+    bool gzip;           /* objects that are compressible are kept compressed */
     bool create_missing; /* bucket, table and indexes, at first need */
     /* made at the first call */
     struct cs_net_client *net;
@@ -113,6 +114,24 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
                               struct cs_err *err) CS_MUST_USE;
 
 bool cs_aws_item_is_internal(struct cs_view key);
+
+/* ---- compressed objects (aws_packing.c) ---- */
+
+struct cs_aws_packed {
+    struct cs_buf bytes;                /* empty: it is not worth it */
+    char size[24];                      /* as it was, decimal */
+    char sha256[CS_SHA256_HEX_LEN + 1]; /* of the compressed bytes */
+};
+
+#define CS_AWS_PACKED_NONE ((struct cs_aws_packed){.bytes = CS_BUF_INIT(0)})
+
+/* Compresses `bytes`, or the first `size` bytes of the file where fd is not -1. The
+ * caller ends out->bytes by cs_buf_clear(). */
+enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd,
+                         uint64_t size, struct cs_err *err) CS_MUST_USE;
+
+/* Lets a put send them. Borrowed by the put. */
+void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put);
 
 /* ---- the interface, by file ---- */
 

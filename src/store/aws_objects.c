@@ -73,12 +73,14 @@ static enum cs_code begin_upload(struct cs_aws_store *store,
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 
-struct hashing {
+/* A source with what is known of it before it is sent. */
+struct prepared {
     uint64_t size;
     char sha256[CS_SHA256_HEX_LEN + 1];
+    struct cs_aws_packed packed; /* empty where it is sent as it is */
 };
 
-static enum cs_code hash_file(int fd, struct hashing *out, struct cs_err *err)
+static enum cs_code hash_file(int fd, struct prepared *out, struct cs_err *err)
 {
     struct cs_sha256 *digest = cs_sha256_new();
     char *block = malloc(BLOCK_LEN);
@@ -104,7 +106,7 @@ static enum cs_code hash_file(int fd, struct hashing *out, struct cs_err *err)
 }
 
 static enum cs_code hash_source(const struct cs_object_source *source,
-                                struct hashing *out, struct cs_err *err)
+                                struct prepared *out, struct cs_err *err)
 {
     uint8_t bytes[CS_SHA256_LEN];
     enum cs_code rc;
@@ -117,13 +119,31 @@ static enum cs_code hash_source(const struct cs_object_source *source,
     return rc;
 }
 
-static struct cs_s3_put put_of(const struct cs_object_source *source,
-                               const struct hashing *hash)
+static bool is_large(const struct cs_object_source *source)
 {
-    struct cs_s3_put put = {.info = info_of(&source->info, hash->sha256),
-                            .payload_sha256 = hash->sha256};
+    return source->fd >= 0 && source->size > SINGLE_MAX;
+}
 
-    if (source->fd >= 0)
+static enum cs_code prepare(const struct cs_aws_store *store,
+                            const struct cs_object_source *source, struct prepared *out,
+                            struct cs_err *err)
+{
+    enum cs_code rc = hash_source(source, out, err);
+
+    if (rc == CS_OK && store->gzip && source->info.compressible && !is_large(source))
+        rc = cs_aws_pack(&out->packed, source->bytes, source->fd, out->size, err);
+    return rc;
+}
+
+static struct cs_s3_put put_of(const struct cs_object_source *source,
+                               const struct prepared *prepared)
+{
+    struct cs_s3_put put = {.info = info_of(&source->info, prepared->sha256),
+                            .payload_sha256 = prepared->sha256};
+
+    if (prepared->packed.bytes.len > 0)
+        cs_aws_packed_put(&prepared->packed, &put);
+    else if (source->fd >= 0)
         put.body = (struct cs_net_body){
             .kind = CS_NET_BODY_FILE, .fd = source->fd, .size = source->size};
     else
@@ -135,7 +155,7 @@ static struct cs_s3_put put_of(const struct cs_object_source *source,
 /* A large file, in parts that go side by side. */
 static enum cs_code put_large(struct cs_aws_store *store,
                               const struct cs_object_source *source,
-                              const struct hashing *hash, char **version_out,
+                              const struct prepared *hash, char **version_out,
                               struct cs_deadline deadline, struct cs_err *err)
 {
     const struct cs_s3_info info = info_of(&source->info, hash->sha256);
@@ -171,48 +191,66 @@ static enum cs_code put_large(struct cs_aws_store *store,
     return rc;
 }
 
+/* Those that go in one request each, side by side. */
+static enum cs_code put_small(struct cs_aws_store *store,
+                              const struct cs_object_source *sources,
+                              const struct prepared *prepared, size_t count,
+                              struct cs_object *outs, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    struct cs_s3_put puts[CS_S3_PUT_MANY_MAX];
+    size_t place[CS_S3_PUT_MANY_MAX] = {0};
+    size_t small = 0;
+    enum cs_code rc;
+
+    for (size_t i = 0; i < count; i++) {
+        if (is_large(&sources[i]))
+            continue;
+        place[small] = i;
+        puts[small++] = put_of(&sources[i], &prepared[i]);
+    }
+    rc = put_all(store, puts, small, deadline, err);
+    for (size_t k = 0; k < small && rc == CS_OK; k++) {
+        size_t i = place[k];
+
+        rc = set_object(store, &outs[i], sources[i].info.key, puts[k].version_out,
+                        prepared[i].size, prepared[i].sha256, err);
+        puts[k].version_out = NULL;
+    }
+    for (size_t k = 0; k < small; k++)
+        if (rc != CS_OK && puts[k].version_out != NULL)
+            free(puts[k].version_out);
+    return rc;
+}
+
 /* At most CS_S3_PUT_MANY_MAX sources. */
 static enum cs_code put_some(struct cs_aws_store *store,
                              const struct cs_object_source *sources, size_t count,
                              struct cs_object *outs, struct cs_deadline deadline,
                              struct cs_err *err)
 {
-    struct hashing hashes[CS_S3_PUT_MANY_MAX];
-    struct cs_s3_put puts[CS_S3_PUT_MANY_MAX];
-    size_t place[CS_S3_PUT_MANY_MAX] = {0};
-    size_t small = 0;
+    struct prepared prepared[CS_S3_PUT_MANY_MAX];
+    size_t ready = 0;
     enum cs_code rc = CS_OK;
 
-    for (size_t i = 0; i < count && rc == CS_OK; i++)
-        rc = hash_source(&sources[i], &hashes[i], err);
-    for (size_t i = 0; i < count && rc == CS_OK; i++) {
-        if (sources[i].fd >= 0 && sources[i].size > SINGLE_MAX)
-            continue;
-        place[small] = i;
-        puts[small++] = put_of(&sources[i], &hashes[i]);
+    for (; ready < count && rc == CS_OK; ready++) {
+        prepared[ready] = (struct prepared){.packed = CS_AWS_PACKED_NONE};
+        rc = prepare(store, &sources[ready], &prepared[ready], err);
     }
     if (rc == CS_OK)
-        rc = put_all(store, puts, small, deadline, err);
-    for (size_t k = 0; k < small && rc == CS_OK; k++) {
-        size_t i = place[k];
-
-        rc = set_object(store, &outs[i], sources[i].info.key, puts[k].version_out,
-                        hashes[i].size, hashes[i].sha256, err);
-        puts[k].version_out = NULL;
-    }
-    for (size_t k = 0; k < small; k++)
-        if (rc != CS_OK && puts[k].version_out != NULL)
-            free(puts[k].version_out);
+        rc = put_small(store, sources, prepared, count, outs, deadline, err);
     for (size_t i = 0; i < count && rc == CS_OK; i++) {
         char *version;
 
-        if (sources[i].fd < 0 || sources[i].size <= SINGLE_MAX)
+        if (!is_large(&sources[i]))
             continue;
-        rc = put_large(store, &sources[i], &hashes[i], &version, deadline, err);
+        rc = put_large(store, &sources[i], &prepared[i], &version, deadline, err);
         if (rc == CS_OK)
-            rc = set_object(store, &outs[i], sources[i].info.key, version, hashes[i].size,
-                            hashes[i].sha256, err);
+            rc = set_object(store, &outs[i], sources[i].info.key, version,
+                            prepared[i].size, prepared[i].sha256, err);
     }
+    for (size_t i = 0; i < ready; i++)
+        cs_buf_clear(&prepared[i].packed.bytes);
     return rc;
 }
 
@@ -245,6 +283,7 @@ struct cs_object_writer {
     char *key;
     char *content_type;
     char *cache_control;
+    bool compressible;
     uint64_t announced; /* UINT64_MAX: not known */
     uint64_t size;
     struct cs_sha256 *digest;
@@ -291,6 +330,7 @@ enum cs_code cs_aws_store_put_begin(struct cs_store *base,
     writer->content_type = cs_view_dup(info->content_type);
     writer->cache_control = cs_view_dup(info->cache_control);
     writer->digest = cs_sha256_new();
+    writer->compressible = info->compressible;
     writer->announced = size;
     writer->deadline = deadline;
     cs_buf_init(&writer->part, PART_BYTES);
@@ -344,6 +384,28 @@ enum cs_code cs_aws_store_put_add(struct cs_store *base, struct cs_object_writer
     return CS_OK;
 }
 
+/* All bytes are still here. (Those of a larger one went before its size was known, which
+ * stands beside compressed bytes: it is kept as it came.) */
+static enum cs_code finish_small(struct cs_aws_store *store,
+                                 const struct cs_object_writer *writer,
+                                 struct cs_s3_put *put, char **version_out,
+                                 struct cs_err *err)
+{
+    struct cs_aws_packed packed = CS_AWS_PACKED_NONE;
+    enum cs_code rc = CS_OK;
+
+    if (store->gzip && writer->compressible)
+        rc = cs_aws_pack(&packed, cs_buf_view(&writer->part), -1, writer->size, err);
+    if (packed.bytes.len > 0)
+        cs_aws_packed_put(&packed, put);
+    if (rc == CS_OK) {
+        rc = put_all(store, put, 1, writer->deadline, err);
+        *version_out = put->version_out;
+    }
+    cs_buf_clear(&packed.bytes);
+    return rc;
+}
+
 static enum cs_code finish_put(struct cs_aws_store *store,
                                struct cs_object_writer *writer, const char *sha256,
                                char **version_out, struct cs_err *err)
@@ -355,11 +417,8 @@ static enum cs_code finish_put(struct cs_aws_store *store,
     enum cs_code rc = CS_OK;
 
     *version_out = NULL;
-    if (writer->upload == NULL) {
-        rc = put_all(store, &put, 1, writer->deadline, err);
-        *version_out = put.version_out;
-        return rc;
-    }
+    if (writer->upload == NULL)
+        return finish_small(store, writer, &put, version_out, err);
     if (writer->part.len > 0)
         rc = send_part(store, writer, err);
     if (rc == CS_OK)

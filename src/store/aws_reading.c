@@ -1,59 +1,183 @@
+/* Objects as they were put, whether S3 keeps them compressed or not, and links to them.
+ */
 #include "config.h"
 
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "base/deflate.h"
 #include "base/encoding.h"
 #include "store/aws_internal.h"
 
 #define URL_WAIT_MS 5000 /* for a refresh of the credentials, at most */
+#define BLOCK_LEN   16384u
 
 /* ---- reading ---- */
 
-struct cs_object_reader {
-    struct cs_net_response response;
+/* Of an object that is kept compressed. */
+struct unpacking {
+    struct cs_gunzip *gunzip;
+    char block[BLOCK_LEN];
+    struct cs_view input; /* of the block, not yet used */
+    uint64_t skip;        /* bytes to leave out first */
+    uint64_t left;        /* bytes to give after that */
+    bool to_end;          /* the last of them is the object's last */
 };
 
-static bool whole_size(const struct cs_net_response *response, uint64_t *size_out)
+struct cs_object_reader {
+    struct cs_net_response response;
+    struct unpacking *unpacking; /* NULL: the bytes are as they were put */
+};
+
+/* What an answer says of the object. */
+struct object_look {
+    bool packed;   /* compressed by this store */
+    uint64_t size; /* as it was put */
+    bool sized;
+};
+
+static struct object_look look_at(const struct cs_net_response *response)
 {
     struct cs_view range = cs_net_response_header(response, "content-range");
     size_t slash = cs_view_find_byte(range, '/');
+    struct cs_view size = cs_net_response_header(response, "content-length");
+    struct object_look look = {.packed = false};
 
     if (range.ptr != NULL && slash != SIZE_MAX)
-        return cs_view_to_u64(cs_view_from(range, slash + 1), size_out);
-    return cs_view_to_u64(cs_net_response_header(response, "content-length"), size_out);
+        size = cs_view_from(range, slash + 1);
+    /* Others' objects may be encoded, too, but do not say how long they were: those
+     * are given as they are. */
+    look.packed =
+        cs_view_eq_nocase(cs_net_response_header(response, "content-encoding"),
+                          CS_LIT("gzip")) &&
+        cs_view_to_u64(cs_net_response_header(response, "x-amz-meta-size"), &look.size);
+    look.sized = look.packed || cs_view_to_u64(size, &look.size);
+    return look;
 }
 
-/* The size, for an answer that says that the range lies outside of it. */
-static enum cs_code out_of_range(struct cs_aws_store *store, struct cs_view key,
-                                 struct cs_view version, uint64_t *size_out,
-                                 struct cs_deadline deadline, struct cs_err *err)
+/* For an answer that says that the range lies outside of the object as it is kept. */
+static enum cs_code look_by_head(struct cs_aws_store *store, const struct cs_s3_get *get,
+                                 struct object_look *out, struct cs_deadline deadline,
+                                 struct cs_err *err)
 {
-    const struct cs_s3_get head = {.key = key, .version = version, .head = true};
+    const struct cs_s3_get head = {
+        .key = get->key, .version = get->version, .head = true};
     struct cs_net_response response;
     enum cs_code rc;
 
     cs_net_response_init(&response, CS_NET_FETCH_MAX);
-    rc = cs_s3_get(store->s3, &head, &response, deadline, err);
-    if (rc == CS_OK && whole_size(&response, size_out))
-        rc = cs_err_set(err, CS_ERANGE, "the object has %" PRIu64 " bytes", *size_out);
+    if ((rc = cs_s3_get(store->s3, &head, &response, deadline, err)) == CS_OK)
+        *out = look_at(&response);
     cs_net_response_clear(&response);
-    return rc == CS_OK ? CS_ERANGE : rc;
+    if (rc == CS_OK && !out->sized)
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "S3 HeadObject did not tell the object's size");
+    return rc;
+}
+
+static void reader_start(struct cs_object_reader *reader)
+{
+    cs_net_response_init(&reader->response, 1u << 20);
+    reader->response.hold = true;
 }
 
 static enum cs_code start_read(struct cs_aws_store *store, const struct cs_s3_get *get,
-                               struct cs_object_reader *reader, uint64_t *size_out,
+                               struct cs_object_reader *reader, struct object_look *out,
                                struct cs_deadline deadline, struct cs_err *err)
 {
     enum cs_code rc;
 
+    reader_start(reader);
     if ((rc = cs_s3_get(store->s3, get, &reader->response, deadline, err)) != CS_OK)
         return rc;
-    if (!whole_size(&reader->response, size_out))
+    *out = look_at(&reader->response);
+    if (!out->sized)
         return cs_err_set(err, CS_EUPSTREAM,
                           "S3 GetObject did not tell the object's size");
     return CS_OK;
+}
+
+static enum cs_code out_of_range(uint64_t size, struct cs_err *err)
+{
+    return cs_err_set(err, CS_ERANGE, "the object has %" PRIu64 " bytes", size);
+}
+
+static enum cs_code start_unpacking(struct cs_object_reader *reader, uint64_t size,
+                                    const struct cs_byte_range *range, struct cs_err *err)
+{
+    struct unpacking *u = calloc(1, sizeof(*u));
+
+    reader->unpacking = u;
+    if (u == NULL || (u->gunzip = cs_gunzip_new()) == NULL)
+        return cs_err_nomem(err);
+    u->left = size;
+    u->to_end = true;
+    if (range == NULL)
+        return CS_OK;
+    u->skip = range->first;
+    u->left = size - range->first;
+    if (range->last - range->first < u->left - 1) {
+        u->left = range->last - range->first + 1;
+        u->to_end = false;
+    }
+    return CS_OK;
+}
+
+/* A range of a compressed object was asked for: S3 counts other bytes than we do, so
+ * the whole of that same version is read, up to the end of the range. */
+static enum cs_code read_packed(struct cs_aws_store *store, struct cs_s3_get *get,
+                                const struct cs_byte_range *range,
+                                struct cs_object_reader *reader, struct object_look *look,
+                                struct cs_deadline deadline, struct cs_err *err)
+{
+    char *version = NULL;
+    enum cs_code rc;
+
+    if (range->first >= look->size)
+        return out_of_range(look->size, err);
+    if (get->version.len == 0) {
+        version =
+            cs_view_dup(cs_net_response_header(&reader->response, "x-amz-version-id"));
+        if (version == NULL)
+            return cs_err_nomem(err);
+        get->version = cs_view_cstr(version);
+    }
+    cs_net_response_clear(&reader->response);
+    get->range = NULL;
+    rc = start_read(store, get, reader, look, deadline, err);
+    free(version);
+    if (rc != CS_OK)
+        return rc;
+    if (!look->packed || range->first >= look->size)
+        return cs_err_set(err, CS_ECONFLICT, "the object was replaced while it was read");
+    return start_unpacking(reader, look->size, range, err);
+}
+
+static enum cs_code open_reader(struct cs_aws_store *store, struct cs_s3_get *get,
+                                const struct cs_byte_range *range,
+                                struct cs_object_reader *reader, struct object_look *look,
+                                struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = CS_ERANGE;
+
+    if (range == NULL || (range->first <= range->last && range->first <= INT64_MAX))
+        rc = start_read(store, get, reader, look, deadline, &why);
+    if (rc == CS_ERANGE) {
+        why = CS_ERR_NONE;
+        rc = look_by_head(store, get, look, deadline, &why);
+        if (rc == CS_OK && (!look->packed || range == NULL || range->first > range->last))
+            rc = out_of_range(look->size, &why);
+    }
+    if (rc == CS_OK && look->packed)
+        rc = range != NULL ? read_packed(store, get, range, reader, look, deadline, &why)
+                           : start_unpacking(reader, look->size, NULL, &why);
+    if (rc == CS_ENOTFOUND && cs_aws_store_lacks_bucket(&why))
+        rc = CS_EUPSTREAM; /* a fault of the set-up, not a missing object */
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
 }
 
 enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
@@ -64,8 +188,8 @@ enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct cs_s3_get get = {.key = key, .version = version};
+    struct object_look look = {.packed = false};
     struct cs_object_reader *reader;
-    struct cs_err why = CS_ERR_NONE;
     char text[64];
     enum cs_code rc;
 
@@ -74,39 +198,109 @@ enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
     if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
         (rc = cs_aws_store_open(store, err)) != CS_OK)
         return rc;
-    if (range != NULL && range->last < range->first)
-        return out_of_range(store, key, version, size_out, deadline, err);
     if (range != NULL) {
         (void)snprintf(text, sizeof(text), "bytes=%" PRIu64 "-%" PRIu64, range->first,
                        range->last > INT64_MAX ? (uint64_t)INT64_MAX : range->last);
         get.range = text;
-        if (range->first > INT64_MAX)
-            return out_of_range(store, key, version, size_out, deadline, err);
     }
     reader = calloc(1, sizeof(*reader));
     if (reader == NULL)
         return cs_err_nomem(err);
-    cs_net_response_init(&reader->response, 1u << 20);
-    reader->response.hold = true;
-    rc = start_read(store, &get, reader, size_out, deadline, &why);
-    if (rc == CS_OK) {
+    reader_start(reader);
+    rc = open_reader(store, &get, range, reader, &look, deadline, err);
+    *size_out = look.size;
+    if (rc == CS_OK)
         *out = reader;
-        return CS_OK;
-    }
-    cs_aws_store_close(base, reader);
-    if (rc == CS_ERANGE)
-        return out_of_range(store, key, version, size_out, deadline, err);
-    if (rc == CS_ENOTFOUND && cs_aws_store_lacks_bucket(&why))
-        rc = CS_EUPSTREAM; /* a fault of the set-up, not a missing object */
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    else
+        cs_aws_store_close(base, reader);
     return rc;
+}
+
+/* The next bytes of the object as it is kept, into the block. */
+static enum cs_code refill(struct cs_object_reader *reader, struct cs_err *err)
+{
+    struct unpacking *u = reader->unpacking;
+    size_t got = 0;
+    enum cs_code rc = cs_net_read(&reader->response, u->block, BLOCK_LEN, &got, err);
+
+    if (rc == CS_OK && got == 0)
+        rc = cs_err_set(err, CS_EUPSTREAM, "a compressed object ends too early");
+    u->input = cs_view_of(u->block, got);
+    return rc;
+}
+
+/* At least one byte of the object as it was put, from where it stands. */
+static enum cs_code unpack(struct cs_object_reader *reader, char *to, size_t room,
+                           size_t *got_out, struct cs_err *err)
+{
+    struct unpacking *u = reader->unpacking;
+    enum cs_code rc = CS_OK;
+
+    *got_out = 0;
+    while (rc == CS_OK && *got_out == 0 && !cs_gunzip_ended(u->gunzip)) {
+        if (u->input.len == 0)
+            rc = refill(reader, err);
+        if (rc == CS_OK)
+            rc = cs_gunzip_read(u->gunzip, &u->input, to, room, got_out, err);
+    }
+    return rc;
+}
+
+/* Behind the last byte: the stream must end there, which checks its checksum. */
+static enum cs_code check_end(struct cs_object_reader *reader, struct cs_err *err)
+{
+    char byte;
+    size_t got;
+    enum cs_code rc = unpack(reader, &byte, 1, &got, err);
+
+    if (rc == CS_OK && got > 0)
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "a compressed object is longer than it should be");
+    return rc;
+}
+
+static enum cs_code read_unpacked(struct cs_object_reader *reader, char *to, size_t room,
+                                  size_t *got_out, struct cs_err *err)
+{
+    struct unpacking *u = reader->unpacking;
+    size_t got = 0;
+    enum cs_code rc = CS_OK;
+
+    *got_out = 0;
+    if (u->left == 0)
+        return u->to_end ? check_end(reader, err) : CS_OK;
+    for (;;) {
+        if ((rc = unpack(reader, to, room, &got, err)) != CS_OK)
+            return rc;
+        if (got == 0)
+            return cs_err_set(err, CS_EUPSTREAM,
+                              "a compressed object is shorter than it should be");
+        if (got > u->skip)
+            break;
+        u->skip -= got;
+    }
+    got -= (size_t)u->skip;
+    if (u->skip > 0)
+        memmove(to, to + u->skip, got);
+    u->skip = 0;
+    if (got > u->left) {
+        if (u->to_end)
+            return cs_err_set(err, CS_EUPSTREAM,
+                              "a compressed object is longer than it should be");
+        got = (size_t)u->left;
+    }
+    u->left -= got;
+    *got_out = got;
+    return CS_OK;
 }
 
 enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *reader,
                                char *to, size_t room, size_t *got_out, struct cs_err *err)
 {
     (void)base;
+    *got_out = 0;
+    if (reader->unpacking != NULL)
+        return read_unpacked(reader, to, room, got_out, err);
     return cs_net_read(&reader->response, to, room, got_out, err);
 }
 
@@ -116,6 +310,9 @@ void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
     if (reader == NULL)
         return;
     cs_net_response_clear(&reader->response);
+    if (reader->unpacking != NULL)
+        cs_gunzip_free(reader->unpacking->gunzip);
+    free(reader->unpacking);
     free(reader);
 }
 

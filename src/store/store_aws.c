@@ -298,6 +298,7 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                             "DYNAMODB_COUNTER_SHARDS is a number from 1 to %u",
                             CS_AWS_SHARDS_MAX);
     store->counter_shards = (size_t)count;
+    store->gzip = cs_aws_store_flag(store, "S3_GZIP", false);
     store->create_missing = cs_aws_store_flag(store, "AWS_CREATE_MISSING", true);
     if (!copy_text(&store->bucket, store->options.bucket_name) ||
         !copy_text(&store->table, store->options.table_name) ||

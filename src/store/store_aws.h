@@ -31,7 +31,7 @@ struct cs_store_aws_options {
      * S3_CHECKSUM (auto, sha256, none), S3_KMS_KEY_ID, AWS_CA_BUNDLE, AWS_PROXY,
      * AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT, AWS_MAX_ATTEMPTS,
      * DYNAMODB_COUNTER_SHARDS, AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not
-     * set: true), S3_BUCKET_TAGS, and whatever aws/credentials.h asks for. */
+     * set: true), S3_BUCKET_TAGS, S3_GZIP, and whatever aws/credentials.h asks for. */
     cs_store_aws_setting_fn *setting;
     const void *payload;
     struct cs_log *log; /* borrowed; may be NULL */

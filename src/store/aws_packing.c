@@ -1,0 +1,74 @@
+/* Objects that S3 keeps compressed, with Content-Encoding: gzip, so that links to them
+ * work in browsers as they are. Their size as it was put stands in the metadata. */
+#include "config.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "base/deflate.h"
+#include "store/aws_internal.h"
+
+#define LEVEL     6
+#define WORTH_IT  1024u /* bytes; less gains nothing */
+#define BLOCK_LEN 65536u
+
+static enum cs_code pack_file(struct cs_gzip *gzip, struct cs_buf *out, int fd,
+                              uint64_t size, struct cs_err *err)
+{
+    char *block = malloc(BLOCK_LEN);
+    enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
+
+    for (uint64_t at = 0; at < size && rc == CS_OK;) {
+        size_t want = size - at < BLOCK_LEN ? (size_t)(size - at) : BLOCK_LEN;
+        ssize_t got = pread(fd, block, want, (off_t)at);
+
+        if (got <= 0) {
+            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
+                            "the file to store is shorter than it was said to be");
+            break;
+        }
+        at += (uint64_t)got;
+        rc = cs_gzip_add(gzip, out, cs_view_of(block, (size_t)got), at == size, err);
+    }
+    free(block);
+    return rc;
+}
+
+enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd,
+                         uint64_t size, struct cs_err *err)
+{
+    struct cs_gzip *gzip;
+    uint8_t digest[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    *out = CS_AWS_PACKED_NONE;
+    if (size < WORTH_IT)
+        return CS_OK;
+    if ((gzip = cs_gzip_new(LEVEL)) == NULL)
+        return cs_err_nomem(err);
+    cs_buf_init(&out->bytes, (size_t)size + BLOCK_LEN);
+    rc = fd >= 0 ? pack_file(gzip, &out->bytes, fd, size, err)
+                 : cs_gzip_add(gzip, &out->bytes, bytes, true, err);
+    cs_gzip_free(gzip);
+    /* a little smaller is not worth the work of each reading */
+    if (rc == CS_OK && out->bytes.len < size - size / 16) {
+        (void)snprintf(out->size, sizeof(out->size), "%" PRIu64, size);
+        if ((rc = cs_sha256_of(digest, cs_buf_view(&out->bytes), err)) == CS_OK) {
+            cs_sha256_hex(out->sha256, digest);
+            return CS_OK;
+        }
+    }
+    cs_buf_clear(&out->bytes);
+    return rc;
+}
+
+void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put)
+{
+    put->info.content_encoding = CS_LIT("gzip");
+    put->info.size = cs_view_cstr(packed->size);
+    put->body = (struct cs_net_body){.kind = CS_NET_BODY_BYTES,
+                                     .bytes = cs_buf_view(&packed->bytes)};
+    put->payload_sha256 = packed->sha256;
+}
