@@ -459,6 +459,16 @@ enum cs_code cs_document_new(struct cs_document **document_out,
     return code;
 }
 
+void cs_document_drop_section(struct cs_document *document, size_t section)
+{
+    struct cs_section *dropped = &document->sections[section];
+
+    if (dropped->content != NULL)
+        cmark_node_free(dropped->content);
+    dropped->content = NULL;
+    dropped->chart_count = 0;
+}
+
 void cs_document_free(struct cs_document *document)
 {
     struct builder *builder = (struct builder *)document;
@@ -466,7 +476,7 @@ void cs_document_free(struct cs_document *document)
     if (document == NULL)
         return;
     for (size_t i = 0; i < document->section_count; i++)
-        cmark_node_free(document->sections[i].content);
+        cs_document_drop_section(document, i);
     free(document->sections);
     cs_arena_clear(&builder->arena);
     free(builder);

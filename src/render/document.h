@@ -131,4 +131,8 @@ enum cs_code cs_document_new(struct cs_document **document_out,
                              struct cs_err *err) CS_MUST_USE;
 void cs_document_free(struct cs_document *document);
 
+/* Frees what a section holds: it has no content and no charts from then on. For big
+ * documents, of which the last reader needs each section once. */
+void cs_document_drop_section(struct cs_document *document, size_t section);
+
 #endif

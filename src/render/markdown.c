@@ -57,20 +57,36 @@ void cs_markdown_clear(struct cs_markdown *markdown)
     cs_buf_clear(&markdown->text);
 }
 
-/* True for text that Markdown would not change: letters and common punctuation
- * in one line. Most strings of a structured artifact are such. */
+static bool is_letter(char c)
+{
+    return (unsigned char)c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* True for text that Markdown would not change: letters, digits and punctuation that
+ * starts nothing inside a line, in one line, without an address. Most strings of a
+ * structured artifact are such: names, times, sentences. */
 static bool is_plain(struct cs_view text)
 {
-    if (text.len == 0 || text.len > 4096 || text.ptr[0] <= '9')
-        return text.len == 0;
-    for (size_t i = 0; i < text.len; i++) {
-        unsigned char c = (unsigned char)text.ptr[i];
+    size_t digits = 0;
 
-        if (!(c >= 0x80 || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
-              (c >= '0' && c <= '9') || c == ' ' || c == ',' || c == ';' || c == '%'))
+    if (text.len == 0 || text.len > 4096)
+        return text.len == 0;
+    while (digits < text.len && text.ptr[digits] >= '0' && text.ptr[digits] <= '9')
+        digits++;
+    if (digits == 0 ? !is_letter(text.ptr[0])
+                    : digits < text.len && !is_letter(text.ptr[digits]) &&
+                          text.ptr[digits] != '-' && text.ptr[digits] != ' ')
+        return false; /* may be a list or another block */
+    for (size_t i = 0; i < text.len; i++) {
+        char c = text.ptr[i];
+
+        if (!is_letter(c) && (c < '0' || c > '9') && c != ' ' &&
+            (c == '\0' || strchr(",;%.:-()'\"?!", c) == NULL))
             return false;
     }
-    return text.ptr[0] != ' ' && text.ptr[text.len - 1] != ' ';
+    return text.ptr[text.len - 1] != ' ' &&
+           cs_view_find(text, CS_LIT("www.")) == SIZE_MAX &&
+           cs_view_find(text, CS_LIT("://")) == SIZE_MAX;
 }
 
 static cmark_node *parse(struct cs_markdown *markdown, struct cs_view text)

@@ -15,7 +15,8 @@
 #define WIDTHS_PER_ROW 8000u /* libharu's arrays are limited to 32767 entries */
 #define FONT_MAX       (32u << 20)
 #define STREAM_MAX     (128u << 20)
-#define COMPRESSION    3 /* a tenth larger than 6, in three fifths of its time */
+#define COMPRESSION    3      /* a tenth larger than 6, in three fifths of its time */
+#define POOL           65536u /* bytes that libharu takes at once for its objects */
 #define OUTLINE_LEVELS 8u
 #define OUTLINE_OPEN   1u
 
@@ -74,7 +75,8 @@ enum cs_code cs_pdf_doc_new(struct cs_pdf_doc **doc_out, double width, double he
     doc->width = width;
     doc->height = height;
     doc->deflate = cs_deflate_new(COMPRESSION);
-    if (doc->deflate == NULL || (doc->pdf = HPDF_New(NULL, NULL)) == NULL) {
+    if (doc->deflate == NULL ||
+        (doc->pdf = HPDF_NewEx(NULL, NULL, NULL, POOL, NULL)) == NULL) {
         rc = cs_err_nomem(err);
         goto fail;
     }
@@ -586,24 +588,26 @@ static enum cs_code fill_pages(struct cs_pdf_doc *doc, struct cs_err *err)
     return rc;
 }
 
+/* What libharu writes goes to the caller's buffer, not to a copy of the file first. */
+static HPDF_STATUS write_out(HPDF_Stream stream, const HPDF_BYTE *bytes, HPDF_UINT size)
+{
+    struct cs_buf *out = stream->attr;
+
+    cs_buf_add(out, cs_view_of(bytes, size));
+    return out->failed == CS_OK ? HPDF_OK : HPDF_FAILD_TO_ALLOC_MEM;
+}
+
 enum cs_code cs_pdf_doc_save(struct cs_pdf_doc *doc, struct cs_buf *out,
                              struct cs_err *err)
 {
     enum cs_code rc = fill_pages(doc, err);
-    HPDF_UINT32 size;
     bool good;
-    char *room;
 
     if (rc != CS_OK)
         return rc;
-    good =
-        HPDF_SaveToStream(doc->pdf) == HPDF_OK && HPDF_ResetStream(doc->pdf) == HPDF_OK;
-    if ((rc = check(doc, good, err)) != CS_OK)
+    doc->pdf->stream = HPDF_CallbackWriter_New(doc->pdf->mmgr, write_out, out);
+    good = doc->pdf->stream != NULL && HPDF_SaveToStream(doc->pdf) == HPDF_OK;
+    if ((rc = cs_buf_check(out, err)) != CS_OK)
         return rc;
-    size = HPDF_GetStreamSize(doc->pdf);
-    if ((room = cs_buf_room(out, size)) == NULL)
-        return cs_buf_check(out, err);
-    good = HPDF_ReadFromStream(doc->pdf, (HPDF_BYTE *)room, &size) == HPDF_OK;
-    cs_buf_grew(out, size);
     return check(doc, good, err);
 }

@@ -27,7 +27,7 @@ struct item {
 
 struct link {
     struct cs_pdf_rect rect;
-    const char *address;
+    size_t address; /* in `addresses` */
 };
 
 struct mark {
@@ -51,6 +51,7 @@ struct cs_pdf_flow {
     struct cs_pdf_vector links; /* struct link of the waiting items */
     struct cs_pdf_vector marks; /* struct mark of the waiting items */
     struct cs_buf front;        /* operators of the item that was begun */
+    struct cs_buf addresses;    /* of links, each ended by a NUL */
 
     struct cs_buf page;              /* operators of the open page */
     double y;                        /* height already used on it */
@@ -80,6 +81,7 @@ struct cs_pdf_flow *cs_pdf_flow_new(struct cs_pdf_doc *doc,
     cs_buf_init(&flow->front, PAGE_MAX);
     cs_buf_init(&flow->page, PAGE_MAX);
     cs_buf_init(&flow->repeat, PAGE_MAX);
+    cs_buf_init(&flow->addresses, PAGE_MAX);
     return flow;
 }
 
@@ -99,6 +101,7 @@ void cs_pdf_flow_free(struct cs_pdf_flow *flow)
     cs_buf_clear(&flow->front);
     cs_buf_clear(&flow->page);
     cs_buf_clear(&flow->repeat);
+    cs_buf_clear(&flow->addresses);
     free(flow);
 }
 
@@ -159,8 +162,11 @@ struct cs_buf *cs_pdf_flow_begin(struct cs_pdf_flow *flow)
 void cs_pdf_flow_link(struct cs_pdf_flow *flow, struct cs_pdf_rect rect,
                       const char *address)
 {
-    const struct link link = {rect, address};
+    const struct link link = {rect, flow->addresses.len};
 
+    cs_buf_add(&flow->addresses, cs_view_of(address, strlen(address) + 1));
+    if (cs_buf_check(&flow->addresses, &flow->err) != CS_OK)
+        keep_failure(flow, flow->addresses.failed);
     push(flow, &flow->links, &link, sizeof(link));
 }
 
@@ -213,14 +219,15 @@ static void end_page(struct cs_pdf_flow *flow)
     else if (!flow->dry)
         rc = cs_pdf_doc_page(flow->doc, cs_buf_view(&flow->page), &number, &flow->err);
     for (size_t i = 0; rc == CS_OK && i < flow->page_links.count && !flow->dry; i++) {
+        const char *address = flow->addresses.ptr + links[i].address;
         const struct cs_pdf_inner_link inner = {flow->pages.count, links[i].rect,
                                                 links[i].address};
 
-        if (links[i].address[0] == '#')
+        if (address[0] == '#')
             push(flow, &flow->inner, &inner, sizeof(inner));
         else
             rc = cs_pdf_doc_link_uri(flow->doc, number, links[i].rect,
-                                     cs_view_cstr(links[i].address), &flow->err);
+                                     cs_view_cstr(address), &flow->err);
     }
     keep_failure(flow, rc);
     push(flow, &flow->pages, &number, sizeof(number));
@@ -421,6 +428,12 @@ const struct cs_pdf_inner_link *cs_pdf_flow_inner_links(const struct cs_pdf_flow
 {
     *count_out = flow->inner.count;
     return flow->inner.items;
+}
+
+const char *cs_pdf_flow_address(const struct cs_pdf_flow *flow,
+                                const struct cs_pdf_inner_link *link)
+{
+    return flow->addresses.ptr + link->address;
 }
 
 bool cs_pdf_flow_failed(const struct cs_pdf_flow *flow)

@@ -43,8 +43,8 @@ void cs_pdf_flow_pop_strip(struct cs_pdf_flow *flow);
 struct cs_buf *cs_pdf_flow_begin(struct cs_pdf_flow *flow);
 
 /* Of the item that was begun: an area that leads to an address or, where it
- * starts with '#', to a place of this document (the address is borrowed until
- * the flow ends); a mark whose place shall be known afterwards. */
+ * starts with '#', to a place of this document; a
+ * mark whose place shall be known afterwards. */
 void cs_pdf_flow_link(struct cs_pdf_flow *flow, struct cs_pdf_rect rect,
                       const char *address);
 void cs_pdf_flow_mark(struct cs_pdf_flow *flow, size_t number);
@@ -83,10 +83,12 @@ bool cs_pdf_flow_place(const struct cs_pdf_flow *flow, size_t mark,
 struct cs_pdf_inner_link {
     size_t page; /* of the flow's own pages */
     struct cs_pdf_rect rect;
-    const char *address; /* "#..." */
+    size_t address; /* cs_pdf_flow_address() has it: "#..." */
 };
 const struct cs_pdf_inner_link *cs_pdf_flow_inner_links(const struct cs_pdf_flow *flow,
                                                         size_t *count_out);
+const char *cs_pdf_flow_address(const struct cs_pdf_flow *flow,
+                                const struct cs_pdf_inner_link *link);
 
 /* Whether something failed, so that a caller can stop early. */
 bool cs_pdf_flow_failed(const struct cs_pdf_flow *flow);

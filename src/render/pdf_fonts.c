@@ -2,67 +2,10 @@
 
 #include "render/pdf_fonts.h"
 
-#include <dirent.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 
-#define FACES_MAX        256u
 #define REPLACEMENT_MARK 0xfffdu
 #define SQUARE_MARK      0x25a1u
-
-/* Where distributions put the fonts that we know by name. */
-static const char *const usual_folders[] = {
-    "/usr/share/fonts/truetype/noto",
-    "/usr/share/fonts/truetype/dejavu",
-    "/usr/share/fonts/truetype/open-sans",
-    "/usr/share/fonts/truetype/liberation2",
-    "/usr/share/fonts/truetype/liberation",
-    "/usr/share/fonts/truetype/ancient-scripts",
-    "/usr/share/fonts/truetype/vlgothic",
-    "/usr/share/fonts/opentype/ipafont-gothic",
-    "/usr/share/fonts/truetype/takao-gothic",
-    "/usr/share/fonts/truetype/nanum",
-    "/usr/share/fonts/truetype/unfonts-core",
-    "/usr/share/fonts/truetype/wqy",
-    "/usr/share/fonts/truetype/arphic",
-    "/usr/share/fonts-droid-fallback/truetype",
-    "/usr/share/fonts/truetype/droid",
-    "/usr/share/fonts/dejavu-sans-fonts",
-    "/usr/share/fonts/dejavu-sans-mono-fonts",
-    "/usr/share/fonts/dejavu",
-    "/usr/share/fonts/google-noto",
-    "/usr/share/fonts/liberation-sans",
-    "/usr/share/fonts/TTF",
-    "/usr/local/share/fonts",
-};
-
-enum use { USE_TEXT, USE_FIXED, USE_OTHER };
-
-#define TEXT(number)                          USE_TEXT, number
-#define FIXED(number)                         USE_FIXED, number
-#define OTHER                                 USE_OTHER, 0
-#define CS_FONT(...)                          CS_FONT_ROW(__VA_ARGS__)
-#define CS_FONT_ROW(use, family, style, file) {(use), (family), (style), (file)},
-
-static const struct known_font {
-    uint8_t use;
-    uint8_t family;
-    uint8_t style;
-    const char *file;
-} known_fonts[] = {
-#include "render/pdf_fonts_known.def"
-};
-
-enum face_state { FACE_UNTRIED, FACE_OPEN, FACE_ABSENT };
-
-struct face {
-    char *path;       /* of a font the administrator named; NULL: known->file */
-    const char *file; /* to be looked for in the usual folders */
-    uint8_t state;    /* enum face_state */
-    uint8_t style;
-    struct cs_pdf_font *font;
-    struct cs_pdf_subset *subset;
-};
 
 /* What one character of one style is drawn with. */
 struct known_glyph {
@@ -76,286 +19,91 @@ struct known_pair {
     int kern;
 };
 
-#define PAIRS 2048u /* a power of two */
+#define PAIRS 8192u /* a power of two */
+
+/* What the report uses of a font. */
+struct part {
+    struct cs_pdf_subset *subset; /* NULL: nothing yet */
+};
 
 struct cs_pdf_fonts {
-    struct face faces[FACES_MAX];
-    size_t face_count;
-    int16_t styles[CS_PDF_STYLES]; /* face of a style, -1 for none */
-    struct known_glyph *known;     /* open addressing */
+    const struct cs_pdf_font_files *files;
+    struct part *parts;        /* by face */
+    uint8_t region;            /* for which Chinese characters are drawn */
+    struct known_glyph *known; /* open addressing */
     size_t known_count, known_size;
     struct cs_pdf_glyph ascii[CS_PDF_STYLES][128]; /* slot 0: not looked up yet */
     struct known_pair pairs[PAIRS]; /* a pair replaces another of the same place */
 };
 
-static enum cs_code add_face(struct cs_pdf_fonts *fonts, const char *path,
-                             const char *file, unsigned style, struct cs_err *err)
+/* The country of a language whose readers expect its forms. */
+static uint8_t region_of(const char *language)
 {
-    struct face *face;
+    static const struct {
+        const char *start;
+        uint8_t region;
+    } regions[] = {
+        {"ja", CS_PDF_JAPAN},     {"ko", CS_PDF_KOREA},     {"zh-Hant", CS_PDF_TAIWAN},
+        {"zh-TW", CS_PDF_TAIWAN}, {"zh-HK", CS_PDF_TAIWAN}, {"zh-MO", CS_PDF_TAIWAN},
+        {"zh", CS_PDF_CHINA},
+    };
+    struct cs_view code = cs_view_cstr(language != NULL ? language : "");
 
-    if (fonts->face_count == FACES_MAX)
-        return cs_err_field(err, CS_ETOOBIG, "RENDER_FONTS", "too_many_fonts",
-                            "RENDER_FONTS names more than %u font files", FACES_MAX);
-    face = &fonts->faces[fonts->face_count];
-    *face = (struct face){.file = file, .style = (uint8_t)style};
-    if (path != NULL && (face->path = cs_view_dup(cs_view_cstr(path))) == NULL)
-        return cs_err_nomem(err);
-    fonts->face_count++;
-    return CS_OK;
-}
+    for (size_t i = 0; i < CS_COUNT(regions); i++) {
+        struct cs_view start = cs_view_cstr(regions[i].start);
 
-/* CS_OK with the face open or absent; an error only when memory ran out. */
-static enum cs_code try_file(struct face *face, const char *path, struct cs_err *err)
-{
-    enum cs_code rc = cs_pdf_font_open(&face->font, path, 0, NULL);
-
-    if (rc == CS_ENOMEM)
-        return cs_err_nomem(err);
-    if (rc != CS_OK)
-        return CS_OK; /* no such font here: the next place or font is asked */
-    if ((face->subset = cs_pdf_subset_new(face->font)) == NULL) {
-        cs_pdf_font_free(face->font);
-        face->font = NULL;
-        return cs_err_nomem(err);
+        if (cs_view_eq_nocase(cs_view_sub(code, 0, start.len), start) &&
+            (code.len == start.len || code.ptr[start.len] == '-'))
+            return regions[i].region;
     }
-    face->state = FACE_OPEN;
-    return CS_OK;
+    return CS_PDF_ANY_REGION;
 }
 
-static enum cs_code open_face(struct face *face, struct cs_err *err)
-{
-    struct cs_buf path = CS_BUF_INIT(4096);
-    enum cs_code rc = CS_OK;
-
-    if (face->state != FACE_UNTRIED)
-        return CS_OK;
-    if (face->path != NULL)
-        rc = try_file(face, face->path, err);
-    for (size_t i = 0; face->path == NULL && rc == CS_OK && face->state != FACE_OPEN &&
-                       i < CS_COUNT(usual_folders);
-         i++) {
-        cs_buf_reset(&path);
-        cs_buf_add_fmt(&path, "%s/%s", usual_folders[i], face->file);
-        if ((rc = cs_buf_check(&path, err)) == CS_OK)
-            rc = try_file(face, cs_buf_cstr(&path), err);
-    }
-    if (rc == CS_OK && face->state != FACE_OPEN)
-        face->state = FACE_ABSENT;
-    cs_buf_clear(&path);
-    return rc;
-}
-
-/* The first family of a use whose regular font is there becomes that use's. */
-static enum cs_code choose_known(struct cs_pdf_fonts *fonts, enum use use,
-                                 struct cs_err *err)
-{
-    unsigned chosen = 0;
-    enum cs_code rc;
-
-    for (size_t i = 0; i < CS_COUNT(known_fonts); i++) {
-        const struct known_font *known = &known_fonts[i];
-        unsigned regular = use == USE_FIXED ? CS_PDF_MONO : 0;
-
-        if (known->use != use)
-            continue;
-        if (chosen == 0 && known->style == regular) {
-            if ((rc = open_face(&fonts->faces[i], err)) != CS_OK)
-                return rc;
-            if (fonts->faces[i].state == FACE_OPEN)
-                chosen = known->family;
-        }
-        if (chosen != 0 && known->family == chosen)
-            fonts->styles[known->style] = (int16_t)i;
-    }
-    return CS_OK;
-}
-
-static enum cs_code use_known(struct cs_pdf_fonts *fonts, struct cs_err *err)
-{
-    enum cs_code rc = CS_OK;
-
-    for (size_t i = 0; rc == CS_OK && i < CS_COUNT(known_fonts); i++)
-        rc = add_face(fonts, NULL, known_fonts[i].file, known_fonts[i].style, err);
-    if (rc == CS_OK)
-        rc = choose_known(fonts, USE_TEXT, err);
-    if (rc == CS_OK)
-        rc = choose_known(fonts, USE_FIXED, err);
-    return rc;
-}
-
-static bool is_font_name(const char *name)
-{
-    struct cs_view view = cs_view_cstr(name);
-    struct cs_view end = cs_view_from(view, view.len < 4 ? view.len : view.len - 4);
-
-    return cs_view_eq_nocase(end, CS_LIT(".ttf")) ||
-           cs_view_eq_nocase(end, CS_LIT(".ttc")) ||
-           cs_view_eq_nocase(end, CS_LIT(".otf"));
-}
-
-static int font_names_alone(const struct dirent *entry)
-{
-    return is_font_name(entry->d_name);
-}
-
-/* By the bytes of the name, so that the order does not hang on the locale. */
-static int by_name(const struct dirent **a, const struct dirent **b)
-{
-    return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static enum cs_code add_folder(struct cs_pdf_fonts *fonts, const char *folder,
-                               struct cs_err *err)
-{
-    struct cs_buf path = CS_BUF_INIT(4096);
-    struct dirent **names = NULL;
-    int count = scandir(folder, &names, font_names_alone, by_name);
-    enum cs_code rc = CS_OK;
-
-    for (int i = 0; i < count; i++) {
-        cs_buf_reset(&path);
-        cs_buf_add_fmt(&path, "%s/%s", folder, names[i]->d_name);
-        if (rc == CS_OK && (rc = cs_buf_check(&path, err)) == CS_OK)
-            rc = add_face(fonts, cs_buf_cstr(&path), NULL, 0, err);
-        free(names[i]);
-    }
-    free(names);
-    cs_buf_clear(&path);
-    return rc;
-}
-
-static enum cs_code add_places(struct cs_pdf_fonts *fonts, const char *places,
-                               struct cs_err *err)
-{
-    struct cs_view rest = cs_view_cstr(places), place;
-    enum cs_code rc = CS_OK;
-
-    while (rc == CS_OK && cs_view_split(&rest, ':', &place)) {
-        struct stat facts;
-        char *path;
-
-        if (place.len == 0)
-            continue;
-        if ((path = cs_view_dup(place)) == NULL)
-            return cs_err_nomem(err);
-        if (stat(path, &facts) != 0)
-            rc = cs_err_field(err, CS_ENOTFOUND, "RENDER_FONTS", "font_missing",
-                              "RENDER_FONTS names %s, which can't be read", path);
-        else if (S_ISDIR(facts.st_mode))
-            rc = add_folder(fonts, path, err);
-        else
-            rc = add_face(fonts, path, NULL, 0, err);
-        free(path);
-    }
-    return rc;
-}
-
-static bool serves_text(const struct cs_pdf_font *font)
-{
-    return cs_pdf_font_glyph(font, 'A') != 0 && cs_pdf_font_glyph(font, 'z') != 0 &&
-           cs_pdf_font_glyph(font, '0') != 0;
-}
-
-/* Finds the families among fonts that we know only by what is in them: the
- * first regular font leads, its family's other styles follow. */
-static void choose_named(struct cs_pdf_fonts *fonts, unsigned mono)
-{
-    const char *family = NULL;
-
-    for (int round = 0; round < 2; round++) {
-        for (size_t i = 0; i < fonts->face_count; i++) {
-            const struct face *face = &fonts->faces[i];
-            const struct cs_pdf_font_facts *facts;
-
-            if (face->state != FACE_OPEN || !serves_text(face->font))
-                continue;
-            facts = cs_pdf_font_facts(face->font);
-            if (facts->fixed_pitch != (mono != 0))
-                continue;
-            if (family == NULL && face->style == mono)
-                family = facts->family;
-            if (family != NULL && strcmp(family, facts->family) == 0 &&
-                fonts->styles[face->style] < 0)
-                fonts->styles[face->style] = (int16_t)i;
-        }
-    }
-}
-
-static enum cs_code use_named(struct cs_pdf_fonts *fonts, const char *places,
-                              struct cs_err *err)
-{
-    enum cs_code rc = add_places(fonts, places, err);
-
-    for (size_t i = 0; rc == CS_OK && i < fonts->face_count; i++) {
-        struct face *face = &fonts->faces[i];
-
-        if ((rc = open_face(face, err)) != CS_OK || face->state != FACE_OPEN)
-            continue;
-        const struct cs_pdf_font_facts *facts = cs_pdf_font_facts(face->font);
-
-        face->style = (uint8_t)((facts->bold ? CS_PDF_BOLD : 0) |
-                                (facts->italic ? CS_PDF_ITALIC : 0) |
-                                (facts->fixed_pitch ? CS_PDF_MONO : 0));
-    }
-    choose_named(fonts, 0);
-    choose_named(fonts, CS_PDF_MONO);
-    return rc;
-}
-
-enum cs_code cs_pdf_fonts_new(struct cs_pdf_fonts **fonts_out, const char *places,
-                              struct cs_err *err)
+struct cs_pdf_fonts *cs_pdf_fonts_new(const struct cs_pdf_font_files *files,
+                                      const char *language)
 {
     struct cs_pdf_fonts *fonts = calloc(1, sizeof(*fonts));
-    enum cs_code rc;
 
-    *fonts_out = NULL;
     if (fonts == NULL)
-        return cs_err_nomem(err);
-    for (size_t i = 0; i < CS_PDF_STYLES; i++)
-        fonts->styles[i] = -1;
+        return NULL;
+    fonts->files = files;
+    fonts->region = region_of(language);
     fonts->known_size = 1024;
-    if ((fonts->known = calloc(fonts->known_size, sizeof(*fonts->known))) == NULL)
-        rc = cs_err_nomem(err);
-    else if (places != NULL && places[0] != '\0')
-        rc = use_named(fonts, places, err);
-    else
-        rc = use_known(fonts, err);
-    if (rc == CS_OK && fonts->styles[0] < 0)
-        rc = cs_err_field(err, CS_ENOTFOUND, "RENDER_FONTS", "font_missing",
-                          "no font for the PDF report was found: install the package "
-                          "fonts-dejavu-core, or set RENDER_FONTS to TrueType fonts or "
-                          "folders of them");
-    if (rc != CS_OK) {
+    fonts->known = calloc(fonts->known_size, sizeof(*fonts->known));
+    fonts->parts = calloc(cs_pdf_font_files_count(files), sizeof(*fonts->parts));
+    if (fonts->known == NULL || fonts->parts == NULL) {
         cs_pdf_fonts_free(fonts);
-        return rc;
+        return NULL;
     }
-    *fonts_out = fonts;
-    return CS_OK;
+    return fonts;
 }
 
 void cs_pdf_fonts_free(struct cs_pdf_fonts *fonts)
 {
     if (fonts == NULL)
         return;
-    for (size_t i = 0; i < fonts->face_count; i++) {
-        cs_pdf_subset_free(fonts->faces[i].subset);
-        cs_pdf_font_free(fonts->faces[i].font);
-        free(fonts->faces[i].path);
-    }
+    for (size_t i = 0; fonts->parts != NULL && i < cs_pdf_fonts_count(fonts); i++)
+        cs_pdf_subset_free(fonts->parts[i].subset);
+    free(fonts->parts);
     free(fonts->known);
     free(fonts);
 }
 
-static bool face_has(const struct cs_pdf_fonts *fonts, int face, uint32_t code_point)
+static const struct cs_pdf_font_file *file_of(const struct cs_pdf_fonts *fonts,
+                                              size_t face)
 {
-    return face >= 0 && fonts->faces[face].state == FACE_OPEN &&
-           cs_pdf_font_glyph(fonts->faces[face].font, code_point) != 0;
+    return cs_pdf_font_files_at(fonts->files, face);
+}
+
+static bool face_has(const struct cs_pdf_fonts *fonts, size_t face, uint32_t code_point)
+{
+    return cs_pdf_font_glyph(file_of(fonts, face)->font, code_point) != 0;
 }
 
 /* The faces of the wanted style and of its poorer relations, best first: an
  * upright font is slanted and a regular one thickened rather than the family left. */
-static enum cs_code find_in_family(struct cs_pdf_fonts *fonts, unsigned style,
-                                   uint32_t code_point, int *face_out, struct cs_err *err)
+static int find_in_family(const struct cs_pdf_fonts *fonts, unsigned style,
+                          uint32_t code_point)
 {
     static const uint8_t less[] = {0,
                                    CS_PDF_ITALIC,
@@ -365,74 +113,64 @@ static enum cs_code find_in_family(struct cs_pdf_fonts *fonts, unsigned style,
                                    CS_PDF_MONO | CS_PDF_ITALIC,
                                    CS_PDF_MONO | CS_PDF_BOLD,
                                    CS_PDF_MONO | CS_PDF_BOLD | CS_PDF_ITALIC};
-    enum cs_code rc;
 
     for (size_t i = 0; i < CS_COUNT(less); i++) {
-        int face = fonts->styles[style & ~(unsigned)less[i]];
+        int face = cs_pdf_font_files_style(fonts->files, style & ~(unsigned)less[i]);
+
+        if (face >= 0 && face_has(fonts, (size_t)face, code_point))
+            return face;
+    }
+    return -1;
+}
+
+/* Any other face, of the region where that is asked for, one of the right weight if
+ * there is one. */
+static int find_elsewhere(const struct cs_pdf_fonts *fonts, unsigned style,
+                          uint32_t code_point, unsigned region)
+{
+    int found = -1;
+
+    for (size_t i = 0; i < cs_pdf_fonts_count(fonts); i++) {
+        const struct cs_pdf_font_file *file = file_of(fonts, i);
+        bool weight = ((file->style ^ style) & CS_PDF_BOLD) == 0;
+
+        if ((region != CS_PDF_ANY_REGION && file->region != region) ||
+            (found >= 0 && !weight) || !face_has(fonts, i, code_point))
+            continue;
+        found = (int)i;
+        if (weight)
+            break;
+    }
+    return found;
+}
+
+static int find_face(const struct cs_pdf_fonts *fonts, unsigned style,
+                     uint32_t code_point)
+{
+    int face = find_in_family(fonts, style, code_point);
+
+    if (face < 0 && fonts->region != CS_PDF_ANY_REGION)
+        face = find_elsewhere(fonts, style, code_point, fonts->region);
+    return face >= 0 ? face : find_elsewhere(fonts, style, code_point, CS_PDF_ANY_REGION);
+}
+
+/* A visible mark for a character that no font has; without one the first font's glyph
+ * 0, a box in most fonts. */
+static size_t find_mark(const struct cs_pdf_fonts *fonts, unsigned style,
+                        uint16_t *glyph_out)
+{
+    static const uint32_t marks[] = {SQUARE_MARK, REPLACEMENT_MARK, '?'};
+
+    for (size_t i = 0; i < CS_COUNT(marks); i++) {
+        int face = find_face(fonts, style, marks[i]);
 
         if (face < 0)
             continue;
-        if ((rc = open_face(&fonts->faces[face], err)) != CS_OK)
-            return rc;
-        if (face_has(fonts, face, code_point)) {
-            *face_out = face;
-            return CS_OK;
-        }
+        *glyph_out = cs_pdf_font_glyph(file_of(fonts, (size_t)face)->font, marks[i]);
+        return (size_t)face;
     }
-    return CS_OK;
-}
-
-/* Any other face, one of the right weight if there is one. */
-static enum cs_code find_elsewhere(struct cs_pdf_fonts *fonts, unsigned style,
-                                   uint32_t code_point, int *face_out, struct cs_err *err)
-{
-    enum cs_code rc;
-
-    for (size_t i = 0; i < fonts->face_count; i++) {
-        struct face *face = &fonts->faces[i];
-
-        if (*face_out >= 0 &&
-            ((fonts->faces[*face_out].style ^ style) & CS_PDF_BOLD) == 0)
-            break;
-        if ((rc = open_face(face, err)) != CS_OK)
-            return rc;
-        if (!face_has(fonts, (int)i, code_point))
-            continue;
-        if (*face_out < 0 || ((face->style ^ style) & CS_PDF_BOLD) == 0)
-            *face_out = (int)i;
-    }
-    return CS_OK;
-}
-
-static enum cs_code find_face(struct cs_pdf_fonts *fonts, unsigned style,
-                              uint32_t code_point, int *face_out, struct cs_err *err)
-{
-    enum cs_code rc;
-
-    *face_out = -1;
-    rc = find_in_family(fonts, style, code_point, face_out, err);
-    if (rc == CS_OK && *face_out < 0)
-        rc = find_elsewhere(fonts, style, code_point, face_out, err);
-    return rc;
-}
-
-/* A visible mark for a character that no font has. */
-static enum cs_code find_mark(struct cs_pdf_fonts *fonts, unsigned style, int *face_out,
-                              uint16_t *glyph_out, struct cs_err *err)
-{
-    static const uint32_t marks[] = {SQUARE_MARK, REPLACEMENT_MARK, '?'};
-    enum cs_code rc = CS_OK;
-
-    for (size_t i = 0; i < CS_COUNT(marks) && rc == CS_OK; i++) {
-        rc = find_face(fonts, style, marks[i], face_out, err);
-        if (rc == CS_OK && *face_out >= 0) {
-            *glyph_out = cs_pdf_font_glyph(fonts->faces[*face_out].font, marks[i]);
-            return CS_OK;
-        }
-    }
-    *face_out = fonts->styles[0]; /* its glyph 0, a box in most fonts */
     *glyph_out = 0;
-    return rc;
+    return (size_t)cs_pdf_font_files_style(fonts->files, 0);
 }
 
 static size_t known_place(const struct cs_pdf_fonts *fonts, uint32_t key)
@@ -472,25 +210,25 @@ static enum cs_code resolve(struct cs_pdf_fonts *fonts, unsigned style, uint32_t
                             const uint32_t *text, size_t count, struct cs_pdf_glyph *out,
                             struct cs_err *err)
 {
+    int found = find_face(fonts, style, shape);
+    struct cs_pdf_subset *subset;
     uint16_t glyph = 0;
     enum cs_code rc;
-    int face;
+    size_t face;
 
-    if ((rc = find_face(fonts, style, shape, &face, err)) != CS_OK)
-        return rc;
-    if (face >= 0)
-        glyph = cs_pdf_font_glyph(fonts->faces[face].font, shape);
-    else if ((rc = find_mark(fonts, style, &face, &glyph, err)) != CS_OK)
-        return rc;
-    else
-        out->missing = true;
-    rc = cs_pdf_subset_slot(fonts->faces[face].subset, glyph, text, count, &out->slot,
-                            err);
-    if (rc != CS_OK)
+    out->missing = found < 0;
+    face = found < 0 ? find_mark(fonts, style, &glyph) : (size_t)found;
+    if (found >= 0)
+        glyph = cs_pdf_font_glyph(file_of(fonts, face)->font, shape);
+    if (fonts->parts[face].subset == NULL)
+        fonts->parts[face].subset = cs_pdf_subset_new(file_of(fonts, face)->font);
+    if ((subset = fonts->parts[face].subset) == NULL)
+        return cs_err_nomem(err);
+    if ((rc = cs_pdf_subset_slot(subset, glyph, text, count, &out->slot, err)) != CS_OK)
         return rc;
     out->face = (uint16_t)face;
-    out->advance = cs_pdf_subset_advance(fonts->faces[face].subset, out->slot);
-    out->fake = (uint8_t)(style & ~(unsigned)fonts->faces[face].style &
+    out->advance = cs_pdf_subset_advance(subset, out->slot);
+    out->fake = (uint8_t)(style & ~(unsigned)file_of(fonts, face)->style &
                           (CS_PDF_BOLD | CS_PDF_ITALIC));
     if (out->missing)
         out->fake = 0;
@@ -520,62 +258,61 @@ enum cs_code cs_pdf_fonts_glyph(struct cs_pdf_fonts *fonts, unsigned style,
     return rc;
 }
 
-enum cs_code cs_pdf_fonts_ascii(struct cs_pdf_fonts *fonts, unsigned style,
-                                unsigned char c, struct cs_pdf_glyph *glyph_out,
-                                struct cs_err *err)
+const struct cs_pdf_glyph *cs_pdf_fonts_ascii(struct cs_pdf_fonts *fonts, unsigned style,
+                                              unsigned char c, struct cs_err *err)
 {
     struct cs_pdf_glyph *known = &fonts->ascii[style % CS_PDF_STYLES][c & 0x7fu];
     const uint32_t text = c;
-    enum cs_code rc = CS_OK;
 
-    if (known->slot == 0)
-        rc = cs_pdf_fonts_glyph(fonts, style, text, &text, 1, known, err);
-    *glyph_out = *known;
-    return rc;
+    if (known->slot == 0 &&
+        cs_pdf_fonts_glyph(fonts, style, text, &text, 1, known, err) != CS_OK)
+        return NULL;
+    return known;
 }
 
-bool cs_pdf_fonts_has(struct cs_pdf_fonts *fonts, unsigned style, uint32_t code_point)
+bool cs_pdf_fonts_has(const struct cs_pdf_fonts *fonts, unsigned style,
+                      uint32_t code_point)
 {
-    int face = -1;
-
-    return find_face(fonts, style, code_point, &face, NULL) == CS_OK && face >= 0;
+    return find_face(fonts, style, code_point) >= 0;
 }
 
 int cs_pdf_fonts_kern(struct cs_pdf_fonts *fonts, uint16_t face, uint16_t left_slot,
                       uint16_t right_slot)
 {
-    const struct face *from = &fonts->faces[face];
+    const struct cs_pdf_subset *subset = fonts->parts[face].subset;
     uint64_t key =
         1ull << 63 | (uint64_t)face << 32 | (uint64_t)left_slot << 16 | right_slot;
     struct known_pair *pair =
-        &fonts->pairs[(left_slot * 61u + right_slot + face * 977u) & (PAIRS - 1)];
+        &fonts->pairs[(uint32_t)((key * 0x9e3779b97f4a7c15ull) >> 32) & (PAIRS - 1)];
 
     if (pair->key != key) {
         pair->key = key;
-        pair->kern =
-            cs_pdf_font_kern(from->font, cs_pdf_subset_glyph(from->subset, left_slot),
-                             cs_pdf_subset_glyph(from->subset, right_slot));
+        pair->kern = cs_pdf_font_kern(file_of(fonts, face)->font,
+                                      cs_pdf_subset_glyph(subset, left_slot),
+                                      cs_pdf_subset_glyph(subset, right_slot));
     }
     return pair->kern;
 }
 
 int cs_pdf_fonts_cap_height(const struct cs_pdf_fonts *fonts)
 {
-    return cs_pdf_font_facts(fonts->faces[fonts->styles[0]].font)->cap_height;
+    size_t face = (size_t)cs_pdf_font_files_style(fonts->files, 0);
+
+    return cs_pdf_font_facts(file_of(fonts, face)->font)->cap_height;
 }
 
 size_t cs_pdf_fonts_count(const struct cs_pdf_fonts *fonts)
 {
-    return fonts->face_count;
+    return cs_pdf_font_files_count(fonts->files);
 }
 
 const struct cs_pdf_font *cs_pdf_fonts_font(const struct cs_pdf_fonts *fonts, size_t face)
 {
-    return fonts->faces[face].font;
+    return file_of(fonts, face)->font;
 }
 
 const struct cs_pdf_subset *cs_pdf_fonts_subset(const struct cs_pdf_fonts *fonts,
                                                 size_t face)
 {
-    return fonts->faces[face].subset;
+    return fonts->parts[face].subset;
 }

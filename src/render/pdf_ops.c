@@ -41,12 +41,14 @@ void cs_pdf_number(struct cs_buf *out, double value)
 static void channel(struct cs_buf *out, uint8_t value)
 {
     unsigned thousandths = (value * 1000u + 127u) / 255u;
-    const char text[6] = {
-        (char)('0' + thousandths / 1000),     '.',
-        (char)('0' + thousandths / 100 % 10), (char)('0' + thousandths / 10 % 10),
-        (char)('0' + thousandths % 10),       ' '};
+    const char text[5] = {'.', (char)('0' + thousandths / 100 % 10),
+                          (char)('0' + thousandths / 10 % 10),
+                          (char)('0' + thousandths % 10), ' '};
 
-    cs_buf_add(out, cs_view_of(text, sizeof(text)));
+    if (thousandths == 1000)
+        cs_buf_add(out, CS_LIT("1 "));
+    else
+        cs_buf_add(out, cs_view_of(text, sizeof(text)));
 }
 
 void cs_pdf_fill_colour(struct cs_buf *out, struct cs_colour colour)

@@ -12,6 +12,7 @@
 
 #define CLUSTER_MAX CS_PDF_SLOT_TEXT_MAX
 #define STYLES_MAX  60000u
+#define FIRST_MARK  0x300u /* combining marks; Latin letters come before */
 
 static struct letter *letters_of(const struct cs_pdf_text *text)
 {
@@ -46,6 +47,7 @@ void cs_pdf_text_reset(struct cs_pdf_text *text, bool rtl)
 {
     text->letters.count = text->glyphs.count = text->styles.count = text->lines.count = 0;
     text->rtl = rtl;
+    text->beyond_latin = text->decorated = text->linked = text->marked = false;
 }
 
 static bool same_style(const struct cs_pdf_style *a, const struct cs_pdf_style *b)
@@ -73,6 +75,8 @@ static uint16_t use_style(struct cs_pdf_text *text, const struct cs_pdf_style *s
     if (!cs_pdf_text_reserve(text, &text->styles, 1, sizeof(struct run_style)))
         return 0;
     ((struct run_style *)text->styles.items)[count] = (struct run_style){*style, link};
+    text->decorated |= style->boxed || style->strike || style->underline;
+    text->linked |= link != NULL;
     text->styles.count++;
     return (uint16_t)count;
 }
@@ -97,6 +101,7 @@ void cs_pdf_text_add(struct cs_pdf_text *text, struct cs_view utf8,
         }
         if (code_point == '\n' || code_point == '\t' || code_point == '\r')
             code_point = ' ';
+        text->beyond_latin |= code_point >= FIRST_MARK;
         letters[text->letters.count++] = (struct letter){code_point, number};
     }
 }
@@ -121,10 +126,12 @@ static void compose(struct cs_pdf_text *text)
     struct letter *letters = letters_of(text);
     size_t kept = 0;
 
+    if (!text->beyond_latin)
+        return;
     for (size_t i = 0; i < text->letters.count; i++) {
         uint32_t whole = 0;
 
-        if (letters[i].code_point >= 0x300 && kept > 0)
+        if (letters[i].code_point >= FIRST_MARK && kept > 0)
             whole = cs_pdf_compose(letters[kept - 1].code_point, letters[i].code_point);
         if (whole != 0)
             letters[kept - 1].code_point = whole;
@@ -137,6 +144,7 @@ static void compose(struct cs_pdf_text *text)
 /* Code points alone, for the functions that take them so. */
 static uint32_t *plain_text(struct cs_pdf_text *text)
 {
+    const struct letter *letters = letters_of(text);
     size_t count = text->letters.count;
     uint32_t *plain;
 
@@ -145,7 +153,8 @@ static uint32_t *plain_text(struct cs_pdf_text *text)
         return NULL;
     plain = text->plain.items;
     for (size_t i = 0; i < count; i++)
-        plain[i] = letters_of(text)[i].code_point;
+        plain[i] = letters[i].code_point;
+    plain[count] = 0; /* so that the last one has a neighbour, too */
     return plain;
 }
 
@@ -154,7 +163,7 @@ static bool directions(struct cs_pdf_text *text, const uint32_t *plain)
 {
     size_t count = text->letters.count;
 
-    if (!text->rtl && !cs_pdf_bidi_needed(plain, count))
+    if (!text->rtl && (!text->beyond_latin || !cs_pdf_bidi_needed(plain, count)))
         return false;
     text->levels.count = text->shapes.count = 0;
     if (!cs_pdf_text_reserve(text, &text->levels, count + 1, sizeof(uint8_t)) ||
@@ -167,9 +176,8 @@ static bool directions(struct cs_pdf_text *text, const uint32_t *plain)
 
 static void add_newline(struct cs_pdf_text *text, uint16_t style)
 {
-    if (cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(struct glyph)))
-        cs_pdf_text_glyphs(text)[text->glyphs.count++] =
-            (struct glyph){.style = style, .flags = GLYPH_NEWLINE};
+    cs_pdf_text_glyphs(text)[text->glyphs.count++] =
+        (struct glyph){.style = style, .flags = GLYPH_NEWLINE};
 }
 
 /* What the next glyph stands for. */
@@ -217,8 +225,6 @@ static void add_glyph(struct cs_pdf_text *text, const struct piece *piece, uint1
     struct cs_pdf_glyph found;
     struct glyph *glyph;
 
-    if (!cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(*glyph)))
-        return;
     if (blank != 0)
         shape = ' ';
     if (shape != first && !cs_pdf_fonts_has(text->fonts, font, shape))
@@ -237,8 +243,10 @@ static void add_glyph(struct cs_pdf_text *text, const struct piece *piece, uint1
         glyph->extra = (int16_t)(blank - found.advance);
     if (cs_pdf_breaking_blank(first))
         glyph->flags = GLYPH_BLANK | GLYPH_BREAK;
-    if (found.missing)
+    if (found.missing) {
         glyph->flags |= GLYPH_MISSING;
+        text->marked = true;
+    }
     if (cs_pdf_combining(first))
         glyph->flags |= GLYPH_COMBINING;
 }
@@ -277,30 +285,35 @@ static void kern(struct cs_pdf_text *text)
 
 /* Whether letter i is a printable character of ASCII with nothing that changes it
  * behind it: most letters of most texts, for which there is a short way. */
-static bool is_simple(const struct cs_pdf_text *text, const uint32_t *plain, size_t i)
+static bool is_simple(const uint32_t *plain, size_t i)
 {
-    return plain[i] >= ' ' && plain[i] < 0x7f &&
-           (i + 1 == text->letters.count || plain[i + 1] < 0x300);
+    return plain[i] >= ' ' && plain[i] < 0x7f && plain[i + 1] < FIRST_MARK;
 }
 
 static void add_simple(struct cs_pdf_text *text, uint32_t c, uint16_t style)
 {
     unsigned font = cs_pdf_text_style(text, style)->style.font;
-    struct cs_pdf_glyph found;
+    const struct cs_pdf_glyph *found =
+        cs_pdf_fonts_ascii(text->fonts, font, (unsigned char)c, &text->err);
+    struct glyph *glyph = &cs_pdf_text_glyphs(text)[text->glyphs.count];
 
-    if (!cs_pdf_text_reserve(text, &text->glyphs, 1, sizeof(struct glyph)))
+    if (found == NULL) {
+        text->failed = text->err.code;
         return;
-    text->failed =
-        cs_pdf_fonts_ascii(text->fonts, font, (unsigned char)c, &found, &text->err);
-    if (text->failed != CS_OK)
-        return;
-    cs_pdf_text_glyphs(text)[text->glyphs.count++] =
-        (struct glyph){.face = found.face,
-                       .slot = found.slot,
-                       .advance = found.advance,
-                       .style = style,
-                       .fake = found.fake,
-                       .flags = c == ' ' ? GLYPH_BLANK | GLYPH_BREAK : 0};
+    }
+    *glyph = (struct glyph){.face = found->face,
+                            .slot = found->slot,
+                            .advance = found->advance,
+                            .style = style,
+                            .fake = found->fake};
+    if (c == ' ')
+        glyph->flags = GLYPH_BLANK | GLYPH_BREAK;
+    text->glyphs.count++;
+}
+
+static bool alphanumeric(uint32_t c)
+{
+    return (c | 0x20u) - 'a' < 26 || c - '0' < 10;
 }
 
 /* The letters from i on as one glyph; gives how many they are. */
@@ -324,7 +337,10 @@ void cs_pdf_text_shape(struct cs_pdf_text *text)
 
     compose(text);
     text->glyphs.count = 0;
-    if ((plain = plain_text(text)) == NULL)
+    /* a letter becomes one glyph at most */
+    if ((plain = plain_text(text)) == NULL ||
+        !cs_pdf_text_reserve(text, &text->glyphs, text->letters.count,
+                             sizeof(struct glyph)))
         return;
     shapes = directions(text, plain) ? text->shapes.items : NULL;
     text->levels_used = shapes != NULL;
@@ -335,19 +351,21 @@ void cs_pdf_text_shape(struct cs_pdf_text *text)
         if (plain[i] == '\n') {
             add_newline(text, letters_of(text)[i].style);
             before = last = 0;
-        } else if (cs_pdf_invisible(plain[i])) {
+            continue;
+        }
+        if (cs_pdf_invisible(plain[i])) {
             if (plain[i] == 0x200b && made > 0)
                 cs_pdf_text_glyphs(text)[made - 1].flags |= GLYPH_BREAK;
-        } else {
-            if (made > 0 && last != 0)
-                mark_break(text, before, last, plain[i]);
-            if (shapes == NULL && is_simple(text, plain, i))
-                add_simple(text, plain[i], letters_of(text)[i].style);
-            else
-                len = shape_piece(text, plain, shapes, i);
-            before = last;
-            last = plain[i];
+            continue;
         }
+        if (made > 0 && last != 0 && !(alphanumeric(last) && alphanumeric(plain[i])))
+            mark_break(text, before, last, plain[i]);
+        if (shapes == NULL && is_simple(plain, i))
+            add_simple(text, plain[i], letters_of(text)[i].style);
+        else
+            len = shape_piece(text, plain, shapes, i);
+        before = last;
+        last = plain[i];
     }
     kern(text);
 }

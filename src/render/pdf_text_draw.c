@@ -93,10 +93,13 @@ static void set_pen(struct cs_buf *out, struct pen *pen, const struct glyph *gly
     set_thickness(out, pen, thick, style->size);
     if (!pen->placed || pen->slanted != slanted ||
         fabs(pen->rise - style->rise) > 0.001) {
-        cs_buf_add(out, slanted ? CS_LIT("1 0 .2126 1 ") : CS_LIT("1 0 0 1 "));
+        bool moved = !pen->placed && !slanted; /* from the origin, the shorter way */
+
+        if (!moved)
+            cs_buf_add(out, slanted ? CS_LIT("1 0 .2126 1 ") : CS_LIT("1 0 0 1 "));
         cs_pdf_number(out, x);
         cs_pdf_number(out, y + style->rise);
-        cs_buf_add(out, CS_LIT("Tm\n"));
+        cs_buf_add(out, moved ? CS_LIT("Td\n") : CS_LIT("Tm\n"));
         pen->placed = true;
         pen->slanted = slanted;
         pen->rise = style->rise;
@@ -183,7 +186,7 @@ static void draw_glyphs(struct cs_pdf_text *text, struct cs_buf *out, const size
     if (pen.thick)
         cs_buf_add(out, CS_LIT("0 Tr\n"));
     cs_buf_add(out, CS_LIT("ET\n"));
-    for (size_t i = 0; i < count; i++) {
+    for (size_t i = 0; text->marked && i < count; i++) {
         if ((cs_pdf_text_glyphs(text)[order[i]].flags & GLYPH_MISSING) != 0)
             text->missing++;
     }
@@ -246,10 +249,12 @@ void cs_pdf_text_draw(struct cs_pdf_text *text, const struct cs_pdf_line *line,
 
     if (order == NULL || count == 0)
         return;
-    each_stretch(text, order, count, x, decorate, &decoration);
+    if (text->decorated)
+        each_stretch(text, order, count, x, decorate, &decoration);
     draw_glyphs(text, out, order, count, x, y);
     decoration.behind = false;
-    each_stretch(text, order, count, x, decorate, &decoration);
+    if (text->decorated)
+        each_stretch(text, order, count, x, decorate, &decoration);
 }
 
 struct link_search {
@@ -276,7 +281,7 @@ void cs_pdf_text_links(const struct cs_pdf_text *text, const struct cs_pdf_line 
     struct link_search search = {found, context, y};
 
     /* the order of the line that was drawn last is still there */
-    if (text->failed == CS_OK && line->end > line->start)
+    if (text->failed == CS_OK && text->linked && line->end > line->start)
         each_stretch(text, text->order.items, line->end - line->start, x, find_link,
                      &search);
 }

@@ -38,6 +38,9 @@ struct cs_pdf_text {
     struct cs_pdf_vector levels, shapes, plain, order; /* scratch */
     unsigned missing;
     bool rtl;
+    /* of the paragraph: letters above the Latin ones and spacing marks; lines or grounds
+     * to draw; links; marks for what no font has */
+    bool beyond_latin, decorated, linked, marked;
     bool levels_used; /* some glyph runs from right to left */
     enum cs_code failed;
     struct cs_err err;
@@ -70,8 +73,8 @@ static inline const struct run_style *cs_pdf_text_style(const struct cs_pdf_text
 static inline double cs_pdf_text_advance(const struct cs_pdf_text *text,
                                          const struct glyph *glyph)
 {
-    return (glyph->advance + glyph->extra) *
-           cs_pdf_text_style(text, glyph->style)->style.size / 1000;
+    return (glyph->advance + glyph->extra) * 0.001 *
+           cs_pdf_text_style(text, glyph->style)->style.size;
 }
 
 static inline bool cs_pdf_same_colour(struct cs_colour a, struct cs_colour b)

@@ -3,6 +3,8 @@
 #include "render/render.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <malloc.h>
 #include <stdlib.h>
 #include <unistd.h>
 
@@ -13,7 +15,9 @@
 #include "render/text.h"
 #include "render/website.h"
 
-#define MAX_OUTPUT (192u << 20) /* bytes of a website or a report */
+#define MAX_OUTPUT  (192u << 20) /* bytes of a website or a report */
+#define SPEND_ABOVE (1u << 20)   /* bytes of a state: freeing costs time, too */
+#define KEEP_BELOW  (1 << 20)    /* larger blocks are mapped and unmapped */
 
 _Static_assert(CS_CHILD_EXIT_NOMEM == CS_DOCUMENT_EXIT_NOMEM, "one status for one cause");
 
@@ -21,7 +25,8 @@ enum { WEBSITE_FILE, PDF_FILE };
 
 struct cs_renderer {
     struct cs_theme *theme;
-    char *fonts; /* NULL: the built-in list */
+    char *fonts;                          /* NULL: the built-in list */
+    struct cs_pdf_font_files *font_files; /* opened at the first report */
     bool letter;
     struct cs_child_limits limits;
     struct cs_log *log;
@@ -97,11 +102,12 @@ static enum cs_code write_website(const struct task *task,
     return code;
 }
 
-static enum cs_code write_pdf(const struct task *task, const struct cs_document *document,
+static enum cs_code write_pdf(const struct task *task, struct cs_document *document,
                               int file, struct outcome *outcome)
 {
-    const struct cs_report_options options = {task->renderer->fonts,
-                                              task->renderer->letter};
+    const struct cs_report_options options = {task->renderer->font_files,
+                                              task->renderer->letter,
+                                              task->input->state.len > SPEND_ABOVE};
     struct cs_buf out = CS_BUF_INIT(MAX_OUTPUT);
     struct cs_report_result result = {0};
     enum cs_code code =
@@ -115,12 +121,22 @@ static enum cs_code write_pdf(const struct task *task, const struct cs_document 
     return code;
 }
 
+/* What is freed is used again, not given back: this process ends soon, and each page
+ * that it gets anew costs more than writing on it. */
+static void keep_memory(void)
+{
+    (void)mallopt(M_MMAP_THRESHOLD, KEEP_BELOW);
+    (void)mallopt(M_TRIM_THRESHOLD, INT_MAX);
+    (void)mallopt(M_TOP_PAD, KEEP_BELOW);
+}
+
 static void render(void *payload, const int files[CS_CHILD_FILES], void *report)
 {
     const struct task *task = payload;
     struct outcome *outcome = report;
     struct cs_document *document = NULL;
 
+    keep_memory();
     outcome->code = cs_document_new(&document, task->input, &outcome->err);
     if (outcome->code == CS_OK && files[WEBSITE_FILE] >= 0)
         outcome->code = write_website(task, document, files[WEBSITE_FILE], outcome);
@@ -178,6 +194,7 @@ void cs_renderer_free(struct cs_renderer *renderer)
     if (renderer == NULL)
         return;
     cs_theme_free(renderer->theme);
+    cs_pdf_font_files_free(renderer->font_files);
     free(renderer->fonts);
     free(renderer);
 }
@@ -205,6 +222,18 @@ static enum cs_code open_files(const struct cs_render_input *input,
             return cs_err_errno(err, errno, "no memory file for the PDF report");
     }
     return CS_OK;
+}
+
+/* The children inherit the open fonts. Without any it is tried again at the next
+ * report: they may have been installed meanwhile. */
+static enum cs_code open_fonts(struct cs_renderer *renderer, struct cs_err *err)
+{
+    struct cs_err fault = CS_ERR_NONE;
+
+    if (renderer->font_files != NULL ||
+        cs_pdf_font_files_new(&renderer->font_files, renderer->fonts, &fault) == CS_OK)
+        return CS_OK;
+    return cs_err_field(err, CS_EINTERNAL, fault.field, fault.reason, "%s", fault.text);
 }
 
 /* What the child returned, as what the caller is told: a fault of the input is
@@ -257,6 +286,8 @@ enum cs_code cs_render(struct cs_renderer *renderer, const struct cs_render_inpu
 
     *output = (struct cs_render_output){.website_fd = -1, .pdf_fd = -1};
     code = open_files(input, output, &fault);
+    if (code == CS_OK && input->want_pdf)
+        code = open_fonts(renderer, &fault);
     if (code == CS_OK) {
         const struct cs_child_job job = {
             .work = render,

@@ -23,8 +23,9 @@ struct cs_renderer_options {
 
 struct cs_renderer;
 
-/* Reads the templates and checks them: a broken one is an error here. Opens no
- * connection; fonts are read by the child. */
+/* Reads the templates and checks them: a broken one is an error here. Fonts are opened
+ * at the first report and stay mapped: put new font files in place by renaming, as
+ * package managers do. */
 struct cs_renderer *cs_renderer_new(const struct cs_renderer_options *options,
                                     struct cs_err *err);
 void cs_renderer_free(struct cs_renderer *renderer);

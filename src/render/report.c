@@ -19,7 +19,8 @@ static const struct cs_pdf_frame a4 = {595.28, 841.89, 64, 64, 82, 66};
 static const struct cs_pdf_frame letter = {612, 792, 68, 68, 80, 64};
 
 struct report {
-    const struct cs_document *document;
+    struct cs_document *document;
+    bool spend;
     const struct cs_pdf_frame *frame;
     struct cs_pdf_fonts *fonts;
     struct cs_pdf_doc *doc;
@@ -35,8 +36,9 @@ static enum cs_code set_up(struct report *report, const struct cs_report_options
     enum cs_code rc;
 
     report->frame = options->letter ? &letter : &a4;
-    if ((rc = cs_pdf_fonts_new(&report->fonts, options->fonts, err)) != CS_OK)
-        return rc;
+    report->fonts = cs_pdf_fonts_new(options->fonts, document->language);
+    if (report->fonts == NULL)
+        return cs_err_nomem(err);
     rc = cs_pdf_doc_new(&report->doc, report->frame->width, report->frame->height, err);
     if (rc != CS_OK)
         return rc;
@@ -174,6 +176,8 @@ static void make_sections(struct report *report, bool folded)
         if (section->content != NULL)
             cs_pdf_blocks(&report->book, section->content, cs_view_cstr(section->title),
                           area);
+        if (report->spend)
+            cs_document_drop_section(report->document, i);
     }
 }
 
@@ -205,7 +209,7 @@ static enum cs_code link_sections(struct report *report, struct cs_err *err)
         anchors[i] = (struct anchor){document->sections[i].slug, report->marks[i]};
     qsort(anchors, anchors_count, sizeof(*anchors), by_slug);
     for (size_t i = 0; i < count && rc == CS_OK; i++) {
-        const struct anchor key = {links[i].address + 1, 0};
+        const struct anchor key = {cs_pdf_flow_address(flow, &links[i]) + 1, 0};
         const struct anchor *found =
             bsearch(&key, anchors, anchors_count, sizeof(*anchors), by_slug);
         struct cs_pdf_place place;
@@ -245,11 +249,11 @@ static enum cs_code describe(struct report *report, struct cs_err *err)
     return rc;
 }
 
-enum cs_code cs_report_render(struct cs_buf *out, const struct cs_document *document,
+enum cs_code cs_report_render(struct cs_buf *out, struct cs_document *document,
                               const struct cs_report_options *options,
                               struct cs_report_result *result, struct cs_err *err)
 {
-    struct report report = {.document = document};
+    struct report report = {.document = document, .spend = options->spend};
     size_t pages = 0;
     enum cs_code rc;
 
@@ -281,9 +285,9 @@ out:
 
 enum cs_code cs_report_check_fonts(const char *fonts, struct cs_err *err)
 {
-    struct cs_pdf_fonts *found;
-    enum cs_code rc = cs_pdf_fonts_new(&found, fonts, err);
+    struct cs_pdf_font_files *found;
+    enum cs_code rc = cs_pdf_font_files_new(&found, fonts, err);
 
-    cs_pdf_fonts_free(found);
+    cs_pdf_font_files_free(found);
     return rc;
 }

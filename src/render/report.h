@@ -7,11 +7,12 @@
 #define CS_RENDER_REPORT_H
 
 #include "render/document.h"
+#include "render/pdf_font_files.h"
 
 struct cs_report_options {
-    const char
-        *fonts;  /* colon-separated font files and folders; NULL: the usual places */
-    bool letter; /* US Letter in place of A4 */
+    const struct cs_pdf_font_files *fonts; /* borrowed */
+    bool letter;                           /* US Letter in place of A4 */
+    bool spend; /* drop each section of the document once it is set: less memory */
 };
 
 struct cs_report_result {
@@ -19,10 +20,9 @@ struct cs_report_result {
     unsigned missing_glyphs; /* characters shown by a mark, as no font has them */
 };
 
-/* Appends the PDF. CS_ENOTFOUND with field RENDER_FONTS when there is no font,
- * CS_ERENDER when the report would be too long, CS_ETOOBIG, CS_ENOMEM. The
- * document is borrowed. */
-enum cs_code cs_report_render(struct cs_buf *out, const struct cs_document *document,
+/* Appends the PDF. CS_ERENDER when the report would be too long, CS_ETOOBIG, CS_ENOMEM.
+ * The document is borrowed. */
+enum cs_code cs_report_render(struct cs_buf *out, struct cs_document *document,
                               const struct cs_report_options *options,
                               struct cs_report_result *result,
                               struct cs_err *err) CS_MUST_USE;

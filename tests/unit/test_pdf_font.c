@@ -196,23 +196,27 @@ static void subsets_are_fonts(void **state)
 static void missing_characters_get_a_mark(void **state)
 {
     const uint32_t nobodys = 0xf1234;
+    struct cs_pdf_font_files *files;
     struct cs_pdf_fonts *fonts;
     struct cs_pdf_glyph glyph;
     struct cs_err fault = CS_ERR_NONE;
 
     (void)state;
-    if (cs_pdf_fonts_new(&fonts, NULL, NULL) != CS_OK)
+    if (cs_pdf_font_files_new(&files, NULL, NULL) != CS_OK)
         skip();
+    fonts = cs_pdf_fonts_new(files, NULL);
+    assert_non_null(fonts);
     assert_ok(cs_pdf_fonts_glyph(fonts, 0, nobodys, &nobodys, 1, &glyph, err));
     assert_true(glyph.missing);
     assert_true(glyph.slot != 0 && glyph.advance != 0);
     assert_false(cs_pdf_fonts_has(fonts, 0, nobodys));
     assert_true(cs_pdf_fonts_has(fonts, CS_PDF_MONO | CS_PDF_BOLD, 'A'));
     cs_pdf_fonts_free(fonts);
-    assert_int_equal(cs_pdf_fonts_new(&fonts, "/nonexistent", &fault), CS_ENOTFOUND);
+    cs_pdf_font_files_free(files);
+    assert_int_equal(cs_pdf_font_files_new(&files, "/nonexistent", &fault), CS_ENOTFOUND);
     assert_string_equal(fault.field, "RENDER_FONTS");
     cs_err_clear(&fault);
-    assert_int_equal(cs_pdf_fonts_new(&fonts, "/dev", &fault), CS_ENOTFOUND);
+    assert_int_equal(cs_pdf_font_files_new(&files, "/dev", &fault), CS_ENOTFOUND);
     assert_string_equal(fault.field, "RENDER_FONTS");
     assert_non_null(strstr(fault.text, "fonts-dejavu-core"));
 }

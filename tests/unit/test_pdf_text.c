@@ -118,6 +118,7 @@ static void codes_are_escaped(void **state)
 }
 
 struct paragraph {
+    struct cs_pdf_font_files *files;
     struct cs_pdf_fonts *fonts;
     struct cs_pdf_text *text;
 };
@@ -126,7 +127,10 @@ static int set_up(void **state)
 {
     static struct paragraph paragraph;
 
-    if (cs_pdf_fonts_new(&paragraph.fonts, NULL, NULL) != CS_OK)
+    if (cs_pdf_font_files_new(&paragraph.files, NULL, NULL) != CS_OK)
+        return -1;
+    paragraph.fonts = cs_pdf_fonts_new(paragraph.files, NULL);
+    if (paragraph.fonts == NULL)
         return -1;
     paragraph.text = cs_pdf_text_new(paragraph.fonts);
     *state = &paragraph;
@@ -139,6 +143,7 @@ static int tear_down(void **state)
 
     cs_pdf_text_free(paragraph->text);
     cs_pdf_fonts_free(paragraph->fonts);
+    cs_pdf_font_files_free(paragraph->files);
     return 0;
 }
 
@@ -262,13 +267,13 @@ int main(void)
         cmocka_unit_test(lines_fit_their_width),
         cmocka_unit_test(missing_marks_are_counted),
     };
-    struct cs_pdf_fonts *fonts;
+    struct cs_pdf_font_files *files;
     int failed = cmocka_run_group_tests(tests, NULL, NULL);
 
-    if (cs_pdf_fonts_new(&fonts, NULL, NULL) != CS_OK) {
+    if (cs_pdf_font_files_new(&files, NULL, NULL) != CS_OK) {
         print_message("no fonts are there: the rest is skipped\n");
         return failed;
     }
-    cs_pdf_fonts_free(fonts);
+    cs_pdf_font_files_free(files);
     return failed + cmocka_run_group_tests(with_fonts, set_up, tear_down);
 }

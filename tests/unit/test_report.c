@@ -11,6 +11,8 @@
 
 #define PDF_MAX (64u << 20)
 
+static struct cs_pdf_font_files *fonts; /* opened once, as a worker does */
+
 static struct cs_render_input input_of(const char *brief, const char *state)
 {
     return (struct cs_render_input){.campaign_id =
@@ -28,7 +30,7 @@ static struct cs_render_input input_of(const char *brief, const char *state)
 static void render(struct cs_buf *out, const struct cs_render_input *input, bool letter,
                    struct cs_report_result *result)
 {
-    const struct cs_report_options options = {.letter = letter};
+    const struct cs_report_options options = {fonts, letter, false};
     struct cs_document *document;
 
     cs_buf_init(out, PDF_MAX);
@@ -99,6 +101,34 @@ static void the_same_input_gives_the_same_bytes(void **state)
     assert_memory_equal(first.ptr, second.ptr, first.len);
     cs_buf_clear(&first);
     cs_buf_clear(&second);
+}
+
+/* Sections that are dropped once they are set leave their links behind. */
+static void a_spent_document_gives_the_same_bytes(void **state)
+{
+    struct cs_render_input input =
+        input_of(small_brief, "{\"artifacts\":{\"strategy\":\"[to the copy](#copy) and "
+                              "<https://example.com/b>\",\"copy\":\"Text.\\n\\n"
+                              "[back](#strategy) [c](https://example.com/c)\"}}");
+    struct cs_report_options options = {fonts, false, false};
+    struct cs_report_result result;
+    struct cs_buf out[2] = {CS_BUF_INIT(PDF_MAX), CS_BUF_INIT(PDF_MAX)};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(out); i++) {
+        struct cs_document *document;
+
+        options.spend = i == 1;
+        assert_ok(cs_document_new(&document, &input, err));
+        assert_ok(cs_report_render(&out[i], document, &options, &result, err));
+        assert_true(options.spend == (document->sections[0].content == NULL));
+        cs_document_free(document);
+    }
+    assert_int_equal(times(&out[0], "/URI (https"), 2);
+    assert_int_equal(out[0].len, out[1].len);
+    assert_memory_equal(out[0].ptr, out[1].ptr, out[0].len);
+    cs_buf_clear(&out[0]);
+    cs_buf_clear(&out[1]);
 }
 
 static void hostile_text_stays_text(void **state)
@@ -193,9 +223,9 @@ enum { STARVED_DONE = 10, STARVED_REFUSED = 11, STARVED_WRONG = 12 };
 
 /* Renders with the n-th allocation failing, in a process of its own, as cmark-gfm
  * copies text when it is read and ends the process when it can't. */
-static int render_starved(const struct cs_document *document, size_t n)
+static int render_starved(struct cs_document *document, size_t n)
 {
-    const struct cs_report_options options = {.fonts = NULL};
+    const struct cs_report_options options = {fonts, false, false};
     struct cs_buf out = CS_BUF_INIT(PDF_MAX);
     struct cs_report_result result;
     struct cs_err fault = CS_ERR_NONE;
@@ -239,6 +269,27 @@ static void every_allocation_may_fail(void **state)
     cs_document_free(document);
 }
 
+static void every_allocation_of_the_fonts_may_fail(void **state)
+{
+    struct cs_pdf_font_files *files = NULL;
+    struct cs_err fault = CS_ERR_NONE;
+    enum cs_code code = CS_ENOMEM;
+
+    (void)state;
+    for (size_t n = 0; code == CS_ENOMEM; n++) {
+        failing_left = n;
+        failing_failed = false;
+        failing_armed = true;
+        code = cs_pdf_font_files_new(&files, NULL, &fault);
+        failing_armed = false;
+        assert_true(code == CS_OK || (code == CS_ENOMEM && files == NULL));
+        assert_true(n > 0 || code == CS_ENOMEM || !failing_works());
+        cs_err_clear(&fault);
+    }
+    assert_false(failing_failed);
+    cs_pdf_font_files_free(files);
+}
+
 static void examples_render(void **state)
 {
     static const char *const names[] = {"maple-transit", "brasserie-du-fleuve",
@@ -274,16 +325,22 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(the_file_has_its_parts),
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
+        cmocka_unit_test(a_spent_document_gives_the_same_bytes),
         cmocka_unit_test(hostile_text_stays_text),
         cmocka_unit_test(odd_documents_are_reports),
         cmocka_unit_test(big_tables_and_words_fit),
         cmocka_unit_test(every_allocation_may_fail),
+        cmocka_unit_test(every_allocation_of_the_fonts_may_fail),
         cmocka_unit_test(examples_render),
     };
 
-    if (cs_report_check_fonts(NULL, NULL) != CS_OK) {
+    int failed;
+
+    if (cs_pdf_font_files_new(&fonts, NULL, NULL) != CS_OK) {
         print_message("no fonts for reports are there: skipped\n");
         return 77;
     }
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    failed = cmocka_run_group_tests(tests, NULL, NULL);
+    cs_pdf_font_files_free(fonts);
+    return failed;
 }
