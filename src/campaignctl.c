@@ -20,6 +20,7 @@ static const char help_text[] =
     "  init                   make what the store needs and does not have yet\n"
     "  doctor                 show the settings and try everything, with a fix for each "
     "failure\n"
+    "  policy                 print the smallest IAM policy for the AWS store\n"
     "  token                  make a bearer token for a user or a service\n"
     "  list                   list campaigns\n"
     "  show ID                show one campaign\n"
@@ -53,10 +54,10 @@ static const struct {
     const char *name;
     ctl_command_fn *run;
 } commands[] = {
-    {"cleanup", ctl_cleanup}, {"delete", ctl_delete},   {"doctor", ctl_doctor},
-    {"fsck", ctl_fsck},       {"init", ctl_init},       {"list", ctl_list},
-    {"put", ctl_put},         {"recount", ctl_recount}, {"show", ctl_show},
-    {"token", ctl_token},
+    {"cleanup", ctl_cleanup}, {"delete", ctl_delete}, {"doctor", ctl_doctor},
+    {"fsck", ctl_fsck},       {"init", ctl_init},     {"list", ctl_list},
+    {"policy", ctl_policy},   {"put", ctl_put},       {"recount", ctl_recount},
+    {"show", ctl_show},       {"token", ctl_token},
 };
 
 int ctl_fail(const char *what, const struct cs_err *err)

@@ -28,6 +28,8 @@ typedef int ctl_command_fn(struct ctl *ctl, int argc, char **argv);
 ctl_command_fn ctl_init, ctl_recount, ctl_fsck, ctl_cleanup;
 /* ctl_doctor.c */
 ctl_command_fn ctl_doctor;
+/* ctl_policy.c */
+ctl_command_fn ctl_policy;
 /* ctl_token.c */
 ctl_command_fn ctl_token;
 /* ctl_campaigns.c */

@@ -16,13 +16,14 @@ enum cs_aws_purpose {
     CS_AWS_FOR_OBJECTS,     /* reading and writing them */
     CS_AWS_FOR_LISTS,       /* of objects */
     CS_AWS_FOR_NEW_BUCKET,  /* making a bucket and setting it up */
+    CS_AWS_FOR_VERSIONING,  /* switching it on */
     CS_AWS_FOR_BUCKET_TAGS, /* of a new bucket */
     CS_AWS_FOR_ITEMS,       /* reading and writing them */
     CS_AWS_FOR_INDEXES,     /* querying them */
     CS_AWS_FOR_NEW_TABLE,   /* making a table, adding an index */
-    CS_AWS_FOR_EXPIRY,      /* switching on a table's time to live */
-    CS_AWS_FOR_BUCKET_LOOK, /* how the bucket is set up; diagnosis alone */
-    CS_AWS_FOR_TABLE_LOOK,  /* how the table is set up */
+    CS_AWS_FOR_TABLE_STATE, /* whether it is there and active */
+    CS_AWS_FOR_BUCKET_LOOK, /* how the bucket is set up; for diagnosis alone */
+    CS_AWS_FOR_TABLE_LOOK,  /* how the table is set up; the same */
     CS_AWS_FOR_IDENTITY,    /* STS; allowed to everybody or by the role's own policy */
     CS_AWS_PURPOSE_COUNT
 };
@@ -37,6 +38,7 @@ struct cs_aws_operation {
      * allowed by its parts: all that the parts call for. */
     const char *actions[CS_AWS_ACTIONS_MAX];
     const char *with_version; /* in place of the first where a version is named */
+    const char *with_key[2];  /* on the KMS key too, where one encrypts the object */
 };
 
 /* NULL: not one of ours. */

@@ -87,20 +87,6 @@ static bool is_unreachable(const struct cs_err *why)
 
 /* ---- the permission that lacks ---- */
 
-void cs_aws_add_arn(struct cs_buf *out, const struct cs_aws_store *store,
-                    enum cs_aws_service service)
-{
-    bool s3 = service == CS_AWS_S3;
-    struct cs_view region = cs_view_cstr(s3 ? store->bucket_region : store->table_region);
-
-    cs_buf_add_cstr(out, "arn:");
-    cs_buf_add(out, cs_aws_partition(region));
-    if (s3)
-        cs_buf_add_fmt(out, ":s3:::%s", store->bucket);
-    else
-        cs_buf_add_fmt(out, ":dynamodb:%.*s:*:table/%s", CS_FMT(region), store->table);
-}
-
 /* The word behind a phrase of the message, without quotes and the final stop. */
 static struct cs_view word_behind(struct cs_view message, struct cs_view phrase)
 {
@@ -159,7 +145,7 @@ static void name_missing(struct cs_aws_diagnosis *d, const struct cs_aws_probe *
     if (d->missing.len == 0)
         return;
     cs_buf_add(&d->missing, CS_LIT(" on "));
-    cs_aws_add_arn(&d->missing, d->store, d->service);
+    cs_aws_store_add_arn(&d->missing, d->store, d->service, "*");
     cs_buf_add_cstr(&d->missing, probe->resource != NULL ? probe->resource : "");
 }
 

@@ -51,10 +51,6 @@ struct cs_aws_probe {
 void cs_aws_probe_run(struct cs_aws_diagnosis *d, enum cs_aws_service service,
                       const struct cs_aws_probe *probes, size_t count);
 
-/* "arn:aws:s3:::bucket" or "arn:aws:dynamodb:region:*:table/name", appended. */
-void cs_aws_add_arn(struct cs_buf *out, const struct cs_aws_store *store,
-                    enum cs_aws_service service);
-
 /* The clock against the Date of the last answer of S3. */
 cs_aws_probe_fn cs_aws_probe_clock;
 

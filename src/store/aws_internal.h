@@ -42,6 +42,10 @@ enum cs_code cs_aws_store_open(struct cs_aws_store *store,
 struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store);
 struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store);
 
+/* "arn:aws:s3:::bucket" or "arn:aws:dynamodb:region:account:table/name", appended. */
+void cs_aws_store_add_arn(struct cs_buf *out, const struct cs_aws_store *store,
+                          enum cs_aws_service service, const char *account);
+
 /* Value of a setting, NULL when it is not set or empty. */
 const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name);
 bool cs_aws_store_flag(const struct cs_aws_store *store, const char *name, bool fallback);

@@ -63,4 +63,18 @@ typedef void cs_store_aws_step_fn(void *payload, const struct cs_store_aws_step 
 void cs_store_aws_diagnose(struct cs_store *store, cs_store_aws_step_fn *tell,
                            void *payload, struct cs_deadline deadline);
 
+/* ---- permissions ---- */
+
+struct cs_store_aws_grants {
+    const char *account; /* 12 digits; NULL: any account ("*") */
+    bool create;         /* of bucket, table and indexes */
+    bool diagnose;       /* what cs_store_aws_diagnose() looks at beside */
+};
+
+/* Appends the smallest IAM policy that the store works with, as its settings have it:
+ * JSON, a statement for each purpose. Asks nobody. */
+enum cs_code cs_store_aws_policy(struct cs_store *store,
+                                 const struct cs_store_aws_grants *grants,
+                                 struct cs_buf *out, struct cs_err *err) CS_MUST_USE;
+
 #endif

@@ -1,0 +1,87 @@
+#include "config.h"
+
+#include "ctl.h"
+
+#include <getopt.h>
+#include <stdio.h>
+
+#include "store/store_aws.h"
+
+#define ACCOUNT_LEN 12u
+#define POLICY_MAX  (256u << 10)
+
+static const char help_text[] =
+    "Usage: campaignctl policy [OPTION]...\n"
+    "Prints the smallest IAM policy that the AWS store works with, as the settings have "
+    "it:\n"
+    "bucket, table, regions, S3_KMS_KEY_ID, S3_VERSIONING, S3_BUCKET_TAGS, and\n"
+    "AWS_CREATE_MISSING, which brings the permissions to make bucket and table.\n"
+    "\n"
+    "  --account=ID   name the AWS account in the ARNs (default: any, \"*\")\n"
+    "  --no-doctor    leave out what campaignctl doctor alone looks at\n"
+    "  --help         print this help\n"
+    "\n"
+    "Example:\n"
+    "  campaignctl --set CAMPAIGN_STORE=aws policy > policy.json\n"
+    "  aws iam put-user-policy --user-name campaignstore --policy-name campaignstore \\\n"
+    "      --policy-document file://policy.json\n";
+
+static bool is_account(const char *text)
+{
+    return strlen(text) == ACCOUNT_LEN && strspn(text, "0123456789") == ACCOUNT_LEN;
+}
+
+/* CTL_OK to go on; *done when nothing is left to do. */
+static int read_options(int argc, char **argv, struct cs_store_aws_grants *grants,
+                        bool *done)
+{
+    static const struct option longs[] = {{"account", required_argument, NULL, 'a'},
+                                          {"no-doctor", no_argument, NULL, 'n'},
+                                          {"help", no_argument, NULL, 'h'},
+                                          {NULL, 0, NULL, 0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
+        if (option == 'a' && is_account(optarg)) {
+            grants->account = optarg;
+        } else if (option == 'n') {
+            grants->diagnose = false;
+        } else if (option == 'h') {
+            (void)fputs(help_text, stdout);
+            *done = true;
+            return CTL_OK;
+        } else {
+            return ctl_usage("policy", option == 'a' ? "an account has 12 digits"
+                                                     : "it takes the options below");
+        }
+    }
+    return optind < argc ? ctl_usage("policy", "it takes no arguments") : CTL_OK;
+}
+
+int ctl_policy(struct ctl *ctl, int argc, char **argv)
+{
+    struct cs_store_aws_grants grants = {
+        .create = cs_settings_flag(ctl->settings, CS_SET_CREATE_MISSING),
+        .diagnose = true};
+    struct cs_buf text = CS_BUF_INIT(POLICY_MAX);
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_wiring wiring;
+    bool done = false;
+    int code = read_options(argc, argv, &grants, &done);
+
+    if (code != CTL_OK || done)
+        return code;
+    if (!cs_settings_is(ctl->settings, CS_SET_STORE, "aws")) {
+        (void)fprintf(stderr, "campaignctl: policy: the local store needs none; set "
+                              "CAMPAIGN_STORE=aws\n");
+        return CTL_CONFIG;
+    }
+    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+        cs_store_aws_policy(wiring.store, &grants, &text, &err) != CS_OK)
+        code = ctl_fail("policy", &err);
+    else
+        code = ctl_print(&text);
+    cs_wiring_clear(&wiring);
+    cs_buf_clear(&text);
+    return code;
+}
