@@ -22,9 +22,7 @@ static const char help_text[] =
     "  --help         print this help\n"
     "\n"
     "Example:\n"
-    "  campaignctl --set CAMPAIGN_STORE=aws policy > policy.json\n"
-    "  aws iam put-user-policy --user-name campaignstore --policy-name campaignstore \\\n"
-    "      --policy-document file://policy.json\n";
+    "  campaignctl --set CAMPAIGN_STORE=aws policy > policy.json\n";
 
 static bool is_account(const char *text)
 {

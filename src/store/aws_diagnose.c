@@ -1,10 +1,11 @@
 #include "config.h"
 
-#include "store/aws_diagnose.h"
+#include <stdlib.h>
 
 #include "aws/caller.h"
 #include "aws/operations.h"
 #include "base/encoding.h"
+#include "store/aws_diagnose.h"
 
 #define STEP_MS        10000
 #define IDENTITY_MS    5000
@@ -388,6 +389,7 @@ void cs_store_aws_diagnose(struct cs_store *store, cs_store_aws_step_fn *tell_st
     cs_aws_probe_run(&d, CS_AWS_STS, identity, CS_COUNT(identity));
     cs_aws_diagnose_bucket(&d);
     cs_aws_diagnose_table(&d);
+    free(d.version);
     cs_buf_clear(&d.caller);
     cs_buf_clear(&d.text);
     cs_buf_clear(&d.fix);

@@ -29,6 +29,7 @@ struct cs_aws_diagnosis {
     struct cs_buf text;          /* filled by the step: what it found */
     struct cs_buf fix;           /* filled by the step where it knows better */
     struct cs_buf missing;
+    char *version;                /* of the object that was put; "" or NULL: none */
     char id[CS_PROBE_ID_LEN + 1]; /* random: of this run's objects and items */
 };
 

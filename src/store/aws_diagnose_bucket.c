@@ -120,7 +120,7 @@ static enum cs_code put_object(struct cs_aws_diagnosis *d, struct cs_err *err)
         put.info.key = cs_buf_view(&key);
         rc = cs_s3_put_many(d->store->s3, &put, 1, d->deadline, err);
     }
-    free(put.version_out);
+    d->version = put.version_out;
     cs_buf_clear(&key);
     return rc;
 }
@@ -144,10 +144,11 @@ static enum cs_code check_body(struct cs_aws_diagnosis *d,
     return CS_OK;
 }
 
-static enum cs_code get_object(struct cs_aws_diagnosis *d, struct cs_err *err)
+static enum cs_code get_body(struct cs_aws_diagnosis *d, struct cs_view version,
+                             struct cs_err *err)
 {
     struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
-    struct cs_s3_get get = {.range = NULL};
+    struct cs_s3_get get = {.version = version};
     struct cs_net_response response;
     enum cs_code rc;
 
@@ -161,6 +162,18 @@ static enum cs_code get_object(struct cs_aws_diagnosis *d, struct cs_err *err)
     cs_net_response_clear(&response);
     cs_buf_clear(&key);
     return rc;
+}
+
+static enum cs_code get_object(struct cs_aws_diagnosis *d, struct cs_err *err)
+{
+    return get_body(d, CS_LIT(""), err);
+}
+
+static enum cs_code get_version(struct cs_aws_diagnosis *d, struct cs_err *err)
+{
+    if (d->version == NULL || d->version[0] == '\0')
+        return cs_err_set(err, CS_EUNSUPPORTED, "the bucket keeps no versions");
+    return get_body(d, cs_view_cstr(d->version), err);
 }
 
 static enum cs_code begin_upload(struct cs_aws_diagnosis *d, const char *name,
@@ -355,6 +368,9 @@ static const struct cs_aws_probe probes[] = {
     {.name = "object: get", .run = get_object, .needs = CS_NEEDS_KEYS | CS_NEEDS_OBJECT,
      .operation = "GetObject", .resource = "/*",
      .fix = "look at S3_KMS_KEY_ID, and at what stands between here and S3"},
+    {.name = "object: get a version", .run = get_version,
+     .needs = CS_NEEDS_KEYS | CS_NEEDS_OBJECT, .operation = "GetObject", .resource = "/*",
+     .versioned = true, .fix = "look at S3_VERSIONING"},
     {.name = "object: put in parts", .run = put_in_parts,
      .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET, .operation = "CreateMultipartUpload",
      .resource = "/*"},

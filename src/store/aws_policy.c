@@ -192,14 +192,14 @@ static void add_key(struct policy *p, const char *key)
     cs_buf_clear(&condition);
 }
 
-enum cs_code cs_store_aws_policy(struct cs_store *base,
+enum cs_code cs_store_aws_policy(struct cs_store *store,
                                  const struct cs_store_aws_grants *grants,
                                  struct cs_buf *out, struct cs_err *err)
 {
-    struct cs_aws_store *store = cs_aws_store_of(base);
-    const char *key = cs_aws_store_setting(store, "S3_KMS_KEY_ID");
+    struct cs_aws_store *aws = cs_aws_store_of(store);
+    const char *key = cs_aws_store_setting(aws, "S3_KMS_KEY_ID");
     struct policy p = {.out = out,
-                       .store = store,
+                       .store = aws,
                        .account = grants->account != NULL ? grants->account : "*"};
 
     cs_buf_add_cstr(out, "{\n  \"Version\": \"2012-10-17\",\n  \"Statement\": [");
@@ -207,9 +207,9 @@ enum cs_code cs_store_aws_policy(struct cs_store *base,
     add_purpose(&p, "ListObjects", CS_AWS_FOR_LISTS, CS_AWS_S3, "");
     if (grants->create) {
         add_purpose(&p, "MakeBucket", CS_AWS_FOR_NEW_BUCKET, CS_AWS_S3, "");
-        if (cs_aws_store_bucket(store).versioning)
+        if (cs_aws_store_bucket(aws).versioning)
             add_purpose(&p, "KeepVersions", CS_AWS_FOR_VERSIONING, CS_AWS_S3, "");
-        if (cs_aws_store_setting(store, "S3_BUCKET_TAGS") != NULL)
+        if (cs_aws_store_setting(aws, "S3_BUCKET_TAGS") != NULL)
             add_purpose(&p, "TagBucket", CS_AWS_FOR_BUCKET_TAGS, CS_AWS_S3, "");
     }
     if (key != NULL)
