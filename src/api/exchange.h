@@ -28,6 +28,7 @@ struct cs_exchange {
     struct cs_view params[CS_ROUTE_PARAMS_MAX]; /* parts of the path, as sent */
     struct cs_faults faults;
     uint64_t range_size; /* of the object, for a 416 */
+    bool handling;       /* the caller may ask this: faults from here on are not his */
 };
 
 typedef enum cs_code cs_route_fn(struct cs_exchange *x, struct cs_err *err);

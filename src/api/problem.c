@@ -2,6 +2,8 @@
 
 #include "api/problem.h"
 
+#include <stdio.h>
+
 #include "json/write.h"
 
 static const struct {
@@ -87,6 +89,35 @@ static const char *title_of(const struct cs_err *err)
     return exception != NULL ? exception->title : answers[known_code(err)].title;
 }
 
+static const char *store_fault_text(enum cs_code code)
+{
+    if (code == CS_EBUSY)
+        return "the store takes no more at the moment; try again later";
+    if (code == CS_EUPSTREAM)
+        return "the store behind the service failed; try again, and if it goes on, its "
+               "administrator finds the cause in the log under the request id";
+    return ""; /* the words of the code itself will do */
+}
+
+/* What a service behind us refused, and why, is not the client's matter: he is told
+ * whether to try again, and the log the rest. */
+static struct cs_err without_upstream(const struct cs_exchange *x,
+                                      const struct cs_err *err)
+{
+    struct cs_err shown = *err;
+    enum cs_code code = known_code(err);
+
+    if (err->upstream_status == 0 &&
+        !(x->handling &&
+          (code == CS_EUNAUTH || code == CS_EUPSTREAM || code == CS_ETIMEOUT)))
+        return shown;
+    shown.code = code == CS_EBUSY || code == CS_ETIMEOUT ? code : CS_EUPSTREAM;
+    shown.field[0] = '\0';
+    shown.reason[0] = '\0';
+    (void)snprintf(shown.text, sizeof(shown.text), "%s", store_fault_text(shown.code));
+    return shown;
+}
+
 static void add_headers(struct cs_exchange *x, const struct cs_err *err, int status)
 {
     struct cs_response *response = x->response;
@@ -97,7 +128,7 @@ static void add_headers(struct cs_exchange *x, const struct cs_err *err, int sta
         cs_response_header_fmt(response, "WWW-Authenticate",
                                "Bearer error=\"invalid_token\", error_description=\"%s\"",
                                err->reason);
-    if (status == 503 || status == 504)
+    if (status == 503 || status == 504 || (status == 502 && err->retry_after_s > 0))
         cs_response_header_fmt(response, "Retry-After", "%d",
                                err->retry_after_s > 0 ? err->retry_after_s
                                                       : RETRY_AFTER_S);
@@ -142,21 +173,27 @@ static const char *detail_of(const struct cs_err *err)
     return *err->text != '\0' ? err->text : title_of(err);
 }
 
-void cs_problem_answer(struct cs_exchange *x, const struct cs_err *err)
+static const char *reason_of(const struct cs_err *err)
+{
+    return *err->reason != '\0' ? err->reason : cs_code_name(known_code(err));
+}
+
+void cs_problem_answer(struct cs_exchange *x, const struct cs_err *cause)
 {
     struct cs_buf *body = cs_response_body(x->response);
     struct cs_buf type = CS_BUF_INIT(256);
-    const char *reason =
-        *err->reason != '\0' ? err->reason : cs_code_name(known_code(err));
+    const struct cs_err shown = without_upstream(x, cause);
+    const struct cs_err *err = &shown;
+    const char *reason = reason_of(err);
     int status = cs_problem_status(err);
     struct cs_json_writer w;
 
     if (status >= 500)
         cs_log_put(x->app->log, CS_LOG_ERROR, "request failed",
                    CS_LOG_TEXT("request_id", cs_request_id(x->request)),
-                   CS_LOG_TEXT("code", cs_view_cstr(reason)),
-                   CS_LOG_TEXT("detail", cs_view_cstr(err->text)),
-                   CS_LOG_NUM("upstream_status", err->upstream_status));
+                   CS_LOG_TEXT("code", cs_view_cstr(reason_of(cause))),
+                   CS_LOG_TEXT("detail", cs_view_cstr(cause->text)),
+                   CS_LOG_NUM("upstream_status", cause->upstream_status));
     cs_response_status(x->response, status);
     add_headers(x, err, status);
     cs_buf_reset(body);

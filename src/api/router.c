@@ -191,6 +191,7 @@ static enum cs_code dispatch(struct cs_exchange *x, struct cs_err *err)
         return answer_without_route(x, err);
     if ((rc = authenticate(x, route->who, err)) != CS_OK)
         return rc;
+    x->handling = true;
     return route->handler(x, err);
 }
 

@@ -299,6 +299,15 @@ enum cs_code cs_aws_error_read(struct cs_aws_error *error,
 
 /* ---- reports ---- */
 
+/* The only reason that is the caller's matter: others changed what he saw. */
+static bool condition_failed(const struct cs_aws_error *error)
+{
+    for (size_t i = 0; i < error->reason_count; i++)
+        if (cs_view_eq(cs_aws_error_reason(error, i), CS_LIT("ConditionalCheckFailed")))
+            return true;
+    return false;
+}
+
 static enum cs_code report_code(const struct cs_aws_error *error)
 {
     static const struct {
@@ -307,8 +316,6 @@ static enum cs_code report_code(const struct cs_aws_error *error)
     } codes[] = {
         {"ConditionalCheckFailedException", CS_ECONFLICT},
         {"PreconditionFailed", CS_ECONFLICT},
-        {"TransactionCanceledException", CS_ECONFLICT},
-        {"TransactionConflictException", CS_ECONFLICT},
         {"ResourceInUseException", CS_EEXISTS},
         {"BucketAlreadyOwnedByYou", CS_EEXISTS},
         {"BucketAlreadyExists", CS_EEXISTS},
@@ -322,12 +329,13 @@ static enum cs_code report_code(const struct cs_aws_error *error)
     switch (error->retry) {
     case CS_AWS_RETRY_THROTTLING:
     case CS_AWS_RETRY_TRANSACTION_THROTTLED:
-        return CS_EBUSY;
     case CS_AWS_RETRY_TRANSACTION_CONFLICT:
-        return CS_ECONFLICT;
+        return CS_EBUSY;
     default:
         break;
     }
+    if (cs_aws_error_is(error, "TransactionCanceledException"))
+        return condition_failed(error) ? CS_ECONFLICT : CS_EUPSTREAM;
     for (size_t i = 0; i < CS_COUNT(codes); i++)
         if (cs_aws_error_is(error, codes[i].code))
             return codes[i].means;
