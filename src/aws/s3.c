@@ -418,16 +418,21 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
                        struct cs_net_response *response, struct cs_deadline deadline,
                        struct cs_err *err)
 {
-    struct cs_net_header range = {CS_LIT("Range"), cs_view_cstr(get->range)};
+    struct cs_net_header headers[2];
     struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
     struct cs_s3_request request = {.operation = get->head ? "HeadObject" : "GetObject",
                                     .method = get->head ? "HEAD" : "GET",
                                     .key = get->key,
-                                    .headers = &range,
-                                    .header_count = get->range != NULL ? 1 : 0};
+                                    .headers = headers};
     struct cs_err why = CS_ERR_NONE;
     enum cs_code rc;
 
+    if (get->range != NULL)
+        headers[request.header_count++] =
+            (struct cs_net_header){CS_LIT("Range"), cs_view_cstr(get->range)};
+    if (get->if_match.len > 0)
+        headers[request.header_count++] =
+            (struct cs_net_header){CS_LIT("If-Match"), get->if_match};
     if (get->version.len > 0)
         cs_s3_add_param(&query, "versionId", get->version);
     request.query = cs_buf_view(&query);

@@ -68,13 +68,15 @@ enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t cou
 
 struct cs_s3_get {
     struct cs_view key;
-    struct cs_view version; /* or empty */
-    const char *range;      /* "bytes=0-9", or NULL */
-    bool head;              /* HeadObject */
+    struct cs_view version;  /* or empty */
+    const char *range;       /* "bytes=0-9", or NULL */
+    struct cs_view if_match; /* the ETag that it must have, or empty */
+    bool head;               /* HeadObject */
 };
 
-/* response->hold set: cs_net_read() gives the body. CS_ENOTFOUND for a missing key
- * or version, CS_ERANGE. */
+/* response->hold set: cs_net_read() gives the body; aws/s3_reader.h makes good what
+ * breaks meanwhile. CS_ENOTFOUND for a missing key or version, CS_ERANGE,
+ * CS_ECONFLICT for another ETag. */
 enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
                        struct cs_net_response *response, struct cs_deadline deadline,
                        struct cs_err *err) CS_MUST_USE;

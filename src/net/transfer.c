@@ -298,8 +298,10 @@ static bool set_method(struct cs_net_transfer *t)
     const char *method = request->method != NULL ? request->method : "GET";
     CURL *easy = t->easy;
 
-    /* Back to a plain GET first, whatever the handle did before. */
-    if (!set_long(easy, CURLOPT_NOBODY, 0) || !set_long(easy, CURLOPT_UPLOAD, 0) ||
+    /* Back to a plain GET first, whatever the handle did before. Fields left over from
+     * a POST would keep libcurl from going back in the body of a later PUT. */
+    if (curl_easy_setopt(easy, CURLOPT_POSTFIELDS, NULL) != CURLE_OK ||
+        !set_long(easy, CURLOPT_NOBODY, 0) || !set_long(easy, CURLOPT_UPLOAD, 0) ||
         !set_long(easy, CURLOPT_HTTPGET, 1) ||
         !set_text(easy, CURLOPT_CUSTOMREQUEST, NULL))
         return false;

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "aws/s3_reader.h"
 #include "base/deflate.h"
 #include "base/encoding.h"
 #include "store/aws_internal.h"
@@ -26,7 +27,7 @@ struct unpacking {
 };
 
 struct cs_object_reader {
-    struct cs_net_response response;
+    struct cs_s3_reader *body;
     struct unpacking *unpacking; /* NULL: the bytes are as they were put */
 };
 
@@ -76,25 +77,15 @@ static enum cs_code look_by_head(struct cs_aws_store *store, const struct cs_s3_
     return rc;
 }
 
-static void reader_start(struct cs_object_reader *reader)
-{
-    cs_net_response_init(&reader->response, 1u << 20);
-    reader->response.hold = true;
-}
-
 static enum cs_code start_read(struct cs_aws_store *store, const struct cs_s3_get *get,
                                struct cs_object_reader *reader, struct object_look *out,
                                struct cs_deadline deadline, struct cs_err *err)
 {
     enum cs_code rc;
 
-    reader_start(reader);
-    if ((rc = cs_s3_get(store->s3, get, &reader->response, deadline, err)) != CS_OK)
+    if ((rc = cs_s3_reader_open(store->s3, get, &reader->body, deadline, err)) != CS_OK)
         return rc;
-    *out = look_at(&reader->response);
-    if (!out->sized)
-        return cs_err_set(err, CS_EUPSTREAM,
-                          "S3 GetObject did not tell the object's size");
+    *out = look_at(cs_s3_reader_response(reader->body));
     return CS_OK;
 }
 
@@ -137,13 +128,14 @@ static enum cs_code read_packed(struct cs_aws_store *store, struct cs_s3_get *ge
     if (range->first >= look->size)
         return out_of_range(look->size, err);
     if (get->version.len == 0) {
-        version =
-            cs_view_dup(cs_net_response_header(&reader->response, "x-amz-version-id"));
+        version = cs_view_dup(cs_net_response_header(cs_s3_reader_response(reader->body),
+                                                     "x-amz-version-id"));
         if (version == NULL)
             return cs_err_nomem(err);
         get->version = cs_view_cstr(version);
     }
-    cs_net_response_clear(&reader->response);
+    cs_s3_reader_free(reader->body);
+    reader->body = NULL;
     get->range = NULL;
     rc = start_read(store, get, reader, look, deadline, err);
     free(version);
@@ -206,7 +198,6 @@ enum cs_code cs_aws_store_open_object(struct cs_store *base, struct cs_view key,
     reader = calloc(1, sizeof(*reader));
     if (reader == NULL)
         return cs_err_nomem(err);
-    reader_start(reader);
     rc = open_reader(store, &get, range, reader, &look, deadline, err);
     *size_out = look.size;
     if (rc == CS_OK)
@@ -221,7 +212,7 @@ static enum cs_code refill(struct cs_object_reader *reader, struct cs_err *err)
 {
     struct unpacking *u = reader->unpacking;
     size_t got = 0;
-    enum cs_code rc = cs_net_read(&reader->response, u->block, BLOCK_LEN, &got, err);
+    enum cs_code rc = cs_s3_reader_read(reader->body, u->block, BLOCK_LEN, &got, err);
 
     if (rc == CS_OK && got == 0)
         rc = cs_err_set(err, CS_EUPSTREAM, "a compressed object ends too early");
@@ -301,7 +292,7 @@ enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *r
     *got_out = 0;
     if (reader->unpacking != NULL)
         return read_unpacked(reader, to, room, got_out, err);
-    return cs_net_read(&reader->response, to, room, got_out, err);
+    return cs_s3_reader_read(reader->body, to, room, got_out, err);
 }
 
 void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
@@ -309,7 +300,7 @@ void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
     (void)base;
     if (reader == NULL)
         return;
-    cs_net_response_clear(&reader->response);
+    cs_s3_reader_free(reader->body);
     if (reader->unpacking != NULL)
         cs_gunzip_free(reader->unpacking->gunzip);
     free(reader->unpacking);

@@ -365,6 +365,27 @@ static void dies_once(struct bench *b, const struct fake_request *request,
     reply->then = request->connection == 1 ? FAKE_DIE_ON_NEXT : FAKE_KEEP;
 }
 
+/* The whole request was read before the reset. */
+static void dies_having_read(struct bench *b, const struct fake_request *request,
+                             struct fake_reply *reply)
+{
+    (void)b;
+    if (request->connection == 2)
+        reply->then = FAKE_RESET;
+    else
+        fake_reply_with(reply, 200, "", request->body);
+}
+
+static void resets_puts_once(struct bench *b, const struct fake_request *request,
+                             struct fake_reply *reply)
+{
+    (void)b;
+    if (request->number == 2)
+        reply->then = FAKE_RESET;
+    else
+        fake_reply_with(reply, 200, "", request->body);
+}
+
 struct stream {
     struct cs_view bytes;
     size_t at;
@@ -403,6 +424,10 @@ static void check_dead_connection(struct bench *b, const struct cs_net_body *bod
     assert_ok(cs_net_perform(b->client, &request, &b->response, err));
     assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
     assert_int_equal(fake_http_connections(b->server), 2);
+    b->script = dies_having_read;
+    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
+    assert_int_equal(fake_http_connections(b->server), 3);
 }
 
 static struct cs_view big_text(struct cs_buf *buf, size_t len)
@@ -460,6 +485,35 @@ static void test_dead_connection_with_a_file(void **state)
         body.size = 800001;
         request.body = body;
         assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL), CS_EIO);
+    }
+    assert_int_equal(close(body.fd), 0);
+    cs_buf_clear(&text);
+}
+
+/* libcurl then makes the second start itself, with the body sent to its end. */
+static void test_dead_connection_with_a_short_file(void **state)
+{
+    struct cs_buf text;
+    struct cs_view bytes = big_text(&text, 19000);
+    char name[] = "/tmp/test_net_XXXXXX";
+    struct cs_net_body body = {
+        .kind = CS_NET_BODY_FILE, .fd = mkstemp(name), .size = bytes.len};
+
+    assert_true(body.fd >= 0);
+    assert_int_equal(unlink(name), 0);
+    assert_int_equal(cs_file_write_all(body.fd, bytes), 0);
+    {
+        struct bench *b = *state;
+        struct cs_net_request post = request_of(b, "POST");
+        struct cs_net_request put = request_of(b, "PUT");
+
+        post.body = (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("x")};
+        put.body = body;
+        b->script = resets_puts_once;
+        assert_ok(cs_net_perform(b->client, &post, &b->response, err));
+        assert_ok(cs_net_perform(b->client, &put, &b->response, err));
+        assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
+        assert_int_equal(fake_http_connections(b->server), 2);
     }
     assert_int_equal(close(body.fd), 0);
     cs_buf_clear(&text);
@@ -723,6 +777,7 @@ int main(void)
         with_bench(test_dead_connection_with_bytes),
         with_bench(test_dead_connection_with_a_stream),
         with_bench(test_dead_connection_with_a_file),
+        with_bench(test_dead_connection_with_a_short_file),
         with_bench(test_a_dead_connection_is_replaced_once),
         with_bench(test_many_with_repetition),
         with_bench(test_a_failed_preparation_ends_that_call_alone),

@@ -1,0 +1,503 @@
+"""Faults between campaignd and AWS, one kind at a time: what can be overcome is,
+unnoticed by the client; what can't is told in a problem, in time; nothing is ever
+wrong or lost. test_aws_chaos.py has them all at once."""
+
+import dataclasses
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+import faults
+from client import Client, assert_problem
+from faults import Proxy, Script
+from stack import Stack
+from support import end_with_parent, free_port, wait_for
+
+pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
+
+REGION = "eu-central-1"
+STATE = b'{"artifacts":{"copy":"# Hello"},"number":1e-7}'
+
+
+def emulator_answers(url):
+    try:
+        return requests.get(f"{url}/moto-api/", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    """S3 and DynamoDB in memory, which take whatever signature and date come."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
+    try:
+        wait_for(lambda: emulator_answers(url), "the emulator", 60)
+        yield url
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def aws_settings(url, name, **changes):
+    return {
+        "CAMPAIGN_STORE": "aws",
+        "AWS_REGION": REGION,
+        "AWS_ENDPOINT_URL": url,
+        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
+        "AWS_SECRET_ACCESS_KEY": "test-secret-key-of-no-account",
+        "S3_BUCKET_NAME": f"outputs-{name}",
+        "DYNAMODB_TABLE_NAME": f"campaigns-{name}",
+        **changes,
+    }
+
+
+def start_on_aws(build, tls, settings):
+    """An instance whose bucket and table stand."""
+    stack = Stack(build, tls, settings=settings)
+    try:
+        stack.write_settings()
+        stack.campaignctl("init")
+        stack.start()
+    except BaseException:
+        stack.stop()
+        raise
+    return stack
+
+
+class World:
+    """An instance whose calls to the emulator pass a proxy."""
+
+    def __init__(self, build, tls, upstream, name, **settings):
+        self.proxy = Proxy(upstream).__enter__()
+        try:
+            self.stack = start_on_aws(build, tls, aws_settings(self.proxy.url, name, **settings))
+        except BaseException:
+            self.proxy.__exit__()
+            raise
+        self.client = Client(self.stack, self.stack.token("alice"))
+        self.admin = Client(self.stack, self.stack.admin_token())
+
+    def close(self):
+        wrong = self.stack.stop()
+        self.proxy.__exit__()
+        if wrong:
+            pytest.fail("\n".join(wrong), pytrace=False)
+
+
+@pytest.fixture(scope="module")
+def make_world(request, tls, emulator):
+    made = []
+
+    def make(name, **settings):
+        made.append(World(request.config.getoption("--build-dir"), tls, emulator, name, **settings))
+        return made[-1]
+
+    yield make
+    for world in made:
+        world.close()
+
+
+@pytest.fixture(scope="module")
+def world(make_world):
+    return make_world("faults", AWS_MAX_ATTEMPTS="3", WORKERS="2")
+
+
+@pytest.fixture(autouse=True)
+def quiet(request):
+    """Every test starts with a proxy that only passes things on."""
+    if "world" in request.fixturenames:
+        request.getfixturevalue("world").proxy.reset()
+
+
+def fetched(client, campaign_id, name):
+    """The artifact's bytes, by the link that the service gives."""
+    answer = client.get(f"/campaigns/{campaign_id}/{name}")
+    assert answer.status_code == 200, answer.text[:500]
+    return answer.content
+
+
+# ---- what each operation is asked for, and how it is seen to be right ----
+
+def act_get(world):
+    campaign_id = world.client.create()
+    yield
+    answer = world.client.get(f"/campaigns/{campaign_id}/status")
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["campaign_id"] == campaign_id
+    yield answer
+
+
+def act_write(world):
+    campaign_id = world.client.create()
+    yield
+    answer = world.client.post(f"/campaigns/{campaign_id}/progress",
+                               json={"current_step": 3, "step_name": "copy"})
+    assert answer.status_code == 200, answer.text
+    yield answer
+    world.proxy.reset()
+    assert world.client.get(f"/campaigns/{campaign_id}").json()["progress_log"]["current_step"] == 3
+
+
+def act_complete(world):
+    campaign_id = world.client.create()
+    before = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
+    yield
+    answer = world.client.complete(campaign_id, STATE)
+    assert answer.status_code == 200, answer.text
+    yield answer
+    world.proxy.reset()
+    assert fetched(world.client, campaign_id, "artifacts") == STATE
+    assert fetched(world.client, campaign_id, "pdf").startswith(b"%PDF-")
+    stats = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]
+    assert stats["total_campaigns"] == before
+
+
+def act_read_object(world):
+    campaign_id = world.client.create()
+    state = b'{"artifacts":{"copy":"%s"}}' % (b"0123456789abcdef" * 40000)
+    assert world.client.complete(campaign_id, state).status_code == 200
+    yield
+    answer = world.client.get(f"/campaigns/{campaign_id}")  # copies the state from S3
+    assert answer.status_code == 200, answer.text[:500]
+    assert b'"final_state":' + state in answer.content
+    yield answer
+
+
+def act_list(world):
+    user = Client(world.stack, world.stack.token(f"lister-{time.monotonic_ns()}"))
+    made = {user.create() for _ in range(5)}
+    yield
+    seen, cursor = [], ""
+    while cursor is not None:
+        answer = user.get(f"/campaigns?limit=2{'&cursor=' + cursor if cursor else ''}")
+        assert answer.status_code == 200, answer.text
+        seen += [campaign["campaign_id"] for campaign in answer.json()["campaigns"]]
+        cursor = answer.json().get("next_cursor")
+    assert sorted(seen) == sorted(made)
+    yield answer
+
+
+def act_stats(world):
+    wanted = world.admin.get("/campaigns/aws/stats").json()
+    yield
+    answer = world.admin.get("/campaigns/aws/stats")
+    assert answer.status_code == 200, answer.text
+    assert answer.json() == wanted
+    yield answer
+
+
+def act_delete(world):
+    campaign_id = world.client.create()
+    assert world.client.put(f"/campaigns/{campaign_id}/files/notes.txt", data=b"notes",
+                            headers={"Content-Type": "text/plain"}).status_code == 200
+    yield
+    answer = world.client.delete(f"/campaigns/{campaign_id}/aws")
+    assert answer.status_code == 200, answer.text
+    assert all(part["success"] for part in answer.json()["deletion_results"].values()), answer.text
+    yield answer
+    world.proxy.reset()
+    assert world.client.get(f"/campaigns/{campaign_id}").status_code == 404
+
+
+def act_delete_log(world):
+    campaign_id = world.client.create()
+    for number in range(3):
+        answer = world.client.post(f"/campaigns/{campaign_id}/interactions",
+                                   json=[{"agent": f"a{number}"}])
+        assert answer.status_code < 300, answer.text
+    yield
+    answer = world.client.delete(f"/campaigns/{campaign_id}/aws")
+    assert answer.status_code == 200, answer.text
+    assert all(part["success"] for part in answer.json()["deletion_results"].values()), answer.text
+    yield answer
+    world.proxy.reset()
+    assert world.client.get(f"/campaigns/{campaign_id}").status_code == 404
+
+
+ACTS = {
+    "GetItem": act_get,
+    "TransactWriteItems": act_write,
+    "PutObject": act_complete,
+    "GetObject": act_read_object,
+    "Query": act_list,
+    "BatchGetItem": act_stats,
+    "BatchWriteItem": act_delete_log,
+    "ListObjectVersions": act_delete,
+    "DeleteObjects": act_delete,
+}
+
+
+def faults_of(operation):
+    dynamodb = operation.endswith(("Item", "Items")) or operation == "Query"
+    headers = {"x-amz-target": f"DynamoDB_20120810.{operation}"} if dynamodb else {}
+    return faults.passing_faults(faults.Request("POST", "/", headers, b""))
+
+
+CASES = [(operation, fault) for operation in ACTS for fault in faults_of(operation)]
+
+
+@pytest.mark.parametrize("operation,fault", CASES, ids=lambda value: getattr(value, "name", value))
+def test_a_passing_fault_is_overcome(world, operation, fault):
+    act = ACTS[operation](world)
+    next(act)
+    script = Script(fault, 1 if fault.once else 2, operation)
+    world.proxy.reset(script)
+    next(act)
+    assert script.given == script.times, "the fault was never met"
+    for _ in act:
+        pass
+
+
+# ---- what lasts ----
+
+PASSING = faults.PASSING_ANY + faults.PASSING_DB + faults.PASSING_S3
+
+LASTING = [
+    ("GetItem", faults.THROUGHPUT, 503),
+    ("GetItem", faults.THROTTLED, 503),
+    ("GetItem", faults.INTERNAL, 502),
+    ("GetItem", faults.RESET_REQUEST, 502),
+    ("GetItem", faults.CUT_SHORT, 502),
+    ("GetItem", faults.EXPIRED_DB, 502),
+    ("GetItem", faults.json_error("denied", 400, "AccessDeniedException"), 502),
+    ("GetItem", faults.json_error("no table", 400, "ResourceNotFoundException"), 502),
+    ("TransactWriteItems", faults.THROUGHPUT, 503),
+    ("TransactWriteItems", faults.IN_PROGRESS, 503),
+    ("TransactWriteItems", faults.CONFLICT, 503),
+    ("TransactWriteItems", faults.CANCEL_THROTTLED, 503),
+    ("TransactWriteItems", faults.CANCEL_THROUGHPUT, 503),
+    ("TransactWriteItems", faults.cancelled("ValidationError"), 502),
+    ("TransactWriteItems", faults.cancelled("ItemCollectionSizeLimitExceeded"), 502),
+    ("TransactWriteItems", faults.cancelled("AccessDenied"), 502),
+    ("TransactWriteItems", faults.cancelled("None"), 502),
+    ("PutObject", faults.SLOW_DOWN, 503),
+    ("PutObject", faults.S3_INTERNAL, 502),
+    ("PutObject", faults.RESET_REQUEST, 502),
+    ("PutObject", faults.EXPIRED_S3, 502),
+    ("PutObject", faults.NO_CHECKSUMS, 502),
+    ("PutObject", faults.xml_error("denied", 403, "AccessDenied"), 502),
+    ("PutObject", faults.xml_error("no bucket", 404, "NoSuchBucket"), 502),
+    ("PutObject", faults.xml_error("moved for ever", 301, "PermanentRedirect"), 502),
+]
+
+
+def ask_for(client, campaign_id, operation):
+    """A request that needs this operation."""
+    if operation == "PutObject":
+        return client.complete(campaign_id, STATE)
+    return client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 7})
+
+
+@pytest.mark.parametrize("operation,fault,status", LASTING,
+                         ids=lambda value: getattr(value, "name", str(value)))
+def test_a_lasting_fault_is_told_and_leaves_all_as_it_was(world, operation, fault, status):
+    client = world.client
+    campaign_id = client.create()
+    before = client.get(f"/campaigns/{campaign_id}").json()
+    world.proxy.reset(Script(fault, None, operation))
+    started = time.monotonic()
+    answer = ask_for(client, campaign_id, operation)
+    spent = time.monotonic() - started
+    world.proxy.reset()
+    problem = assert_problem(answer, status, "busy" if status == 503 else "upstream")
+    assert spent < 28, "beyond the request's budget"
+    if status == 503 or fault in PASSING:
+        assert int(answer.headers["Retry-After"]) >= 1
+    # the causes are for the operator's log, not for the client
+    assert "injected" not in problem["detail"] and "AKID" not in answer.text
+    assert client.get(f"/campaigns/{campaign_id}").json() == before
+    assert ask_for(client, campaign_id, operation).status_code == 200
+
+
+def test_a_condition_that_failed_is_a_conflict_and_no_fault(world):
+    """Another wrote in between: the change is made again on what is there now."""
+    campaign_id = world.client.create()
+    script = Script(faults.cancelled("ConditionalCheckFailed"), 2, "TransactWriteItems")
+    world.proxy.reset(script)
+    answer = world.client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 2})
+    assert answer.status_code == 200, answer.text
+    assert script.given == 2
+    world.proxy.reset(Script(faults.cancelled("ConditionalCheckFailed"), None, "TransactWriteItems"))
+    answer = world.client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 3})
+    assert_problem(answer, 503, "campaign_contended")
+    world.proxy.reset()
+    progress = world.client.get(f"/campaigns/{campaign_id}").json()["progress_log"]
+    assert progress["current_step"] == 2
+
+
+def test_a_commit_whose_answer_is_lost_counts_once(world):
+    """Where the client is told of a failure and asks again, he is answered as at first."""
+    client = world.client
+    body = {"campaign_name": "Once", "campaign_brief": {"product": "Tea"}}
+    key = {"Idempotency-Key": f"once-{time.monotonic_ns()}"}
+    before = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
+    world.proxy.reset(Script(faults.LOST_ANSWER, None, "TransactWriteItems"))
+    first = client.post("/campaigns", json=body, headers=key)
+    world.proxy.reset()
+    again = client.post("/campaigns", json=body, headers=key)
+    assert first.status_code in (200, 201) and again.json() == first.json()
+    campaign_id = first.json()["campaign_id"]
+    world.proxy.reset(Script(faults.LOST_ANSWER, None, "TransactWriteItems"))
+    assert_problem(client.complete(campaign_id, STATE), 502, "upstream")
+    world.proxy.reset()
+    assert client.get(f"/campaigns/{campaign_id}/status").json()["status"] == "completed"
+    assert client.complete(campaign_id, STATE).status_code == 200
+    assert fetched(client, campaign_id, "artifacts") == STATE
+    after = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
+    assert after == before + 1
+
+
+# ---- states of the world that are put right once, and stay right ----
+
+def test_a_server_without_checksum_headers_is_served_without(make_world):
+    world = make_world("plain", WORKERS="1")
+    refused = []
+
+    def decide(request):
+        if request.operation == "PutObject" and "x-amz-checksum-sha256" in request.headers:
+            refused.append(request.path)
+            return faults.NO_CHECKSUMS
+        return None
+
+    world.proxy.reset(decide)
+    first = world.client.completed()
+    assert refused
+    refused.clear()
+    second = world.client.completed()
+    assert not refused, "it was not remembered"
+    for campaign_id in (first, second):
+        assert fetched(world.client, campaign_id, "website")
+
+
+def scope_of(request):
+    """Date, region and service that the request was signed for."""
+    return request.headers["authorization"].partition("Credential=")[2].split("/")[1:4]
+
+
+@pytest.mark.parametrize("how", [
+    lambda region: faults.xml_error("301", 301, "PermanentRedirect",
+                                    [("x-amz-bucket-region", region)]),
+    lambda region: faults.xml_error("400", 400, "AuthorizationHeaderMalformed",
+                                    inner=f"<Region>{region}</Region>"),
+    lambda region: faults.xml_error("307", 307, "TemporaryRedirect",
+                                    [("x-amz-bucket-region", region),
+                                     ("Location", "http://127.0.0.1:9/elsewhere")]),
+], ids=["301", "400", "307"])
+def test_the_bucket_is_found_in_its_region(make_world, how):
+    world = make_world(f"region-{how('x').name}", WORKERS="1")
+    refused = []
+
+    def decide(request):
+        if request.service == "s3" and scope_of(request)[1] != "ap-southeast-2":
+            refused.append(request.operation)
+            return how("ap-southeast-2")
+        return None
+
+    world.proxy.reset(decide)
+    campaign_id = world.client.completed()
+    assert 1 <= len(refused) <= 4, "each of the four uploads at most once"
+    refused.clear()
+    second = world.client.completed()
+    assert not refused, "it was not remembered"
+    for made in (campaign_id, second):
+        assert world.client.get(f"/campaigns/{made}").json()["final_state"]
+
+
+def clock_of(request):
+    return time.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
+
+
+@pytest.mark.parametrize("hours", [-3, 3])
+def test_a_wrong_clock_is_corrected_by_the_answer(make_world, hours):
+    """Servers three hours away refuse us, and say what time it is."""
+    import calendar
+    import email.utils
+
+    world = make_world(f"skew{hours}", WORKERS="1")
+    refused = []
+
+    def decide(request):
+        now = time.time() + 3600 * hours
+        if abs(calendar.timegm(clock_of(request)) - now) < 300:
+            return None
+        refused.append(request.operation)
+        date = ("Date", email.utils.formatdate(now, usegmt=True))
+        if request.service == "s3":
+            fault = faults.xml_error("skew", 403, "RequestTimeTooSkewed", [date])
+        else:
+            fault = faults.json_error("skew", 400, "InvalidSignatureException",
+                                      "Signature not yet current: 1 is still later than 2")
+            answer = faults.Answer(400, [*fault.answer.headers, date], fault.answer.body)
+            fault = dataclasses.replace(fault, answer=answer)
+        return fault
+
+    world.proxy.reset(decide)
+    campaign_id = world.client.completed()
+    assert 1 <= len(refused) <= 4
+    refused.clear()
+    assert world.client.get(f"/campaigns/{campaign_id}").json()["final_state"]
+    assert not refused, "it was not remembered"
+
+
+def test_expired_credentials_are_fetched_anew(make_world, tmp_path):
+    shared = tmp_path / "credentials"
+
+    def write(key):
+        shared.write_text(f"[default]\naws_access_key_id = {key}\n"
+                          "aws_secret_access_key = test-secret-key-of-no-account\n"
+                          "aws_session_token = test-token\n")
+
+    write("AKIDFIRST")
+    world = make_world("expired", WORKERS="1", AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="",
+                       AWS_SHARED_CREDENTIALS_FILE=str(shared))
+    campaign_id = world.client.create()
+    refused = []
+
+    def decide(request):
+        if "AKIDFIRST" not in request.headers["authorization"]:
+            return None
+        refused.append(request.operation)
+        return faults.EXPIRED_S3 if request.service == "s3" else faults.EXPIRED_DB
+
+    world.proxy.reset(decide)
+    answer = world.client.get(f"/campaigns/{campaign_id}/status")
+    assert_problem(answer, 502, "upstream")  # nobody has better ones yet
+    write("AKIDSECOND")
+    refused.clear()
+    assert world.client.get(f"/campaigns/{campaign_id}/status").status_code == 200
+    assert len(refused) <= 1
+    assert world.client.complete(campaign_id, STATE).status_code == 200
+
+
+def test_silence_ends_in_time(make_world):
+    world = make_world("silent", WORKERS="2", LIMIT_REQUEST_SECONDS="3")
+    campaign_id = world.client.create()
+    for operation in ("GetItem", "TransactWriteItems", "PutObject"):
+        world.proxy.reset(Script(faults.HANG, None, operation))
+        started = time.monotonic()
+        answer = world.client.complete(campaign_id, STATE)
+        assert_problem(answer, 504, "timeout")
+        assert int(answer.headers["Retry-After"]) >= 1
+        # generous: the machine may be busy, but it did not wait for ever
+        assert time.monotonic() - started < 15
+    world.proxy.reset()
+    assert world.client.complete(campaign_id, STATE).status_code == 200
+
+
+def test_connections_are_kept(make_world):
+    """One connection for each of what runs at the same time, over many requests."""
+    world = make_world("kept", WORKERS="1")
+    campaign_id = world.client.completed()  # opens the four that it uploads by
+    before = world.proxy.accepted
+    for _ in range(300):
+        assert world.client.get(f"/campaigns/{campaign_id}/status").status_code == 200
+    assert world.client.get(f"/campaigns/{campaign_id}/aws").status_code == 200
+    world.client.completed()
+    assert world.proxy.accepted == before
