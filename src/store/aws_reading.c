@@ -127,7 +127,7 @@ static enum cs_code read_packed(struct cs_aws_store *store, struct cs_s3_get *ge
 
     if (range->first >= look->size)
         return out_of_range(look->size, err);
-    if (get->version.len == 0) {
+    if (get->version.len == 0 && reader->body != NULL) {
         version = cs_view_dup(cs_net_response_header(cs_s3_reader_response(reader->body),
                                                      "x-amz-version-id"));
         if (version == NULL)

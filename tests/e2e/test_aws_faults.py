@@ -41,7 +41,7 @@ def emulator():
         wait_for(lambda: emulator_answers(url), "the emulator", 60)
         yield url
     finally:
-        process.terminate()
+        process.kill()  # it has nothing to save
         process.wait(10)
 
 
