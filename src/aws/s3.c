@@ -264,26 +264,15 @@ struct putting {
     struct cs_net_response response;
     struct cs_aws_error error;
     struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + 1];
-    struct cs_buf checksum;
+    struct cs_s3_checksum_header checksum;
 };
-
-static enum cs_code checksum_text(struct cs_buf *out, const char *hex, struct cs_err *err)
-{
-    uint8_t digest[CS_SHA256_LEN];
-
-    cs_buf_reset(out);
-    if (!cs_hex_decode(digest, sizeof(digest), cs_view_cstr(hex)))
-        return cs_err_set(err, CS_EINVAL, "a put without the SHA-256 of its body");
-    cs_base64_encode(out, cs_view_of(digest, sizeof(digest)));
-    return cs_buf_check(out, err);
-}
 
 static void putting_clear(struct putting *p)
 {
     cs_s3_call_clear(&p->call);
     cs_net_response_clear(&p->response);
     cs_aws_error_clear(&p->error);
-    cs_buf_clear(&p->checksum);
+    cs_buf_clear(&p->checksum.text);
 }
 
 static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
@@ -301,16 +290,14 @@ static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
 
     cs_net_response_init(&p->response, CS_S3_ANSWER_MAX);
     cs_aws_error_init(&p->error);
-    cs_buf_init(&p->checksum, 64);
-    rc = checksum_text(&p->checksum, put->payload_sha256, err);
-    if (rc == CS_OK && s3->checksum != CS_S3_CHECKSUM_NONE)
-        p->headers[count++] = (struct cs_net_header){CS_LIT("x-amz-checksum-sha256"),
-                                                     cs_buf_view(&p->checksum)};
-    request.header_count = count;
-    if (rc != CS_OK) {
-        cs_buf_init(&p->call.path, 0);
+    cs_buf_init(&p->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
+    cs_buf_init(&p->call.path, 0);
+    if ((rc = cs_s3_checksum_add(s3, &put->body, put->payload_sha256, false, &p->checksum,
+                                 err)) != CS_OK)
         return rc;
-    }
+    if (p->checksum.count > 0)
+        p->headers[count++] = p->checksum.header;
+    request.header_count = count;
     return cs_s3_call_init(&p->call, s3, &request, &p->response, &p->error, deadline,
                            err);
 }
@@ -342,13 +329,10 @@ static enum cs_code put_round(struct cs_s3 *s3, struct putting *all,
     return rc;
 }
 
-static bool refused_checksums(const struct cs_s3 *s3, const struct putting *all,
-                              size_t count)
+static bool refused_checksums(const struct putting *all, size_t count)
 {
-    if (s3->checksum != CS_S3_CHECKSUM_AUTO)
-        return false;
     for (size_t i = 0; i < count; i++)
-        if (all[i].error.status == 501)
+        if (all[i].checksum.count > 0 && all[i].error.status == 501)
             return true;
     return false;
 }
@@ -377,7 +361,14 @@ enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t cou
         goto out;
     }
     rc = put_round(s3, all, puts, count, deadline, &why);
-    if (rc != CS_OK && refused_checksums(s3, all, count)) {
+    if (rc != CS_OK && refused_checksums(all, count) &&
+        s3->checksum != CS_S3_CHECKSUM_AUTO) {
+        why = CS_ERR_NONE;
+        why.upstream_status = 501;
+        rc = cs_err_field(&why, CS_EUNSUPPORTED, "S3_CHECKSUM", "checksum_refused",
+                          "the server does not take the checksum header of S3_CHECKSUM: "
+                          "set it to auto, md5 or none");
+    } else if (rc != CS_OK && refused_checksums(all, count)) {
         /* Not every server that speaks S3 knows the newer headers. */
         s3->checksum = CS_S3_CHECKSUM_NONE;
         forget_versions(puts, count);

@@ -12,6 +12,7 @@ struct cs_s3;
 enum cs_s3_checksum {
     CS_S3_CHECKSUM_AUTO, /* SHA-256 until the server answers that it knows none */
     CS_S3_CHECKSUM_SHA256,
+    CS_S3_CHECKSUM_MD5, /* Content-MD5 */
     CS_S3_CHECKSUM_NONE /* the signed payload alone protects the bytes */
 };
 
@@ -47,7 +48,7 @@ struct cs_s3_info { /* views; empty where it does not matter */
     struct cs_view cache_control;
     struct cs_view content_disposition;
     struct cs_view content_encoding;
-    const char *sha256; /* hex, kept as metadata "sha256"; NULL: none */
+    const char *sha256;  /* hex, kept as metadata "sha256"; NULL: none */
     struct cs_view size; /* decimal, of the bytes before their encoding; as metadata */
 };
 
@@ -60,7 +61,8 @@ struct cs_s3_put {
 };
 
 /* PutObject for each, side by side. The first failure is returned; look at each
- * put's code. */
+ * put's code. A server that refuses the checksum header of the mode that was asked for
+ * is CS_EUNSUPPORTED with the setting's name. */
 enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t count,
                             struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
 

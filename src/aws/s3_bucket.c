@@ -4,7 +4,6 @@
 
 #include "aws/s3_internal.h"
 #include "aws/xml.h"
-#include "base/encoding.h"
 
 #define BODY_MAX 65536u
 #define POLL_MS  200
@@ -23,29 +22,30 @@ static enum cs_code put_setting(struct cs_s3 *s3, const char *operation,
                                 const char *query, const struct cs_buf *body,
                                 struct cs_deadline deadline, struct cs_err *err)
 {
-    struct cs_buf checksum = CS_BUF_INIT(64);
+    struct cs_s3_checksum_header checksum = {.text =
+                                                 CS_BUF_INIT(CS_S3_CHECKSUM_TEXT_MAX)};
     struct cs_net_header headers[] = {{CS_LIT("Content-Type"), CS_LIT("application/xml")},
-                                      {.name = CS_LIT("x-amz-checksum-sha256")}};
+                                      {.name = CS_LIT("")}};
     struct cs_s3_request request = {.operation = operation,
                                     .method = "PUT",
                                     .query = cs_view_cstr(query),
-                                    .headers = headers,
-                                    .header_count = CS_COUNT(headers)};
-    uint8_t digest[CS_SHA256_LEN];
+                                    .headers = headers};
+    const struct cs_net_body sent = {.kind = CS_NET_BODY_BYTES,
+                                     .bytes = cs_buf_view(body)};
     enum cs_code rc;
 
-    if ((rc = cs_buf_check(body, err)) != CS_OK ||
-        (rc = cs_sha256_of(digest, cs_buf_view(body), err)) != CS_OK)
+    if ((rc = cs_buf_check(body, err)) != CS_OK)
         return rc;
-    cs_base64_encode(&checksum, cs_view_of(digest, sizeof(digest)));
-    headers[1].value = cs_buf_view(&checksum);
     if (body->len > 0)
-        request.body =
-            (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(body)};
-    if (query[0] == '\0')
-        request.header_count = 0; /* CreateBucket wants none */
-    rc = cs_s3_perform(s3, &request, deadline, err);
-    cs_buf_clear(&checksum);
+        request.body = sent;
+    if (query[0] != '\0') { /* CreateBucket wants none */
+        rc = cs_s3_checksum_add(s3, &sent, NULL, true, &checksum, err);
+        headers[1] = checksum.header;
+        request.header_count = CS_COUNT(headers);
+    }
+    if (rc == CS_OK)
+        rc = cs_s3_perform(s3, &request, deadline, err);
+    cs_buf_clear(&checksum.text);
     return rc;
 }
 

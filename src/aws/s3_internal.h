@@ -58,6 +58,22 @@ void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view valu
 /* Copy of a header of the answer; "" when it has none. NULL: no memory. */
 char *cs_s3_header_dup(const struct cs_net_response *response, const char *name);
 
+/* A checksum header with its value. */
+struct cs_s3_checksum_header {
+    struct cs_buf text;
+    struct cs_net_header header;
+    size_t count; /* 1, or 0 where the mode wants none */
+};
+#define CS_S3_CHECKSUM_TEXT_MAX 64u
+
+/* What the mode asks for; `needed`: of calls that must have one. sha256 is that of the
+ * body in hex, or NULL where body->bytes are to be looked at. out->text is initialised
+ * by the caller and cleared when the call is over. */
+enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body *body,
+                                const char *sha256, bool needed,
+                                struct cs_s3_checksum_header *out,
+                                struct cs_err *err) CS_MUST_USE;
+
 #define CS_S3_INFO_HEADERS_MAX 9u
 /* Headers that say what an object is, encryption included; returns how many. */
 size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,

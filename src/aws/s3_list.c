@@ -287,37 +287,56 @@ static void write_names(struct cs_buf *body, const struct cs_s3_name *names, siz
     cs_buf_add_cstr(body, "</Delete>");
 }
 
+static enum cs_code send_names(struct cs_s3 *s3, const struct cs_net_body *body,
+                               struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_s3_checksum_header checksum = {.text =
+                                                 CS_BUF_INIT(CS_S3_CHECKSUM_TEXT_MAX)};
+    struct cs_net_header headers[] = {{CS_LIT("Content-Type"), CS_LIT("application/xml")},
+                                      {.name = CS_LIT("")}};
+    struct cs_s3_request request = {.operation = "DeleteObjects",
+                                    .method = "POST",
+                                    .query = CS_LIT("delete="),
+                                    .headers = headers,
+                                    .header_count = CS_COUNT(headers),
+                                    .body = *body};
+    enum cs_code rc;
+
+    /* This call needs a checksum header, whatever the mode for puts. */
+    if ((rc = cs_s3_checksum_add(s3, body, NULL, true, &checksum, err)) == CS_OK) {
+        headers[1] = checksum.header;
+        rc = cs_s3_perform(s3, &request, deadline, err);
+    }
+    cs_buf_clear(&checksum.text);
+    return rc;
+}
+
 enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
                                size_t count, struct cs_deadline deadline,
                                struct cs_err *err)
 {
     struct cs_buf body = CS_BUF_INIT(CS_S3_ANSWER_MAX);
-    struct cs_buf checksum = CS_BUF_INIT(64);
-    struct cs_net_header headers[] = {{CS_LIT("Content-Type"), CS_LIT("application/xml")},
-                                      {.name = CS_LIT("x-amz-checksum-sha256")}};
-    struct cs_s3_request request = {.operation = "DeleteObjects",
-                                    .method = "POST",
-                                    .query = CS_LIT("delete="),
-                                    .headers = headers,
-                                    .header_count = CS_COUNT(headers)};
-    uint8_t digest[CS_SHA256_LEN];
+    struct cs_net_body sent = {.kind = CS_NET_BODY_BYTES};
+    struct cs_err why = CS_ERR_NONE;
     enum cs_code rc;
 
     if (count == 0)
         return CS_OK;
     write_names(&body, names, count);
-    if ((rc = cs_buf_check(&body, err)) != CS_OK ||
-        (rc = cs_sha256_of(digest, cs_buf_view(&body), err)) != CS_OK)
-        goto out;
-    /* This call needs a checksum header, whatever the mode for puts. */
-    cs_base64_encode(&checksum, cs_view_of(digest, sizeof(digest)));
-    headers[1].value = cs_buf_view(&checksum);
-    request.body =
-        (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(&body)};
-    if ((rc = cs_s3_perform(s3, &request, deadline, err)) == CS_OK)
-        rc = check_refusals(s3, err);
-out:
-    cs_buf_clear(&checksum);
+    if ((rc = cs_buf_check(&body, &why)) == CS_OK) {
+        sent.bytes = cs_buf_view(&body);
+        rc = send_names(s3, &sent, deadline, &why);
+    }
+    if (rc == CS_EUNSUPPORTED && s3->checksum == CS_S3_CHECKSUM_AUTO) {
+        /* Not every server that speaks S3 knows the newer headers. */
+        s3->checksum = CS_S3_CHECKSUM_NONE;
+        why = CS_ERR_NONE;
+        rc = send_names(s3, &sent, deadline, &why);
+    }
+    if (rc == CS_OK)
+        rc = check_refusals(s3, &why);
     cs_buf_clear(&body);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
     return rc;
 }

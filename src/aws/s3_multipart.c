@@ -101,6 +101,7 @@ struct part {
     struct cs_net_response response;
     struct cs_aws_error error;
     struct cs_buf query;
+    struct cs_s3_checksum_header checksum;
     char payload[CS_SHA256_HEX_LEN + 1];
 };
 
@@ -144,12 +145,20 @@ static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
     cs_aws_error_init(&part->error);
     cs_buf_init(&part->query, QUERY_MAX);
     cs_buf_init(&part->call.path, 0);
+    cs_buf_init(&part->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
     cs_buf_add_fmt(&part->query, "partNumber=%u", number);
     cs_s3_add_param(&part->query, "uploadId", cs_buf_view(&upload->id));
     request.query = cs_buf_view(&part->query);
     if (body->kind == CS_NET_BODY_FILE) {
         rc = hash_file(body, part->payload, err);
         request.payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
+    }
+    /* the newer headers would have to be announced when the upload begins; the signed
+     * digest of the part, which every request carries, does the same */
+    if (rc == CS_OK && upload->s3->checksum == CS_S3_CHECKSUM_MD5) {
+        rc = cs_s3_checksum_add(upload->s3, body, NULL, true, &part->checksum, err);
+        request.headers = &part->checksum.header;
+        request.header_count = part->checksum.count;
     }
     if (rc != CS_OK || (rc = cs_buf_check(&part->query, err)) != CS_OK)
         return rc;
@@ -163,6 +172,7 @@ static void part_clear(struct part *part)
     cs_net_response_clear(&part->response);
     cs_aws_error_clear(&part->error);
     cs_buf_clear(&part->query);
+    cs_buf_clear(&part->checksum.text);
 }
 
 static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *part,

@@ -8,6 +8,7 @@
  * with EVP every digest starts with an allocation in OpenSSL 3.0, and an HMAC
  * with thirteen, for the same compression function below. */
 #define OPENSSL_SUPPRESS_DEPRECATED
+#include <openssl/md5.h>
 #include <openssl/sha.h>
 #include <stdlib.h>
 #include <sys/random.h>
@@ -78,6 +79,41 @@ enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes,
         (rc = cs_sha256_add(&digest, bytes, err)) == CS_OK)
         rc = cs_sha256_end(&digest, out, err);
     return rc;
+}
+
+struct cs_md5 {
+    MD5_CTX state;
+};
+
+struct cs_md5 *cs_md5_new(void)
+{
+    struct cs_md5 *digest = calloc(1, sizeof(*digest));
+
+    if (digest != NULL && MD5_Init(&digest->state) != 1) {
+        free(digest);
+        return NULL;
+    }
+    return digest;
+}
+
+void cs_md5_free(struct cs_md5 *digest)
+{
+    free(digest);
+}
+
+enum cs_code cs_md5_add(struct cs_md5 *digest, struct cs_view bytes, struct cs_err *err)
+{
+    return MD5_Update(&digest->state, bytes.ptr, bytes.len) == 1
+               ? CS_OK
+               : crypto_error(err, "an MD5 digest");
+}
+
+enum cs_code cs_md5_end(struct cs_md5 *digest, uint8_t out[CS_MD5_LEN],
+                        struct cs_err *err)
+{
+    return MD5_Final(out, &digest->state) == 1
+               ? CS_OK
+               : crypto_error(err, "ending an MD5 digest");
 }
 
 /* One of the two nested digests of RFC 2104 section 2. */

@@ -31,6 +31,17 @@ enum cs_code cs_sha256_of(uint8_t out[CS_SHA256_LEN], struct cs_view bytes,
 enum cs_code cs_hmac_sha256(uint8_t out[CS_SHA256_LEN], struct cs_view key,
                             struct cs_view bytes, struct cs_err *err) CS_MUST_USE;
 
+/* MD5 (RFC 1321), for servers that know no better checksum: it finds accidents, and
+ * keeps nobody out. */
+#define CS_MD5_LEN 16u
+struct cs_md5;
+struct cs_md5 *cs_md5_new(void); /* NULL when out of memory */
+void cs_md5_free(struct cs_md5 *digest);
+enum cs_code cs_md5_add(struct cs_md5 *digest, struct cs_view bytes,
+                        struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_md5_end(struct cs_md5 *digest, uint8_t out[CS_MD5_LEN],
+                        struct cs_err *err) CS_MUST_USE;
+
 /* Lower-case hex of a digest, with a NUL. */
 void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA256_LEN]);
 

@@ -129,6 +129,8 @@ static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err
 
     if (checksum != NULL && strcmp(checksum, "sha256") == 0)
         s3.checksum = CS_S3_CHECKSUM_SHA256;
+    else if (checksum != NULL && strcmp(checksum, "md5") == 0)
+        s3.checksum = CS_S3_CHECKSUM_MD5;
     else if (checksum != NULL && strcmp(checksum, "none") == 0)
         s3.checksum = CS_S3_CHECKSUM_NONE;
     store->s3 = cs_s3_new(&s3, err);

@@ -379,12 +379,78 @@ static void test_presigned(void **state)
     cs_buf_clear(&url);
 }
 
+/* Each mode of checksums: what goes along with puts, and with calls that need one. */
+static void test_checksum_modes(void **state)
+{
+    static const struct fake_answer good[] = {
+        {200, "", "", FAKE_KEEP, 1}, {200, "", "<DeleteResult/>", FAKE_KEEP, 9}, {0}};
+    static const char sha[] = "x-amz-checksum-sha256: ";
+    static const char md5[] = "Content-MD5: ";
+    static const struct {
+        enum cs_s3_checksum mode;
+        const char *name;
+        unsigned count; /* in both requests */
+    } cases[] = {
+        {CS_S3_CHECKSUM_AUTO, sha, 2},
+        {CS_S3_CHECKSUM_SHA256, sha, 2},
+        {CS_S3_CHECKSUM_MD5, md5, 2},
+        {CS_S3_CHECKSUM_NONE, md5, 1},
+    };
+    const struct cs_s3_name name = {.key = CS_LIT("a")};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_s3_put put = hello("a");
+
+        b->s3->checksum = cases[i].mode;
+        fake_aws_play(&b->fake, good);
+        assert_ok(cs_s3_put_many(b->s3, &put, 1, soon(), err));
+        free(put.version_out);
+        assert_ok(cs_s3_delete_many(b->s3, &name, 1, soon(), err));
+        assert_int_equal(fake_aws_saw(&b->fake, cases[i].name), cases[i].count);
+        assert_int_equal(fake_aws_saw(&b->fake, sha) + fake_aws_saw(&b->fake, md5),
+                         cases[i].count);
+        assert_int_equal(
+            fake_aws_saw(&b->fake, "Content-MD5: XUFAKrxLKna5cZ2REBfFkg==\r\n"),
+            cases[i].mode == CS_S3_CHECKSUM_MD5);
+    }
+}
+
+/* A mode that was asked for is not given up in silence. */
+static void test_checksum_refused(void **state)
+{
+    static const struct fake_answer refusal[] = {
+        {501, "", "<Error><Code>NotImplemented</Code></Error>", FAKE_KEEP, 9}, {0}};
+    static const struct fake_answer once[] = {
+        {501, "", "<Error><Code>NotImplemented</Code></Error>", FAKE_KEEP, 1},
+        {200, "", "<DeleteResult/>", FAKE_KEEP, 9},
+        {0}};
+    const struct cs_s3_name name = {.key = CS_LIT("a")};
+    struct bench *b = *state;
+    struct cs_s3_put put = hello("a");
+    struct cs_err why = CS_ERR_NONE;
+
+    b->s3->checksum = CS_S3_CHECKSUM_SHA256;
+    fake_aws_play(&b->fake, refusal);
+    assert_int_equal(cs_s3_put_many(b->s3, &put, 1, soon(), &why), CS_EUNSUPPORTED);
+    assert_string_equal(why.field, "S3_CHECKSUM");
+    assert_non_null(strstr(why.text, "S3_CHECKSUM"));
+    assert_int_equal(b->s3->checksum, CS_S3_CHECKSUM_SHA256);
+    b->s3->checksum = CS_S3_CHECKSUM_AUTO;
+    fake_aws_play(&b->fake, once);
+    assert_ok(cs_s3_delete_many(b->s3, &name, 1, soon(), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, "Content-MD5: "), 1);
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         with_bench(test_one_of_many_puts_fails),
+        with_bench(test_checksum_modes),
+        with_bench(test_checksum_refused),
         with_bench(test_put_headers),
         with_bench(test_put_on_a_server_without_checksums),
         with_bench(test_get),

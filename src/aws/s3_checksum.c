@@ -1,0 +1,88 @@
+/* The checksum of a body that goes along in a header, for the server to check. */
+#include "config.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#include "aws/s3_internal.h"
+#include "base/encoding.h"
+
+#define BLOCK_LEN 65536u
+
+static enum cs_code add_file(struct cs_md5 *digest, const struct cs_net_body *body,
+                             struct cs_err *err)
+{
+    char *block = malloc(BLOCK_LEN);
+    enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
+
+    for (uint64_t at = 0; at < body->size && rc == CS_OK;) {
+        size_t want = body->size - at < BLOCK_LEN ? (size_t)(body->size - at) : BLOCK_LEN;
+        ssize_t got = pread(body->fd, block, want, (off_t)(body->offset + at));
+
+        if (got <= 0)
+            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
+                            "the file to upload can't be read to its end");
+        else
+            rc = cs_md5_add(digest, cs_view_of(block, (size_t)got), err);
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    free(block);
+    return rc;
+}
+
+static enum cs_code md5_text(struct cs_buf *out, const struct cs_net_body *body,
+                             struct cs_err *err)
+{
+    struct cs_md5 *digest = cs_md5_new();
+    uint8_t bytes[CS_MD5_LEN];
+    enum cs_code rc;
+
+    if (digest == NULL)
+        return cs_err_nomem(err);
+    rc = body->kind == CS_NET_BODY_FILE ? add_file(digest, body, err)
+                                        : cs_md5_add(digest, body->bytes, err);
+    if (rc == CS_OK && (rc = cs_md5_end(digest, bytes, err)) == CS_OK)
+        cs_base64_encode(out, cs_view_of(bytes, sizeof(bytes)));
+    cs_md5_free(digest);
+    return rc;
+}
+
+static enum cs_code sha256_text(struct cs_buf *out, const struct cs_net_body *body,
+                                const char *hex, struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    if (hex == NULL) {
+        if ((rc = cs_sha256_of(digest, body->bytes, err)) != CS_OK)
+            return rc;
+    } else if (!cs_hex_decode(digest, sizeof(digest), cs_view_cstr(hex))) {
+        return cs_err_set(err, CS_EINVAL, "a put without the SHA-256 of its body");
+    }
+    cs_base64_encode(out, cs_view_of(digest, sizeof(digest)));
+    return CS_OK;
+}
+
+enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body *body,
+                                const char *sha256, bool needed,
+                                struct cs_s3_checksum_header *out, struct cs_err *err)
+{
+    bool modern =
+        s3->checksum == CS_S3_CHECKSUM_AUTO || s3->checksum == CS_S3_CHECKSUM_SHA256;
+    enum cs_code rc;
+
+    out->count = 0;
+    cs_buf_reset(&out->text);
+    if (s3->checksum == CS_S3_CHECKSUM_NONE && !needed)
+        return CS_OK;
+    /* what every server that speaks S3 has always known */
+    rc = modern ? sha256_text(&out->text, body, sha256, err)
+                : md5_text(&out->text, body, err);
+    if (rc != CS_OK || (rc = cs_buf_check(&out->text, err)) != CS_OK)
+        return rc;
+    out->count = 1;
+    out->header = (struct cs_net_header){modern ? CS_LIT("x-amz-checksum-sha256")
+                                                : CS_LIT("Content-MD5"),
+                                         cs_buf_view(&out->text)};
+    return CS_OK;
+}
