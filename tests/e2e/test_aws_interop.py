@@ -1,0 +1,156 @@
+"""Others at the same bucket and table: the AWS CLI, boto3 and curl read what the service
+wrote."""
+
+import decimal
+import hashlib
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+
+import boto3
+import pytest
+from boto3.dynamodb.conditions import Key
+
+import emulators
+from client import Client
+
+pytestmark = pytest.mark.store(links_are_ours=False)
+
+NAMES = {"website": "website/index.html", "pdf": "pdf/campaign_report.pdf",
+         "artifacts": "artifacts/workflow_state.json",
+         "metadata": "metadata/campaign_metadata.json"}
+STATE = b'{"artifacts": {"copy": "# Hello, w\xc3\xb6rld"}, "amount": 1.10, "nested": [1, {"a": null}]}'
+
+
+class Aws:
+    """The AWS CLI, on the servers of an instance."""
+
+    def __init__(self, stack):
+        self.stack = stack
+        self.program = shutil.which("aws", path=str(pathlib.Path(sys.executable).parent))
+        if self.program is None:
+            if os.environ.get("CI") == "true":
+                pytest.fail("the AWS CLI is not installed")
+            pytest.skip("the AWS CLI is not installed")
+
+    def __call__(self, service, *arguments):
+        endpoint = self.stack.store.s3.url if service == "s3" else self.stack.store.dynamodb.url
+        return subprocess.run(
+            [self.program, service, *map(str, arguments), "--endpoint-url", endpoint],
+            check=True, capture_output=True, text=True, timeout=120,
+            env={"PATH": os.environ["PATH"], "HOME": str(self.stack.folder),
+                 "AWS_REGION": emulators.REGION, "AWS_DEFAULT_REGION": emulators.REGION,
+                 "AWS_ACCESS_KEY_ID": emulators.ACCESS_KEY, "AWS_EC2_METADATA_DISABLED": "true",
+                 "AWS_SECRET_ACCESS_KEY": emulators.SECRET_KEY, "AWS_PAGER": ""}).stdout
+
+    def query(self, index, attribute, value):
+        answer = self("dynamodb", "query", "--table-name", self.stack.store.table,
+                      "--index-name", index, "--key-condition-expression", "#k = :v",
+                      "--expression-attribute-names", json.dumps({"#k": attribute}),
+                      "--expression-attribute-values", json.dumps({":v": {"S": value}}),
+                      "--no-scan-index-forward")
+        return json.loads(answer)["Items"]
+
+
+@pytest.fixture
+def aws(stack):
+    return Aws(stack)
+
+
+def boto(stack, kind, service):
+    server = stack.store.s3 if service == "s3" else stack.store.dynamodb
+    return getattr(boto3, kind)(service, endpoint_url=server.url, region_name=emulators.REGION,
+                                aws_access_key_id=emulators.ACCESS_KEY,
+                                aws_secret_access_key=emulators.SECRET_KEY)
+
+
+@pytest.fixture
+def carol(stack):
+    """A user whom no other test knows."""
+    client = Client(stack, stack.token("carol"))
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def campaign(carol):
+    """A completed campaign."""
+    campaign_id = carol.create(name="Interop")
+    answer = carol.complete(campaign_id, STATE)
+    assert answer.status_code == 200, answer.text
+    yield campaign_id
+    assert carol.delete(f"/campaigns/{campaign_id}/aws").status_code == 200
+
+
+# ---- what others read ----
+
+def test_the_cli_lists_and_copies_objects(aws, stack, carol, campaign):
+    folder = f"s3://{stack.store.bucket}/campaigns/{campaign}/"
+    listed = aws("s3", "ls", folder, "--recursive")
+    assert sorted(line.split()[-1] for line in listed.splitlines()) == sorted(
+        f"campaigns/{campaign}/{name}" for name in NAMES.values())
+    for name, path in NAMES.items():
+        copy = stack.folder / "copy"
+        aws("s3", "cp", folder + path, copy)
+        assert copy.read_bytes() == carol.get(f"/campaigns/{campaign}/{name}").content
+    aws("s3", "cp", folder + NAMES["artifacts"], copy)
+    assert copy.read_bytes() == STATE
+
+
+def test_boto3_reads_objects_and_what_they_are(stack, carol, campaign):
+    s3 = boto(stack, "client", "s3")
+    for name, path in NAMES.items():
+        found = s3.get_object(Bucket=stack.store.bucket, Key=f"campaigns/{campaign}/{path}",
+                              ChecksumMode="ENABLED")
+        body = found["Body"].read()
+        assert found["ContentLength"] == len(body)
+        assert found["Metadata"]["sha256"] == hashlib.sha256(body).hexdigest()
+        served = carol.get(f"/campaigns/{campaign}/{name}")
+        assert found["ContentType"] == served.headers["Content-Type"]
+        assert body == served.content
+
+
+def test_the_cli_queries_both_indexes(aws, campaign):
+    for index, attribute, value in (("user_campaigns_index", "user_id", "carol"),
+                                    ("status_created_index", "status", "completed")):
+        items = aws.query(index, attribute, value)
+        item = next(item for item in items if item["campaign_id"] == {"S": campaign})
+        assert item[attribute] == {"S": value}
+        assert "created_at" in item
+        created = [item["created_at"]["S"] for item in items]
+        assert created == sorted(created, reverse=True)
+        assert "final_state" not in item
+
+
+def test_attributes_have_the_names_and_types_of_the_document(aws, stack, carol, campaign):
+    item = json.loads(aws("dynamodb", "get-item", "--table-name", stack.store.table, "--key",
+                          json.dumps({"campaign_id": {"S": campaign}})))["Item"]
+    record = carol.get(f"/campaigns/{campaign}").json()
+    for name in ("campaign_id", "user_id", "campaign_name", "status", "created_at",
+                 "completed_at"):
+        assert item[name] == {"S": record[name]}, name
+    assert decimal.Decimal(item["execution_time"]["N"]) == decimal.Decimal(
+        str(record["execution_time"]))
+    table = boto(stack, "resource", "dynamodb").Table(stack.store.table)
+    found = table.get_item(Key={"campaign_id": campaign}, ConsistentRead=True)["Item"]
+    assert isinstance(found["execution_time"], decimal.Decimal)
+    assert found["campaign_name"] == "Interop"
+    by_user = table.query(IndexName="user_campaigns_index",
+                          KeyConditionExpression=Key("user_id").eq("carol"))
+    assert campaign in [entry["campaign_id"] for entry in by_user["Items"]]
+
+
+def test_curl_fetches_presigned_links(stack, carol, campaign):
+    files = carol.get(f"/campaigns/{campaign}/aws").json()["aws_services"]["s3"]["files"]
+    assert files.keys() == NAMES.keys()
+    for name, url in files.items():
+        assert "X-Amz-Signature=" in url
+        done = subprocess.run(["curl", "--silent", "--show-error", "--fail", "--compressed", url],
+                              capture_output=True, check=True, timeout=60)
+        assert done.stdout == carol.get(f"/campaigns/{campaign}/{name}").content, name
+    bad = files["website"].replace("X-Amz-Signature=", "X-Amz-Signature=0")
+    assert subprocess.run(["curl", "--silent", "--fail", bad], check=False, timeout=60,
+                          capture_output=True).returncode == 22
