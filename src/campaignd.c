@@ -42,6 +42,7 @@ struct main {
     bool check_only;
     struct cs_log *log;
     int listen_fd;
+    struct cs_recent *recent; /* of the pool */
 };
 
 /* Changed by the worker's signal handlers alone. */
@@ -102,6 +103,7 @@ struct listener {
     int ready_fd; /* to tell the supervisor; -1: there is none */
     const char *started_as;
     struct cs_log *log;
+    struct cs_recent *recent; /* what the workers of the pool remember together */
 };
 
 static enum cs_log_level log_level(const struct cs_settings *settings)
@@ -231,8 +233,9 @@ static int run_worker(const struct cs_settings *settings, const struct listener 
     struct cs_app *app = NULL;
     int code = CS_POOL_EXIT_END;
 
-    if (cs_wiring_init(&wiring, settings, from->log, true, &err) != CS_OK ||
-        make_app(&wiring, &app, from->started_as, &err) != CS_OK ||
+    if (cs_wiring_init(&wiring, settings, from->log, true, &err) == CS_OK)
+        cs_wiring_share(&wiring, from->recent);
+    if (err.code != CS_OK || make_app(&wiring, &app, from->started_as, &err) != CS_OK ||
         (from->fd >= 0 ? serve : serve_cgi)(settings, app, from, &err) != CS_OK) {
         cs_log_err(from->log, CS_LOG_ERROR, "the worker failed", &err);
         code = exit_code_of(&err);
@@ -269,7 +272,8 @@ static int pool_work(void *payload, void *settings, int ready_fd)
     const struct listener from = {.fd = state->listen_fd,
                                   .ready_fd = ready_fd,
                                   .started_as = "pool",
-                                  .log = open_log(settings, &err)};
+                                  .log = open_log(settings, &err),
+                                  .recent = state->recent};
     int code;
 
     if (from.log == NULL) {
@@ -362,6 +366,7 @@ static int run_pool(struct main *state, struct cs_settings *settings,
     int code = CS_POOL_EXIT_FAILED;
 
     state->listen_fd = -1;
+    state->recent = cs_recent_new(); /* without it each remembers by itself */
     if (address == NULL || (pid_text != NULL && pid_file == NULL))
         (void)cs_err_nomem(&err);
     else if (socket_mode(settings, &mode, &err) == CS_OK &&
@@ -382,6 +387,7 @@ static int run_pool(struct main *state, struct cs_settings *settings,
         if (pid_file != NULL)
             (void)unlink(pid_file);
     }
+    cs_recent_free(state->recent);
     cs_settings_free(settings);
     free(address);
     free(pid_file);

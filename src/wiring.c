@@ -115,6 +115,12 @@ enum cs_code cs_wiring_init(struct cs_wiring *out, const struct cs_settings *set
     return rc;
 }
 
+void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent)
+{
+    if (recent != NULL && cs_settings_is(wiring->settings, CS_SET_STORE, "aws"))
+        cs_store_aws_share(wiring->store, recent);
+}
+
 void cs_wiring_clear(struct cs_wiring *wiring)
 {
     cs_net_client_free(wiring->net);

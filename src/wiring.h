@@ -6,6 +6,7 @@
 #include "campaign/campaign.h"
 #include "config/settings.h"
 #include "net/client.h"
+#include "store/recent.h"
 
 struct cs_wiring {
     struct cs_store *store;
@@ -21,6 +22,10 @@ enum cs_code cs_wiring_init(struct cs_wiring *out, const struct cs_settings *set
                             struct cs_log *log, bool with_renderer,
                             struct cs_err *err) CS_MUST_USE;
 void cs_wiring_clear(struct cs_wiring *wiring);
+
+/* Lets the store remember in memory that workers share, where it has a use for it.
+ * Borrowed; NULL: it remembers by itself. */
+void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent);
 
 /* A cs_fetch_fn whose payload is the wiring. */
 enum cs_code cs_wiring_fetch(void *payload, const char *url, struct cs_buf *out,

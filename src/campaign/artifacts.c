@@ -439,7 +439,7 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
     cs_artifact_json(&pointer, out, upload->content_type, true);
     edit.pointer = cs_buf_view(&pointer);
     if ((rc = cs_buf_check(&pointer, err)) == CS_OK)
-        rc = cs_campaign_edit(campaigns, call, id, edit_upload, &edit, NULL, err);
+        rc = cs_campaign_edit(campaigns, call, id, edit_upload, &edit, err);
     /* The version that no record names is of no use: the new one when the commit
      * failed for sure, the old one when it took its place. */
     if (rc == CS_OK && edit.old_version.len > 0)

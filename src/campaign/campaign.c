@@ -75,6 +75,11 @@ static bool is_owner(const struct cs_record *record, struct cs_view user_id)
     return same;
 }
 
+static bool has_expired(const struct cs_record *record, int64_t now_us)
+{
+    return record->expires_at_us != 0 && record->expires_at_us <= now_us;
+}
+
 enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               const struct cs_call *call, struct cs_view id,
                               enum cs_access access, bool deleting_too,
@@ -100,7 +105,7 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
     }
     allowed = is_owner(record, call->user_id) ||
               (access == CS_ACCESS_OWNER_OR_ADMIN && call->admin);
-    gone = record->expires_at_us != 0 && record->expires_at_us <= call->now_us;
+    gone = has_expired(record, call->now_us);
     if (cs_campaign_is(record, "deleting"))
         gone = !deleting_too;
     if (!allowed || gone) {
@@ -109,6 +114,25 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
     }
     *out = record;
     return CS_OK;
+}
+
+enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
+                                const struct cs_call *call, struct cs_view id,
+                                struct cs_recall *out)
+{
+    enum cs_code rc;
+
+    *out = (struct cs_recall){.record = NULL};
+    if (!cs_campaign_id_valid(id))
+        return CS_ENOTFOUND;
+    rc = campaigns->store->ops->recall(campaigns->store, id, out, NULL);
+    if (rc == CS_OK && (!is_owner(out->record, call->user_id) ||
+                        has_expired(out->record, call->now_us) ||
+                        !cs_campaign_is(out->record, "running"))) {
+        cs_recall_clear(out);
+        rc = CS_ENOTFOUND;
+    }
+    return rc;
 }
 
 /* ---- fields ---- */
@@ -316,7 +340,7 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call,
                                 const struct cs_record *record,
                                 const struct cs_campaign_change *change,
-                                uint64_t *revision_out, struct cs_err *err)
+                                struct cs_record **after_out, struct cs_err *err)
 {
     struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
     struct cs_buf changed = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
@@ -329,6 +353,8 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
     struct cs_transaction transaction = {&write, 1, deltas, 0};
     enum cs_code rc;
 
+    if (after_out != NULL)
+        *after_out = NULL;
     edit_summary(&summary, record, change, call->now_us);
     cs_json_edit(&changed, record->detail, change->detail, change->detail_count);
     cs_json_merge(&detail, cs_buf_view(&changed), change->unknown);
@@ -361,8 +387,12 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
         next.user_id = CS_LIT("");
     rc = campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
                                        err);
-    if (rc == CS_OK && revision_out != NULL)
-        *revision_out = record->revision + 1;
+    if (rc == CS_OK && after_out != NULL) {
+        next.revision++;
+        next.log_mark = 0;
+        *after_out = cs_record_copy(&next);
+        rc = *after_out != NULL ? CS_OK : cs_err_nomem(err);
+    }
 out:
     cs_buf_clear(&summary);
     cs_buf_clear(&changed);
@@ -375,7 +405,7 @@ out:
 enum cs_code cs_campaign_edit(const struct cs_campaigns *campaigns,
                               const struct cs_call *call, struct cs_view id,
                               cs_campaign_edit_fn *edit, void *payload,
-                              uint64_t *revision_out, struct cs_err *err)
+                              struct cs_err *err)
 {
     enum cs_code rc = CS_ECONFLICT;
 
@@ -389,8 +419,7 @@ enum cs_code cs_campaign_edit(const struct cs_campaigns *campaigns,
             return rc;
         rc = edit(payload, record, &change, err);
         if (rc == CS_OK) {
-            rc = cs_campaign_commit(campaigns, call, record, &change, revision_out,
-                                    &cause);
+            rc = cs_campaign_commit(campaigns, call, record, &change, NULL, &cause);
             if (rc != CS_OK && rc != CS_ECONFLICT && err != NULL && err->code == CS_OK)
                 *err = cause;
         } else {

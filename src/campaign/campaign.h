@@ -77,6 +77,13 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               enum cs_access access, bool deleting_too,
                               struct cs_record **out, struct cs_err *err) CS_MUST_USE;
 
+/* What the store remembers of a running campaign of this caller, good as the ground of
+ * a commit alone (see cs_store_ops.recall); CS_ENOTFOUND where that is of no use. Never
+ * says anything about the campaign: only a load does. */
+enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
+                                const struct cs_call *call, struct cs_view id,
+                                struct cs_recall *out) CS_MUST_USE;
+
 /* Fields of a loaded record, raw JSON; .ptr NULL where absent. */
 struct cs_view cs_campaign_field(const struct cs_record *record, const char *name);
 /* A field that is a plain string without escapes, without its quotes. */
@@ -106,12 +113,14 @@ struct cs_campaign_change {
 
 /* Commits the change on top of `record`, with the counters that a change of
  * status moves. CS_ECONFLICT when the record has changed since it was loaded.
- * *revision_out, when not NULL, is the new revision. */
+ * *after_out, when after_out is not NULL, is the record as it is then (NULL on
+ * failure); freed by cs_record_free(). */
 enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call,
                                 const struct cs_record *record,
                                 const struct cs_campaign_change *change,
-                                uint64_t *revision_out, struct cs_err *err) CS_MUST_USE;
+                                struct cs_record **after_out,
+                                struct cs_err *err) CS_MUST_USE;
 
 /* Loads for CS_ACCESS_OWNER, lets `edit` say what to change, commits, and does
  * it again when somebody else was faster. */
@@ -121,7 +130,7 @@ typedef enum cs_code cs_campaign_edit_fn(void *payload, const struct cs_record *
 enum cs_code cs_campaign_edit(const struct cs_campaigns *campaigns,
                               const struct cs_call *call, struct cs_view id,
                               cs_campaign_edit_fn *edit, void *payload,
-                              uint64_t *revision_out, struct cs_err *err) CS_MUST_USE;
+                              struct cs_err *err) CS_MUST_USE;
 
 /* The deltas of the counters that a record stands for, times `sign` (1 or -1).
  * Groups: "stats" over all, "user/<id>" for its owner. deltas_out takes

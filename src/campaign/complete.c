@@ -34,6 +34,7 @@ struct completion {
     struct cs_view quality_score;
     struct cs_buf measured_time; /* seconds, where the client gave none */
     struct cs_buf brief;
+    struct cs_record *record;   /* the ground of the attempt */
     struct cs_buf interactions; /* a JSON array */
     bool interactions_cut;
     struct cs_buf metadata;
@@ -64,6 +65,7 @@ static void clear_completion(struct completion *c)
     cs_buf_clear(&c->unknown);
     cs_render_output_clear(&c->rendered);
     clear_objects(c);
+    cs_record_free(c->record);
 }
 
 /* ---- 1. validate ---- */
@@ -348,7 +350,7 @@ static void add_files(struct cs_buf *out, const struct completion *c,
         cs_buf_clear(&pointers[i]);
 }
 
-static enum cs_code commit(struct completion *c, const struct cs_record *record,
+static enum cs_code commit(struct completion *c, struct cs_record **after_out,
                            struct cs_err *err)
 {
     struct cs_buf files = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
@@ -370,14 +372,15 @@ static enum cs_code commit(struct completion *c, const struct cs_record *record,
     enum cs_code rc;
 
     cs_json_quote(&completed_at, cs_view_cstr(c->completed_at));
-    add_files(&files, c, record);
+    add_files(&files, c, c->record);
     cs_artifact_versions(&versions, cs_buf_view(&files));
     summary[0].value = cs_buf_view(&completed_at);
     summary[3].value = cs_buf_view(&versions);
     detail[0].value = cs_buf_view(&files);
     if ((rc = cs_buf_check(&files, err)) == CS_OK &&
         (rc = cs_buf_check(&versions, err)) == CS_OK)
-        rc = cs_campaign_commit(c->campaigns, c->call, record, &change, NULL, err);
+        rc =
+            cs_campaign_commit(c->campaigns, c->call, c->record, &change, after_out, err);
     cs_buf_clear(&files);
     cs_buf_clear(&versions);
     cs_buf_clear(&completed_at);
@@ -396,42 +399,66 @@ static void discard_objects(struct completion *c)
 
 /* ---- the flow ---- */
 
-static enum cs_code attempt(struct completion *c, struct cs_err *err)
+/* The record and its interactions: what the store remembers, or what it reads. */
+static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *err)
 {
-    struct cs_record *record = NULL;
-    enum cs_code rc = cs_campaign_load(c->campaigns, c->call, c->id, CS_ACCESS_OWNER,
-                                       false, &record, err);
+    struct cs_recall recall = {.record = NULL};
+    enum cs_code rc;
 
-    if (rc != CS_OK || (rc = check_status(c, record, err)) != CS_OK ||
-        (rc = fetch_uploaded_state(c, err)) != CS_OK)
-        goto out;
-    measure_time(c, record);
-    cs_buf_reset(&c->brief);
+    cs_record_free(c->record);
+    c->record = NULL;
     cs_buf_reset(&c->interactions);
-    if ((rc = cs_campaign_read_brief(c->campaigns, record, &c->brief, c->call->deadline,
-                                     err)) != CS_OK ||
-        (rc = cs_campaign_interactions(
-             c->campaigns, c->id, c->campaigns->limits.interactions, &c->interactions,
-             &c->interactions_cut, c->call->deadline, err)) != CS_OK ||
-        (rc = render(c, record, err)) != CS_OK ||
-        (rc = write_metadata(c, record, err)) != CS_OK ||
+    if (from_memory &&
+        cs_campaign_recall(c->campaigns, c->call, c->id, &recall) == CS_OK &&
+        recall.log_count <= c->campaigns->limits.interactions) {
+        c->record = recall.record;
+        recall.record = NULL;
+        c->interactions_cut = false;
+        cs_buf_add(&c->interactions, cs_buf_view(&recall.log));
+        cs_recall_clear(&recall);
+        return cs_buf_check(&c->interactions, err);
+    }
+    cs_recall_clear(&recall);
+    rc = cs_campaign_load(c->campaigns, c->call, c->id, CS_ACCESS_OWNER, false,
+                          &c->record, err);
+    if (rc != CS_OK || (rc = check_status(c, c->record, err)) != CS_OK)
+        return rc;
+    return cs_campaign_interactions(c->campaigns, c->id,
+                                    c->campaigns->limits.interactions, &c->interactions,
+                                    &c->interactions_cut, c->call->deadline, err);
+}
+
+/* CS_EEXISTS: it was done before, and c->record is how. */
+static enum cs_code attempt(struct completion *c, bool from_memory,
+                            struct cs_record **after_out, struct cs_err *err)
+{
+    enum cs_code rc = load(c, from_memory, err);
+
+    if (rc != CS_OK || (rc = fetch_uploaded_state(c, err)) != CS_OK)
+        return rc;
+    measure_time(c, c->record);
+    cs_buf_reset(&c->brief);
+    if ((rc = cs_campaign_read_brief(c->campaigns, c->record, &c->brief,
+                                     c->call->deadline, err)) != CS_OK ||
+        (rc = render(c, c->record, err)) != CS_OK ||
+        (rc = write_metadata(c, c->record, err)) != CS_OK ||
         (rc = store_objects(c, err)) != CS_OK)
-        goto out;
-    rc = commit(c, record, err);
+        return rc;
+    rc = commit(c, after_out, err);
     if (rc == CS_ECONFLICT)
         discard_objects(c);
-out:
-    cs_record_free(record);
     return rc;
 }
 
 /* Again where somebody else changed the campaign meanwhile. A conflict with a
  * reason is the campaign's status, and settles it. */
-static enum cs_code attempt_until_settled(struct completion *c, struct cs_err *err)
+static enum cs_code attempt_until_settled(struct completion *c,
+                                          struct cs_record **after_out,
+                                          struct cs_err *err)
 {
     for (int i = 0; i < ATTEMPTS; i++) {
         struct cs_err cause = CS_ERR_NONE;
-        enum cs_code rc = attempt(c, &cause);
+        enum cs_code rc = attempt(c, i == 0, after_out, &cause);
 
         if (rc == CS_ECONFLICT && *cause.reason == '\0')
             continue;
@@ -474,12 +501,13 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
         (rc = cs_campaign_unknown(&c.unknown, body, err)) != CS_OK ||
         (rc = digest_state(&c, err)) != CS_OK)
         goto out;
-    rc = attempt_until_settled(&c, err);
+    rc = attempt_until_settled(&c, out, err);
     report->replayed = rc == CS_EEXISTS;
-    if (rc == CS_EEXISTS)
+    if (rc == CS_EEXISTS) {
+        *out = c.record;
+        c.record = NULL;
         rc = CS_OK;
-    if (rc == CS_OK)
-        rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, out, err);
+    }
     if (rc == CS_OK && c.upload_id.len > 0)
         cs_upload_forget(campaigns, id, cs_buf_view(&c.upload_id), call->deadline);
 out:

@@ -93,7 +93,7 @@ enum cs_code cs_campaign_progress(const struct cs_campaigns *campaigns,
     cs_json_edit(progress_out, body, &stamp, 1);
     edit.change = (struct cs_json_change){"progress_log", cs_buf_view(progress_out)};
     if ((rc = cs_buf_check(progress_out, err)) == CS_OK)
-        rc = cs_campaign_edit(campaigns, call, id, edit_progress, &edit, NULL, err);
+        rc = cs_campaign_edit(campaigns, call, id, edit_progress, &edit, err);
     cs_buf_clear(&now);
     return rc;
 }
@@ -347,7 +347,7 @@ enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,
         return rc;
     cs_json_quote_time(&failure.now, call->now_us);
     if ((rc = cs_campaign_unknown(&failure.unknown, body, err)) == CS_OK)
-        rc = cs_campaign_edit(campaigns, call, id, edit_failure, &failure, NULL, err);
+        rc = cs_campaign_edit(campaigns, call, id, edit_failure, &failure, err);
     if (rc == CS_EEXISTS && failure.done)
         rc = CS_OK;
     cs_buf_clear(&failure.now);

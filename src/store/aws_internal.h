@@ -6,6 +6,7 @@
 #include "aws/dynamodb.h"
 #include "aws/s3.h"
 #include "store/check.h"
+#include "store/recent.h"
 #include "store/store_aws.h"
 
 #define CS_AWS_BODY_MAX   (6u << 20) /* a transaction is at most 4 MiB, before escapes */
@@ -30,6 +31,8 @@ struct cs_aws_store {
     struct cs_s3 *s3;
     struct cs_dynamodb *db;
     struct cs_buf body; /* of the DynamoDB request being written */
+    struct cs_recent *recent;
+    bool shares_recent; /* it is somebody else's to free */
 };
 
 struct cs_aws_store *cs_aws_store_of(struct cs_store *store);
@@ -137,6 +140,16 @@ enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd
 /* Lets a put send them. Borrowed by the put. */
 void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put);
 
+/* ---- logs (aws_log.c) ---- */
+
+/* A log's mark is the number of its next piece, made different from 0. */
+#define CS_AWS_LOG_MARK(next) ((uint64_t)(next) + 1)
+
+/* A ConditionCheck of a transaction: the log of `key` ends at `mark`. */
+enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
+                              struct cs_view key, uint64_t mark,
+                              struct cs_err *err) CS_MUST_USE;
+
 /* ---- the interface, by file ---- */
 
 enum cs_code cs_aws_store_init(struct cs_store *base, struct cs_buf *report,
@@ -147,6 +160,8 @@ void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
 enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
                               struct cs_record **out, struct cs_deadline deadline,
                               struct cs_err *err);
+enum cs_code cs_aws_store_recall(struct cs_store *base, struct cs_view key,
+                                 struct cs_recall *out, struct cs_err *err);
 enum cs_code cs_aws_store_commit(struct cs_store *base,
                                  const struct cs_transaction *transaction,
                                  struct cs_deadline deadline, struct cs_err *err);

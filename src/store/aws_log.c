@@ -75,6 +75,38 @@ static enum cs_code read_head(struct cs_aws_store *store, struct cs_view key,
     return rc;
 }
 
+enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
+                              struct cs_view key, uint64_t mark, struct cs_err *err)
+{
+    struct cs_buf name = CS_BUF_INIT(KEY_MAX_BYTES);
+    uint64_t next = mark - CS_AWS_LOG_MARK(0);
+    enum cs_code rc;
+
+    head_key(&name, key);
+    cs_json_object(w);
+    cs_json_key(w, "ConditionCheck");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "TableName", store->table);
+    cs_aws_store_add_key(w, cs_buf_view(&name));
+    cs_json_member_cstr(w, "ConditionExpression",
+                        next == 0 ? "attribute_not_exists(#next)" : "#next = :next");
+    cs_json_key(w, "ExpressionAttributeNames");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "#next", "next");
+    cs_json_object_end(w);
+    if (next != 0) {
+        cs_json_key(w, "ExpressionAttributeValues");
+        cs_json_object(w);
+        cs_item_add_integer(w, ":next", (int64_t)next);
+        cs_json_object_end(w);
+    }
+    cs_json_object_end(w);
+    cs_json_object_end(w);
+    rc = cs_buf_check(&name, err);
+    cs_buf_clear(&name);
+    return rc;
+}
+
 /* ---- append ---- */
 
 struct appending {
@@ -215,21 +247,39 @@ static enum cs_code write_append(struct appending *a, uint64_t next, struct cs_e
     return rc;
 }
 
+/* Where the log ends: what is remembered will do, as the append depends on it. */
+static enum cs_code find_end(struct appending *a, bool first, uint64_t *next_out,
+                             struct cs_deadline deadline, struct cs_err *err)
+{
+    uint64_t mark =
+        first ? cs_recent_mark(a->store->recent, cs_view_cstr(a->store->table), a->key)
+              : 0;
+
+    if (mark == 0)
+        return read_head(a->store, a->key, next_out, deadline, err);
+    *next_out = mark - CS_AWS_LOG_MARK(0);
+    return CS_OK;
+}
+
 /* One try; *again_out when somebody else appended in between. */
-static enum cs_code try_append(struct appending *a, bool *again_out,
+static enum cs_code try_append(struct appending *a, bool first, bool *again_out,
                                struct cs_deadline deadline, struct cs_err *err)
 {
+    struct cs_view table = cs_view_cstr(a->store->table);
     struct cs_err why = CS_ERR_NONE;
     uint64_t next;
     enum cs_code rc;
 
     *again_out = false;
-    if ((rc = read_head(a->store, a->key, &next, deadline, err)) != CS_OK ||
+    if ((rc = find_end(a, first, &next, deadline, err)) != CS_OK ||
         (rc = write_append(a, next, err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(a->store, "TransactWriteItems", deadline, &why);
-    if (rc == CS_OK)
+    if (rc == CS_OK) {
+        cs_recent_grow_log(a->store->recent, table, a->key, CS_AWS_LOG_MARK(next),
+                           a->entries, a->count, CS_AWS_LOG_MARK(next + a->piece_count));
         return CS_OK;
+    }
     if (cs_aws_store_condition_failed(a->store, 0))
         return cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(a->key));
     if (a->used.len > 0 && cs_aws_store_condition_failed(a->store, 2))
@@ -260,7 +310,7 @@ enum cs_code cs_aws_store_log_append(struct cs_store *base, struct cs_view key,
     if (dedupe.len > 0)
         rc = used_key(&a.used, key, dedupe, err);
     for (unsigned i = 0; rc == CS_OK && again; i++) {
-        rc = try_append(&a, &again, deadline, err);
+        rc = try_append(&a, i == 0, &again, deadline, err);
         if (again && i < TRIES_MAX)
             rc = CS_OK;
         else if (again)
@@ -454,6 +504,10 @@ enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
         (rc = read_entries(store, &r, key, next, deadline, err)) != CS_OK ||
         (rc = end_page(&r, err)) != CS_OK)
         cs_log_page_clear(out);
+    else if (after.len == 0 && !out->more)
+        cs_recent_keep_log(store->recent, cs_view_cstr(store->table), key,
+                           cs_view_sub(cs_buf_view(&out->json), 1, out->json.len - 2),
+                           out->count, CS_AWS_LOG_MARK(next));
     return rc;
 }
 

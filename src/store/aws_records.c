@@ -31,7 +31,19 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     else
         rc = cs_aws_item_read(out, cs_json_get(answer, "Item"), err);
     cs_json_free(answer);
+    if (rc == CS_OK)
+        cs_recent_keep(store->recent, cs_view_cstr(store->table), *out);
+    else
+        cs_recent_forget(store->recent, cs_view_cstr(store->table), key);
     return rc;
+}
+
+enum cs_code cs_aws_store_recall(struct cs_store *base, struct cs_view key,
+                                 struct cs_recall *out, struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+
+    return cs_recent_recall(store->recent, cs_view_cstr(store->table), key, out, err);
 }
 
 /* ---- commit ---- */
@@ -49,10 +61,18 @@ static void add_condition(struct cs_json_writer *w, const struct cs_write *write
             w, "ConditionExpression",
             "attribute_exists(campaign_id) AND attribute_not_exists(revision)");
     } else {
-        cs_json_member_cstr(w, "ConditionExpression", "revision = :revision");
+        /* of a remembered record the revision alone does not tell: the campaign may
+         * have been deleted and made anew meanwhile */
+        bool recalled = write->record->log_mark != 0;
+
+        cs_json_member_cstr(w, "ConditionExpression",
+                            recalled ? "revision = :revision AND created_at = :created_at"
+                                     : "revision = :revision");
         cs_json_key(w, "ExpressionAttributeValues");
         cs_json_object(w);
         cs_item_add_integer(w, ":revision", (int64_t)revision);
+        if (recalled)
+            cs_item_add_text(w, ":created_at", write->record->created_at);
         cs_json_object_end(w);
     }
 }
@@ -82,6 +102,8 @@ static enum cs_code write_transaction(struct cs_aws_store *store,
                                       const struct cs_transaction *transaction,
                                       struct cs_err *err)
 {
+    const struct cs_write *writes = transaction->writes;
+    size_t count = transaction->write_count;
     struct cs_json_writer w;
     enum cs_code rc;
 
@@ -90,8 +112,13 @@ static enum cs_code write_transaction(struct cs_aws_store *store,
         return rc;
     cs_json_key(&w, "TransactItems");
     cs_json_array(&w);
-    for (size_t i = 0; i < transaction->write_count; i++)
-        if ((rc = add_write(store, &w, &transaction->writes[i], err)) != CS_OK)
+    for (size_t i = 0; i < count; i++)
+        if ((rc = add_write(store, &w, &writes[i], err)) != CS_OK)
+            return rc;
+    for (size_t i = 0; i < count; i++)
+        if (writes[i].record->log_mark != 0 &&
+            (rc = cs_aws_log_check(store, &w, writes[i].record->key,
+                                   writes[i].record->log_mark, err)) != CS_OK)
             return rc;
     rc = cs_aws_counters_write(store, &w, transaction->deltas, transaction->delta_count,
                                err);
@@ -106,6 +133,7 @@ static enum cs_code explain(struct cs_aws_store *store,
                             const struct cs_err *why, struct cs_err *err)
 {
     const struct cs_aws_error *error = cs_dynamodb_error(store->db);
+    size_t checks = transaction->write_count;
 
     for (size_t i = 0; i < transaction->write_count; i++) {
         const struct cs_write *write = &transaction->writes[i];
@@ -118,7 +146,14 @@ static enum cs_code explain(struct cs_aws_store *store,
         return cs_err_set(err, CS_ECONFLICT, "the record %.*s was changed meanwhile",
                           CS_FMT(write->record->key));
     }
-    for (size_t i = transaction->write_count; i < error->reason_count; i++)
+    for (size_t i = 0; i < transaction->write_count; i++) {
+        if (transaction->writes[i].record->log_mark == 0)
+            continue;
+        if (cs_aws_store_condition_failed(store, checks++))
+            return cs_err_set(err, CS_ECONFLICT, "the log of %.*s has grown meanwhile",
+                              CS_FMT(transaction->writes[i].record->key));
+    }
+    for (size_t i = checks; i < error->reason_count; i++)
         if (cs_aws_store_condition_failed(store, i))
             return cs_err_set(err, CS_ETOOBIG, "a counter can't hold the sum");
     if (cs_aws_store_lost_race(store))
@@ -126,6 +161,28 @@ static enum cs_code explain(struct cs_aws_store *store,
     if (err != NULL && err->code == CS_OK)
         *err = *why;
     return rc;
+}
+
+/* What failed may have happened all the same, so nothing is remembered of it. */
+static void remember(struct cs_aws_store *store, const struct cs_transaction *transaction,
+                     bool happened)
+{
+    struct cs_view table = cs_view_cstr(store->table);
+
+    for (size_t i = 0; i < transaction->write_count; i++) {
+        const struct cs_write *write = &transaction->writes[i];
+        struct cs_record record = *write->record;
+
+        if (!happened || write->kind == CS_WRITE_DELETE) {
+            cs_recent_forget(store->recent, table, record.key);
+            continue;
+        }
+        record.revision = write->kind == CS_WRITE_CREATE ? 1 : record.revision + 1;
+        cs_recent_keep(store->recent, table, &record);
+        if (write->kind == CS_WRITE_CREATE)
+            cs_recent_keep_log(store->recent, table, record.key, CS_LIT(""), 0,
+                               CS_AWS_LOG_MARK(0));
+    }
 }
 
 enum cs_code cs_aws_store_commit(struct cs_store *base,
@@ -144,5 +201,6 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
     if ((rc = write_transaction(store, transaction, err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
+    remember(store, transaction, rc == CS_OK);
     return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
 }

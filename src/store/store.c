@@ -46,6 +46,13 @@ struct cs_record *cs_record_copy(const struct cs_record *record)
     return copy;
 }
 
+void cs_recall_clear(struct cs_recall *recall)
+{
+    cs_record_free(recall->record);
+    cs_buf_clear(&recall->log);
+    recall->record = NULL;
+}
+
 void cs_record_page_clear(struct cs_record_page *page)
 {
     for (size_t i = 0; i < page->count; i++)

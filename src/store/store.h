@@ -52,6 +52,8 @@ struct cs_record {
     struct cs_view
         summary;           /* JSON object, at most CS_SUMMARY_BYTES_MAX; lists carry it */
     struct cs_view detail; /* JSON object; read by get alone */
+    uint64_t log_mark; /* 0, or of a recall: where the log ended. A write that has one is
+                        * refused (CS_ECONFLICT) when the log has grown since */
 };
 
 /* A record with the memory that it lives in. */
@@ -115,6 +117,16 @@ struct cs_log_page {
     bool more;
 };
 void cs_log_page_clear(struct cs_log_page *page);
+
+/* ---- what is remembered ---- */
+
+/* A record and its whole log as they were at some time. */
+struct cs_recall {
+    struct cs_record *record; /* with its log_mark */
+    struct cs_buf log;        /* the entries as a JSON array */
+    size_t log_count;
+};
+void cs_recall_clear(struct cs_recall *recall);
 
 /* ---- counters ---- */
 
@@ -217,6 +229,12 @@ struct cs_store_ops {
     enum cs_code (*get)(struct cs_store *store, struct cs_view key,
                         struct cs_record **out, struct cs_deadline deadline,
                         struct cs_err *err);
+    /* What the store remembers of a record, without asking anybody: perhaps stale, so
+     * good for nothing but a commit with this very record (changed) as its ground,
+     * which fails with CS_ECONFLICT where it was stale. CS_ENOTFOUND when nothing is
+     * remembered; a store that reads as quickly remembers nothing. */
+    enum cs_code (*recall)(struct cs_store *store, struct cs_view key,
+                           struct cs_recall *out, struct cs_err *err);
     /* CS_EEXISTS for a create whose key is taken, CS_ECONFLICT for a revision
      * that is not the stored one (a missing record too); durable when CS_OK. */
     enum cs_code (*commit)(struct cs_store *store,

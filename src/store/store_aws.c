@@ -56,6 +56,8 @@ static void free_store(struct cs_store *base)
     cs_aws_credentials_free(store->credentials);
     cs_net_client_free(store->net);
     cs_buf_clear(&store->body);
+    if (!store->shares_recent)
+        cs_recent_free(store->recent);
     free(store->bucket);
     free(store->table);
     free(store->bucket_region);
@@ -249,6 +251,7 @@ static const struct cs_store_ops operations = {
     .init = cs_aws_store_init,
     .health = cs_aws_store_health,
     .get = cs_aws_store_get,
+    .recall = cs_aws_store_recall,
     .commit = cs_aws_store_commit,
     .list = cs_aws_store_list,
     .log_append = cs_aws_store_log_append,
@@ -329,9 +332,20 @@ struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
     store->base.ops = &operations;
     store->options = *options;
     cs_buf_init(&store->body, CS_AWS_BODY_MAX);
+    store->recent = cs_recent_new(); /* without it nothing is remembered */
     if (fill(store, err) != CS_OK) {
         free_store(&store->base);
         return NULL;
     }
     return &store->base;
+}
+
+void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+
+    if (!store->shares_recent)
+        cs_recent_free(store->recent);
+    store->recent = recent;
+    store->shares_recent = true;
 }

@@ -43,6 +43,11 @@ struct cs_store_aws_options {
 struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
                                   struct cs_err *err);
 
+/* Lets the store, one of cs_store_aws_new(), remember in memory that it shares with
+ * others; borrowed. Without it each remembers by itself. */
+struct cs_recent;
+void cs_store_aws_share(struct cs_store *store, struct cs_recent *recent);
+
 /* ---- diagnosis ---- */
 
 enum cs_store_aws_result { CS_STORE_AWS_OK, CS_STORE_AWS_FAILED, CS_STORE_AWS_SKIPPED };

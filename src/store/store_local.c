@@ -346,12 +346,22 @@ static void local_health(struct cs_store *base, struct cs_store_health *out,
     (void)snprintf(out->records_text, sizeof(out->records_text), "%.159s", err.text);
 }
 
+static enum cs_code local_recall(struct cs_store *store, struct cs_view key,
+                                 struct cs_recall *out, struct cs_err *err)
+{
+    (void)store;
+    (void)key;
+    *out = (struct cs_recall){.record = NULL};
+    return cs_err_set(err, CS_ENOTFOUND, "nothing is remembered");
+}
+
 static const struct cs_store_ops local_ops = {
     .free = local_free,
     .names = local_names,
     .init = local_init,
     .health = local_health,
     .get = cs_local_get,
+    .recall = local_recall,
     .commit = cs_local_commit,
     .list = cs_local_list,
     .log_append = cs_local_log_append,

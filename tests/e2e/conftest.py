@@ -25,6 +25,7 @@ def pytest_addoption(parser):
     group.addoption("--full", action="store_true",
                     default=os.environ.get("CI") == "true",
                     help="the long form of the load, memory and durability tests")
+    group.addoption("--short", action="store_true", help="their short form, whatever CI says")
 
 
 def pytest_configure(config):
@@ -130,7 +131,7 @@ def make_stack(request, tls, place):
 @pytest.fixture(scope="session")
 def full(request):
     """Whether the long form of a test is asked for."""
-    return request.config.getoption("--full")
+    return request.config.getoption("--full") and not request.config.getoption("--short")
 
 
 @pytest.fixture

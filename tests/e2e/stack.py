@@ -164,7 +164,8 @@ class Stack:
                 os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 pass
-        wait_for(lambda: not any(map(process_alive, workers)), "the workers' end")
+        # one may be in the middle of a request, whose budget it has
+        wait_for(lambda: not any(map(process_alive, workers)), "the workers' end", 40)
         self.supervisor = None
 
     def stop(self):

@@ -189,8 +189,17 @@ static enum cs_code pass_delete_version(struct cs_store *store, struct cs_view k
     return INNER(store)->ops->delete_version(INNER(store), key, version, deadline, err);
 }
 
+static enum cs_code pass_recall(struct cs_store *store, struct cs_view key,
+                                struct cs_recall *out, struct cs_err *err)
+{
+    struct cs_store *inner = ((struct faulty_store *)store)->inner;
+
+    return inner->ops->recall(inner, key, out, err);
+}
+
 static const struct cs_store_ops faulty_ops = {
     .get = pass_get,
+    .recall = pass_recall,
     .commit = faulty_commit,
     .list = pass_list,
     .log_append = pass_log_append,

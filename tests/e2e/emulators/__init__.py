@@ -1,7 +1,7 @@
 """Servers that stand in for S3 and DynamoDB: installed once below build/, started on
 free ports when a test first needs them, and stopped by process id.
 
-Run as a program ("python -m emulators" in tests/e2e) it installs what is missing."""
+"python tests/e2e/emulators" installs what is missing, or says what can't be."""
 
 import atexit
 import fcntl
