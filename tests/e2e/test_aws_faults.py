@@ -2,93 +2,27 @@
 unnoticed by the client; what can't is told in a problem, in time; nothing is ever
 wrong or lost. test_aws_chaos.py has them all at once."""
 
+import calendar
 import dataclasses
-import subprocess
-import sys
+import email.utils
 import time
 
 import pytest
-import requests
 
 import faults
 from client import Client, assert_problem
-from faults import Proxy, Script
-from stack import Stack
-from support import end_with_parent, free_port, wait_for
+from faults import Script
+from faulty import Emulator, World, fetched
 
 pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
 
-REGION = "eu-central-1"
 STATE = b'{"artifacts":{"copy":"# Hello"},"number":1e-7}'
-
-
-def emulator_answers(url):
-    try:
-        return requests.get(f"{url}/moto-api/", timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 @pytest.fixture(scope="module")
 def emulator():
-    """S3 and DynamoDB in memory, which take whatever signature and date come."""
-    port = free_port()
-    url = f"http://127.0.0.1:{port}"
-    process = subprocess.Popen(
-        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-        stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
-    try:
-        wait_for(lambda: emulator_answers(url), "the emulator", 60)
-        yield url
-    finally:
-        process.kill()  # it has nothing to save
-        process.wait(10)
-
-
-def aws_settings(url, name, **changes):
-    return {
-        "CAMPAIGN_STORE": "aws",
-        "AWS_REGION": REGION,
-        "AWS_ENDPOINT_URL": url,
-        "AWS_ACCESS_KEY_ID": "AKIDEXAMPLE",
-        "AWS_SECRET_ACCESS_KEY": "test-secret-key-of-no-account",
-        "S3_BUCKET_NAME": f"outputs-{name}",
-        "DYNAMODB_TABLE_NAME": f"campaigns-{name}",
-        **changes,
-    }
-
-
-def start_on_aws(build, tls, settings):
-    """An instance whose bucket and table stand."""
-    stack = Stack(build, tls, settings=settings)
-    try:
-        stack.write_settings()
-        stack.campaignctl("init")
-        stack.start()
-    except BaseException:
-        stack.stop()
-        raise
-    return stack
-
-
-class World:
-    """An instance whose calls to the emulator pass a proxy."""
-
-    def __init__(self, build, tls, upstream, name, **settings):
-        self.proxy = Proxy(upstream).__enter__()
-        try:
-            self.stack = start_on_aws(build, tls, aws_settings(self.proxy.url, name, **settings))
-        except BaseException:
-            self.proxy.__exit__()
-            raise
-        self.client = Client(self.stack, self.stack.token("alice"))
-        self.admin = Client(self.stack, self.stack.admin_token())
-
-    def close(self):
-        wrong = self.stack.stop()
-        self.proxy.__exit__()
-        if wrong:
-            pytest.fail("\n".join(wrong), pytrace=False)
+    with Emulator() as running:
+        yield running.url
 
 
 @pytest.fixture(scope="module")
@@ -114,13 +48,6 @@ def quiet(request):
     """Every test starts with a proxy that only passes things on."""
     if "world" in request.fixturenames:
         request.getfixturevalue("world").proxy.reset()
-
-
-def fetched(client, campaign_id, name):
-    """The artifact's bytes, by the link that the service gives."""
-    answer = client.get(f"/campaigns/{campaign_id}/{name}")
-    assert answer.status_code == 200, answer.text[:500]
-    return answer.content
 
 
 # ---- what each operation is asked for, and how it is seen to be right ----
@@ -417,9 +344,6 @@ def clock_of(request):
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_wrong_clock_is_corrected_by_the_answer(make_world, hours):
     """Servers three hours away refuse us, and say what time it is."""
-    import calendar
-    import email.utils
-
     world = make_world(f"skew{hours}", WORKERS="1")
     refused = []
 
