@@ -155,6 +155,36 @@ static void put_durations(struct cs_buf *out, const struct cs_chart *chart)
     put(out, "</ul>\n");
 }
 
+/* What a figure is above what it shall be, each figure on a scale of its own. */
+static void put_figures(struct cs_buf *out, const struct cs_chart *chart)
+{
+    put(out, "<ul class=\"bars figures\">\n");
+    for (size_t i = 0; i < chart->count; i++) {
+        const struct cs_chart_row *row = &chart->rows[i];
+        double most = row->value > row->before ? row->value : row->before;
+        double scale = most > 0 ? 100 / most : 0;
+
+        put(out, "<li><span class=\"what\">");
+        put_text(out, row->label);
+        put(out, "</span> <span class=\"much\">");
+        put_text(out, row->text);
+        put(out, "</span><svg viewBox=\"0 0 100 8\" preserveAspectRatio=\"none\" "
+                 "role=\"img\">");
+        put_title(out, row->label);
+        put(out, "<desc>");
+        put_text(out, row->text);
+        put(out, "</desc><rect class=\"track\" width=\"100\" height=\"8\"/>");
+        if (row->before >= 0)
+            cs_buf_add_fmt(out, "<rect class=\"before\" width=\"%.2f\" height=\"3\"/>",
+                           row->before * scale);
+        cs_buf_add_fmt(
+            out,
+            "<rect class=\"bar\" y=\"3.5\" width=\"%.2f\" height=\"4.5\"/></svg></li>\n",
+            row->value * scale);
+    }
+    put(out, "</ul>\n");
+}
+
 void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id)
 {
     cs_buf_add_fmt(
@@ -171,6 +201,9 @@ void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char 
         break;
     case CS_CHART_DURATIONS:
         put_durations(out, chart);
+        break;
+    case CS_CHART_KPIS:
+        put_figures(out, chart);
         break;
     }
     put(out, "</figure>\n");

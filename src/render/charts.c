@@ -4,16 +4,15 @@
 
 #include <math.h>
 
-#include "render/labels.h"
+#include "render/chart_dates.h"
+#include "render/chart_parts.h"
 #include "render/markdown.h"
 #include "render/text.h"
 
-#define MAX_ROWS    40u
-#define MAX_COLUMNS 32u
-#define CELL_TEXT   300u
-#define MAX_CHARTS  4u
+#define CELL_TEXT  300u
+#define MAX_CHARTS 4u
 
-/* ---- numbers and days -------------------------------------------------------- */
+/* ---- numbers -------------------------------------------------------- */
 
 /* The decimal separator is the last one, when one or two digits follow it. */
 static bool is_decimal(const char *digits, size_t at, size_t len)
@@ -62,55 +61,26 @@ bool cs_charts_number(double *out, bool *percent_out, struct cs_view text)
     return isfinite(*out);
 }
 
-static bool digits_at(struct cs_view text, size_t at, size_t count, int64_t *out)
-{
-    uint64_t value;
-
-    if (text.len < at + count || !cs_view_to_u64(cs_view_sub(text, at, count), &value))
-        return false;
-    *out = (int64_t)value;
-    return true;
-}
-
-bool cs_charts_day(int64_t *out, struct cs_view text)
-{
-    int64_t year, month, day, era;
-
-    text = cs_view_trim(text);
-    if (!digits_at(text, 0, 4, &year) || !digits_at(text, 5, 2, &month) ||
-        !digits_at(text, 8, 2, &day) || text.ptr[4] != '-' || text.ptr[7] != '-' ||
-        year < 1900 || month < 1 || month > 12 || day < 1 || day > 31)
-        return false;
-    /* Days of the proleptic Gregorian calendar; the year begins with March. */
-    year -= month <= 2 ? 1 : 0;
-    era = year / 400;
-    year -= era * 400;
-    month += month > 2 ? -3 : 9;
-    *out = era * 146097 + year * 365 + year / 4 - year / 100 + (153 * month + 2) / 5 +
-           day - 1 - 719468;
-    return true;
-}
-
 /* ---- the channels of a plan -------------------------------------------------- */
 
 struct channel {
     const char *name;
     const char *money; /* as written, or "" */
     const char *part;  /* as written, or "" */
-    const char *start, *end;
+    const char *when;  /* as written, or "" */
     double budget, share;
-    bool has_budget, has_share, has_days;
-    int64_t start_day, end_day;
+    bool has_budget, has_share;
+    struct cs_span span;
 };
 
 struct plan {
-    struct channel channels[MAX_ROWS];
+    struct channel channels[CS_CHART_ROWS];
     size_t count;
 };
 
-static struct cs_chart *add_chart(struct cs_section *section, struct cs_arena *arena,
-                                  enum cs_chart_kind kind, enum cs_label title,
-                                  const char *language)
+struct cs_chart *cs_chart_add(struct cs_section *section, struct cs_arena *arena,
+                              enum cs_chart_kind kind, enum cs_label title,
+                              const char *language)
 {
     struct cs_chart *chart;
 
@@ -121,7 +91,7 @@ static struct cs_chart *add_chart(struct cs_section *section, struct cs_arena *a
     chart = &section->charts[section->chart_count];
     chart->kind = kind;
     chart->title = cs_label(language, title);
-    chart->rows = cs_arena_alloc(arena, MAX_ROWS, sizeof(*chart->rows));
+    chart->rows = cs_arena_alloc(arena, CS_CHART_ROWS, sizeof(*chart->rows));
     if (chart->rows == NULL)
         return NULL;
     section->chart_count++;
@@ -156,7 +126,8 @@ static void add_shares(struct cs_section *section, struct cs_arena *arena,
     }
     if (plan->count < 2 || (!by_share && (!by_budget || sum <= 0)))
         return;
-    chart = add_chart(section, arena, CS_CHART_SHARES, CS_LABEL_BUDGET_SHARES, language);
+    chart =
+        cs_chart_add(section, arena, CS_CHART_SHARES, CS_LABEL_BUDGET_SHARES, language);
     if (chart == NULL)
         return;
     for (size_t i = 0; i < plan->count; i++) {
@@ -178,36 +149,59 @@ static void add_shares(struct cs_section *section, struct cs_arena *arena,
     }
 }
 
+/* Days without a year go on from those of the rows before them: January comes after
+ * December. Lengths follow each other. */
+static void follow(struct cs_span *span, const struct cs_chart *chart)
+{
+    const struct cs_chart_row *rows = chart->rows;
+    size_t count = chart->count;
+    int64_t more = 0;
+
+    if (count == 0)
+        return;
+    if (span->kind == CS_SPAN_LENGTH)
+        more = rows[count - 1].end_day + 1;
+    else if (span->kind == CS_SPAN_YEARLESS && span->first < rows[0].start_day - 183)
+        more = 365;
+    span->first += more;
+    span->last += more;
+}
+
+/* The rows of one kind, that of the first one which says when it is. */
 static void add_schedule(struct cs_section *section, struct cs_arena *arena,
                          const struct plan *plan, const char *language)
 {
+    enum cs_span_kind kind = CS_SPAN_NONE;
     struct cs_chart *chart = NULL;
 
     for (size_t i = 0; i < plan->count; i++) {
         const struct channel *channel = &plan->channels[i];
-        struct cs_buf text = CS_BUF_INIT(CELL_TEXT);
+        struct cs_span span = channel->span;
 
-        if (!channel->has_days)
+        if (span.kind == CS_SPAN_NONE || (chart != NULL && span.kind != kind))
             continue;
         if (chart == NULL)
-            chart =
-                add_chart(section, arena, CS_CHART_SCHEDULE, CS_LABEL_SCHEDULE, language);
+            chart = cs_chart_add(section, arena, CS_CHART_SCHEDULE, CS_LABEL_SCHEDULE,
+                                 language);
         if (chart == NULL)
             return;
-        cs_buf_add_fmt(&text, "%s – %s", channel->start, channel->end);
+        kind = span.kind;
+        chart->undated = kind != CS_SPAN_DATED;
+        follow(&span, chart);
         chart->rows[chart->count++] = (struct cs_chart_row){
             .label = channel->name,
-            .text = cs_arena_text(arena, cs_buf_view(&text)),
-            .start_day = channel->start_day,
-            .end_day = channel->end_day,
+            .text = channel->when,
+            .start_day = span.first,
+            .end_day = span.last,
         };
-        cs_buf_clear(&text);
     }
 }
 
 /* One channel as texts, wherever they come from. */
 struct channel_texts {
-    struct cs_view name, budget, share, start, end;
+    struct cs_view name, budget, share, start, end, span;
+    enum cs_span_unit unit; /* of bare numbers in `span` */
+    struct cs_view counted; /* what they count: "Weeks" */
 };
 
 static void read_share(struct channel *channel, struct cs_view text)
@@ -237,32 +231,50 @@ static bool is_total(struct cs_view name)
     return name.len == 0;
 }
 
+/* When it is, from one text or from a start and an end. */
+static void read_span(struct channel *channel, struct cs_arena *arena,
+                      const struct channel_texts *texts)
+{
+    struct cs_span start = cs_span_of(texts->start, CS_UNIT_NONE);
+    struct cs_span end = cs_span_of(texts->end, CS_UNIT_NONE);
+    struct cs_buf when = CS_BUF_INIT(CELL_TEXT);
+
+    channel->span = cs_span_of(texts->span, texts->unit);
+    if (channel->span.kind != CS_SPAN_NONE) {
+        if (texts->unit != CS_UNIT_NONE && texts->counted.len > 0)
+            cs_buf_add_fmt(&when, "%.*s ", (int)texts->counted.len, texts->counted.ptr);
+        cs_buf_add(&when, texts->span);
+    } else if (start.kind != CS_SPAN_NONE && start.kind == end.kind &&
+               start.kind != CS_SPAN_LENGTH) {
+        channel->span = (struct cs_span){start.kind, start.first, end.last};
+        if (start.kind == CS_SPAN_YEARLESS && end.last < start.first)
+            channel->span.last += 365;
+        cs_buf_add_fmt(&when, "%.*s – %.*s", (int)texts->start.len, texts->start.ptr,
+                       (int)texts->end.len, texts->end.ptr);
+    }
+    if (channel->span.last < channel->span.first)
+        channel->span.kind = CS_SPAN_NONE;
+    channel->when = cs_arena_text(arena, cs_buf_view(&when));
+    cs_buf_clear(&when);
+}
+
 static void add_channel(struct plan *plan, struct cs_arena *arena,
                         const struct channel_texts *texts)
 {
     struct channel *channel = &plan->channels[plan->count];
     bool percent;
 
-    if (plan->count == MAX_ROWS || is_total(texts->name))
+    if (plan->count == CS_CHART_ROWS || is_total(texts->name))
         return;
-    *channel = (struct channel){.name = cs_arena_text(arena, texts->name),
-                                .money = "",
-                                .part = "",
-                                .start = "",
-                                .end = ""};
+    *channel = (struct channel){
+        .name = cs_arena_text(arena, texts->name), .money = "", .part = "", .when = ""};
     channel->has_budget = cs_charts_number(&channel->budget, &percent, texts->budget);
     if (channel->has_budget)
         channel->money = cs_arena_text(arena, texts->budget);
     read_share(channel, texts->share);
     if (channel->has_share && cs_view_find_byte(texts->share, '%') != SIZE_MAX)
         channel->part = cs_arena_text(arena, texts->share);
-    channel->has_days = cs_charts_day(&channel->start_day, texts->start) &&
-                        cs_charts_day(&channel->end_day, texts->end) &&
-                        channel->start_day <= channel->end_day;
-    if (channel->has_days) {
-        channel->start = cs_arena_text(arena, texts->start);
-        channel->end = cs_arena_text(arena, texts->end);
-    }
+    read_span(channel, arena, texts);
     plan->count++;
 }
 
@@ -276,7 +288,7 @@ static struct cs_view scalar_text(const struct cs_json *object, const char *name
     return text.ptr != NULL ? text : cs_json_number_text(value);
 }
 
-static struct cs_view first_text(const struct cs_json *object, const char *const *names)
+struct cs_view cs_chart_member(const struct cs_json *object, const char *const *names)
 {
     struct cs_view text = cs_view_of(NULL, 0);
 
@@ -285,7 +297,7 @@ static struct cs_view first_text(const struct cs_json *object, const char *const
     return text;
 }
 
-static struct cs_view one_line(struct cs_arena *arena, struct cs_view text)
+struct cs_view cs_chart_line(struct cs_arena *arena, struct cs_view text)
 {
     struct cs_buf line = CS_BUF_INIT(4096);
     const char *copy;
@@ -307,15 +319,21 @@ static void read_json_channels(struct plan *plan, struct cs_arena *arena,
                                         NULL};
     static const char *const start[] = {"start", "start_date", "from", NULL};
     static const char *const end[] = {"end", "end_date", "to", "until", NULL};
+    static const char *const span[] = {"dates",  "timing",   "when", "weeks",
+                                       "period", "timeline", "week", NULL};
 
-    for (size_t i = 0; i < cs_json_length(list) && i < MAX_ROWS; i++) {
+    for (size_t i = 0; i < cs_json_length(list) && i < CS_CHART_ROWS; i++) {
         const struct cs_json *item = cs_json_at(list, i);
         struct channel_texts texts = {
-            one_line(arena, first_text(item, name)),
-            one_line(arena, first_text(item, budget)),
-            one_line(arena, first_text(item, share)),
-            one_line(arena, first_text(item, start)),
-            one_line(arena, first_text(item, end)),
+            .name = cs_chart_line(arena, cs_chart_member(item, name)),
+            .budget = cs_chart_line(arena, cs_chart_member(item, budget)),
+            .share = cs_chart_line(arena, cs_chart_member(item, share)),
+            .start = cs_chart_line(arena, cs_chart_member(item, start)),
+            .end = cs_chart_line(arena, cs_chart_member(item, end)),
+            .span = cs_chart_line(arena, cs_chart_member(item, span)),
+            .unit = cs_json_has(item, "weeks") || cs_json_has(item, "week")
+                        ? CS_UNIT_WEEK
+                        : CS_UNIT_NONE,
         };
 
         add_channel(plan, arena, &texts);
@@ -353,6 +371,7 @@ enum column_role {
     COLUMN_SHARE,
     COLUMN_START,
     COLUMN_END,
+    COLUMN_SPAN,
     ROLE_COUNT
 };
 
@@ -360,33 +379,43 @@ static const struct {
     const char *word; /* the heading begins with it */
     enum column_role role;
 } column_words[] = {
-    {"channel", COLUMN_NAME},    {"canal", COLUMN_NAME},
-    {"kanal", COLUMN_NAME},      {"platform", COLUMN_NAME},
-    {"plateforme", COLUMN_NAME}, {"medium", COLUMN_NAME},
-    {"media", COLUMN_NAME},      {"support", COLUMN_NAME},
-    {"budget", COLUMN_BUDGET},   {"presupuesto", COLUMN_BUDGET},
-    {"cost", COLUMN_BUDGET},     {"spend", COLUMN_BUDGET},
-    {"amount", COLUMN_BUDGET},   {"montant", COLUMN_BUDGET},
-    {"kosten", COLUMN_BUDGET},   {"allocation", COLUMN_BUDGET},
-    {"share", COLUMN_SHARE},     {"part", COLUMN_SHARE},
-    {"anteil", COLUMN_SHARE},    {"%", COLUMN_SHARE},
-    {"percent", COLUMN_SHARE},   {"start", COLUMN_START},
-    {"debut", COLUMN_START},     {"beginn", COLUMN_START},
-    {"inicio", COLUMN_START},    {"end", COLUMN_END},
-    {"fin", COLUMN_END},         {"ende", COLUMN_END},
+    {"channel", COLUMN_NAME},     {"canal", COLUMN_NAME},
+    {"kanal", COLUMN_NAME},       {"platform", COLUMN_NAME},
+    {"plateforme", COLUMN_NAME},  {"medium", COLUMN_NAME},
+    {"media", COLUMN_NAME},       {"support", COLUMN_NAME},
+    {"budget", COLUMN_BUDGET},    {"presupuesto", COLUMN_BUDGET},
+    {"cost", COLUMN_BUDGET},      {"spend", COLUMN_BUDGET},
+    {"amount", COLUMN_BUDGET},    {"montant", COLUMN_BUDGET},
+    {"kosten", COLUMN_BUDGET},    {"allocation", COLUMN_BUDGET},
+    {"share", COLUMN_SHARE},      {"part", COLUMN_SHARE},
+    {"anteil", COLUMN_SHARE},     {"%", COLUMN_SHARE},
+    {"percent", COLUMN_SHARE},    {"start", COLUMN_START},
+    {"debut", COLUMN_START},      {"beginn", COLUMN_START},
+    {"inicio", COLUMN_START},     {"end", COLUMN_END},
+    {"fin", COLUMN_END},          {"ende", COLUMN_END},
+    {"phase", COLUMN_NAME},       {"etape", COLUMN_NAME},
+    {"etapa", COLUMN_NAME},       {"fase", COLUMN_NAME},
+    {"milestone", COLUMN_NAME},   {"jalon", COLUMN_NAME},
+    {"meilenstein", COLUMN_NAME}, {"activit", COLUMN_NAME},
+    {"when", COLUMN_SPAN},        {"quand", COLUMN_SPAN},
+    {"date", COLUMN_SPAN},        {"timing", COLUMN_SPAN},
+    {"timeline", COLUMN_SPAN},    {"period", COLUMN_SPAN},
+    {"zeitraum", COLUMN_SPAN},    {"fecha", COLUMN_SPAN},
 };
 
 struct table_columns {
-    size_t at[ROLE_COUNT]; /* index of the column, SIZE_MAX where there is none */
+    size_t at[ROLE_COUNT];  /* index of the column, SIZE_MAX where there is none */
+    enum cs_span_unit unit; /* of bare numbers in the column of spans */
+    struct cs_view counted; /* that column's heading */
 };
 
-static struct cs_view cell_text(struct cs_arena *arena, cmark_node *cell)
+struct cs_view cs_chart_cell(struct cs_arena *arena, cmark_node *cell)
 {
     struct cs_buf text = CS_BUF_INIT(CELL_TEXT + 64);
     struct cs_view line;
 
     cs_markdown_plain(&text, cell, CELL_TEXT);
-    line = one_line(arena, cs_buf_view(&text));
+    line = cs_chart_line(arena, cs_buf_view(&text));
     cs_buf_clear(&text);
     return line;
 }
@@ -409,6 +438,11 @@ static void read_header_cell(struct table_columns *columns, struct cs_view title
         }
     }
     cs_buf_clear(&slug);
+    if (columns->at[COLUMN_SPAN] == SIZE_MAX && cs_span_unit_of(title) != CS_UNIT_NONE) {
+        columns->at[COLUMN_SPAN] = index;
+        columns->unit = cs_span_unit_of(title);
+        columns->counted = title;
+    }
 }
 
 static bool read_header(struct table_columns *columns, struct cs_arena *arena,
@@ -418,15 +452,17 @@ static bool read_header(struct table_columns *columns, struct cs_arena *arena,
 
     for (size_t i = 0; i < ROLE_COUNT; i++)
         columns->at[i] = SIZE_MAX;
+    columns->unit = CS_UNIT_NONE;
     if (row == NULL || !cmark_gfm_extensions_get_table_row_is_header(row))
         return false;
     for (cmark_node *cell = cmark_node_first_child(row);
-         cell != NULL && index < MAX_COLUMNS; cell = cmark_node_next(cell))
-        read_header_cell(columns, cell_text(arena, cell), index++);
+         cell != NULL && index < CS_CHART_COLUMNS; cell = cmark_node_next(cell))
+        read_header_cell(columns, cs_chart_cell(arena, cell), index++);
     return columns->at[COLUMN_NAME] != SIZE_MAX &&
            (columns->at[COLUMN_BUDGET] != SIZE_MAX ||
             columns->at[COLUMN_SHARE] != SIZE_MAX ||
-            columns->at[COLUMN_START] != SIZE_MAX);
+            columns->at[COLUMN_START] != SIZE_MAX ||
+            columns->at[COLUMN_SPAN] != SIZE_MAX);
 }
 
 static void read_row(struct plan *plan, struct cs_arena *arena, cmark_node *row,
@@ -436,14 +472,19 @@ static void read_row(struct plan *plan, struct cs_arena *arena, cmark_node *row,
     size_t index = 0;
 
     for (cmark_node *cell = cmark_node_first_child(row);
-         cell != NULL && index < MAX_COLUMNS; cell = cmark_node_next(cell), index++)
+         cell != NULL && index < CS_CHART_COLUMNS; cell = cmark_node_next(cell), index++)
         for (size_t role = 0; role < ROLE_COUNT; role++)
             if (columns->at[role] == index)
-                texts[role] = cell_text(arena, cell);
+                texts[role] = cs_chart_cell(arena, cell);
     add_channel(plan, arena,
-                &(struct channel_texts){texts[COLUMN_NAME], texts[COLUMN_BUDGET],
-                                        texts[COLUMN_SHARE], texts[COLUMN_START],
-                                        texts[COLUMN_END]});
+                &(struct channel_texts){.name = texts[COLUMN_NAME],
+                                        .budget = texts[COLUMN_BUDGET],
+                                        .share = texts[COLUMN_SHARE],
+                                        .start = texts[COLUMN_START],
+                                        .end = texts[COLUMN_END],
+                                        .span = texts[COLUMN_SPAN],
+                                        .unit = columns->unit,
+                                        .counted = columns->counted});
 }
 
 static void read_tables(struct plan *plan, struct cs_arena *arena, cmark_node *content)
@@ -459,7 +500,7 @@ static void read_tables(struct plan *plan, struct cs_arena *arena, cmark_node *c
         row = cmark_node_first_child(node);
         if (!read_header(&columns, arena, row))
             continue;
-        while ((row = cmark_node_next(row)) != NULL && plan->count < MAX_ROWS)
+        while ((row = cmark_node_next(row)) != NULL && plan->count < CS_CHART_ROWS)
             read_row(plan, arena, row, &columns);
     }
 }
@@ -478,6 +519,15 @@ void cs_charts_media(struct cs_section *section, struct cs_arena *arena,
     add_schedule(section, arena, &plan, language);
 }
 
+void cs_charts_phases(struct cs_section *section, struct cs_arena *arena,
+                      const char *language)
+{
+    struct plan plan = {.count = 0};
+
+    read_tables(&plan, arena, section->content);
+    add_schedule(section, arena, &plan, language);
+}
+
 /* ---- durations ----------------------------------------------------------------- */
 
 struct running_step {
@@ -486,13 +536,13 @@ struct running_step {
 };
 
 struct steps {
-    struct running_step open[MAX_ROWS];
+    struct running_step open[CS_CHART_ROWS];
     size_t count;
 };
 
 static void start_step(struct steps *steps, struct cs_view agent, int64_t time_us)
 {
-    if (steps->count < MAX_ROWS)
+    if (steps->count < CS_CHART_ROWS)
         steps->open[steps->count++] = (struct running_step){agent, time_us};
 }
 
@@ -516,13 +566,13 @@ static void add_duration(struct cs_section *section, struct cs_arena *arena,
     struct cs_buf text = CS_BUF_INIT(256);
 
     if (*chart == NULL)
-        *chart = add_chart(section, arena, CS_CHART_DURATIONS, CS_LABEL_STEP_DURATIONS,
-                           language);
-    if (*chart == NULL || (*chart)->count == MAX_ROWS)
+        *chart = cs_chart_add(section, arena, CS_CHART_DURATIONS, CS_LABEL_STEP_DURATIONS,
+                              language);
+    if (*chart == NULL || (*chart)->count == CS_CHART_ROWS)
         return;
     cs_buf_add_fmt(&text, "%.1f %s", seconds, cs_label(language, CS_LABEL_SECONDS));
     (*chart)->rows[(*chart)->count++] = (struct cs_chart_row){
-        .label = one_line(arena, agent).ptr,
+        .label = cs_chart_line(arena, agent).ptr,
         .text = cs_arena_text(arena, cs_buf_view(&text)),
         .value = seconds,
     };

@@ -12,6 +12,17 @@
 void cs_charts_media(struct cs_section *section, struct cs_arena *arena,
                      const struct cs_json *plan, const char *language);
 
+/* Adds the schedule of the first table of the section's content that says when each of
+ * its phases is. */
+void cs_charts_phases(struct cs_section *section, struct cs_arena *arena,
+                      const char *language);
+
+/* Adds what is to become of figures: from lists of objects in `value` that have a
+ * baseline and a target, else from the first table of the section's content that has
+ * such columns. */
+void cs_charts_kpis(struct cs_section *section, struct cs_arena *arena,
+                    const struct cs_json *value, const char *language);
+
 /* Adds the time that each agent took, from `started` to its next event. */
 void cs_charts_durations(struct cs_section *section, struct cs_arena *arena,
                          const struct cs_json *interactions, const char *language);
@@ -19,8 +30,5 @@ void cs_charts_durations(struct cs_section *section, struct cs_arena *arena,
 /* The number in a text such as "$11,640", "24 750,00 $", "9.1 %": false when there
  * is none. *percent_out tells that a percent sign stands behind it. */
 bool cs_charts_number(double *out, bool *percent_out, struct cs_view text);
-
-/* Days since 1970-01-01 of "2025-01-06" (more may follow); false otherwise. */
-bool cs_charts_day(int64_t *out, struct cs_view text);
 
 #endif

@@ -167,7 +167,11 @@ static void add_value_section(struct builder *builder, enum cs_section_kind kind
     cs_value_add(&builder->writer, section->content, value, 1);
     if (kind == CS_SECTION_MEDIA)
         cs_charts_media(section, &builder->arena, value, builder->document.language);
-    else if (kind == CS_SECTION_TIMELINE)
+    else if (kind < CS_SECTION_BRIEF)
+        cs_charts_phases(section, &builder->arena, builder->document.language);
+    if (kind < CS_SECTION_BRIEF)
+        cs_charts_kpis(section, &builder->arena, value, builder->document.language);
+    if (kind == CS_SECTION_TIMELINE)
         cs_charts_durations(section, &builder->arena, value, builder->document.language);
 }
 

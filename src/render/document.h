@@ -43,9 +43,10 @@ enum cs_section_kind {
 };
 
 enum cs_chart_kind {
-    CS_CHART_SHARES,   /* parts of a whole: value is the share, from 0 to 1 */
-    CS_CHART_SCHEDULE, /* bars on a calendar: start_day, end_day */
-    CS_CHART_DURATIONS /* seconds per step: value */
+    CS_CHART_SHARES,    /* parts of a whole: value is the share, from 0 to 1 */
+    CS_CHART_SCHEDULE,  /* bars on a calendar: start_day, end_day */
+    CS_CHART_DURATIONS, /* seconds per step: value */
+    CS_CHART_KPIS /* a figure each: what it is, before, and what it shall be, value */
 };
 
 /* All texts of a document are NUL-terminated UTF-8 without control characters,
@@ -55,6 +56,7 @@ struct cs_chart_row {
     const char
         *text; /* the value as the data has it: "$11,640", "2025-01-06 – 2025-02-16" */
     double value;      /* finite, not negative */
+    double before;     /* as value, CS_CHART_KPIS alone; negative: not known */
     int64_t start_day; /* days since 1970-01-01, CS_CHART_SCHEDULE alone */
     int64_t end_day;   /* last day, not before start_day */
 };
@@ -64,6 +66,7 @@ struct cs_chart {
     const char *title;
     struct cs_chart_row *rows;
     size_t count; /* at least 1 */
+    bool undated; /* CS_CHART_SCHEDULE: days count from any day, not from 1970 */
 };
 
 /* The content is a CMARK_NODE_DOCUMENT of CommonMark and the table,

@@ -53,6 +53,7 @@ static const char *const words[CS_LABEL_COUNT][LANGUAGE_COUNT] = {
     [CS_LABEL_CLIENT_WEBSITE] = {"Client website", "Site du client", "Website des Kunden", "Sitio del cliente"},
     [CS_LABEL_CLIENT_LOGO] = {"Client logo", "Logo du client", "Logo des Kunden", "Logotipo del cliente"},
     [CS_LABEL_BUDGET_SHARES] = {"Where the budget goes", "Répartition du budget", "Verteilung des Budgets", "Reparto del presupuesto"},
+    [CS_LABEL_KPIS] = {"Targets in figures", "Objectifs chiffrés", "Ziele in Zahlen", "Objetivos en cifras"},
     [CS_LABEL_SCHEDULE] = {"Schedule", "Calendrier", "Zeitplan", "Calendario"},
     [CS_LABEL_STEP_DURATIONS] = {"Duration of each step", "Durée des étapes", "Dauer der Schritte", "Duración de los pasos"},
     [CS_LABEL_CHANNEL] = {"Channel", "Canal", "Kanal", "Canal"},

@@ -48,7 +48,8 @@ static struct frame frame_of(struct cs_pdf_book *book, const struct cs_chart *ch
     struct frame frame = {.label_width =
                               fmin(widest(book, chart, false), area.width * 0.34)};
 
-    frame.values_width = fmin(widest(book, chart, true), area.width * 0.26);
+    frame.values_width = fmin(widest(book, chart, true),
+                              area.width * (chart->kind == CS_CHART_KPIS ? 0.4 : 0.26));
     frame.bars = area.left + frame.label_width + GUTTER;
     frame.values = area.left + area.width;
     frame.bars_width = frame.values - frame.values_width - GUTTER - frame.bars;
@@ -152,8 +153,41 @@ static void bars(struct cs_pdf_book *book, const struct cs_chart *chart,
     }
 }
 
+/* A figure's two bars: what it is, thin, and what it shall be. Each figure has a scale
+ * of its own, as they count different things. */
+static void figure(struct cs_pdf_book *book, struct cs_buf *out,
+                   const struct cs_chart_row *row, const struct frame *frame)
+{
+    double most = fmax(row->value, row->before), y = -(ROW_HEIGHT + BAR_HEIGHT) / 2;
+    double scale = most > 0 ? frame->bars_width / most : 0;
+
+    cs_pdf_round_box(out, book->scheme->surface, frame->bars, y, frame->bars_width,
+                     BAR_HEIGHT, 2.5);
+    cs_pdf_round_box(out, book->scheme->fill, frame->bars, y, fmax(row->value * scale, 2),
+                     BAR_HEIGHT * 0.55, 1.5);
+    if (row->before >= 0)
+        cs_pdf_round_box(out, book->scheme->muted, frame->bars, y + BAR_HEIGHT * 0.65,
+                         fmax(row->before * scale, 2), BAR_HEIGHT * 0.35, 1);
+}
+
+static void figures(struct cs_pdf_book *book, const struct cs_chart *chart,
+                    struct cs_pdf_area area)
+{
+    const struct frame frame = frame_of(book, chart, area);
+
+    for (size_t i = 0; i < chart->count && i < CHART_ROWS; i++) {
+        struct cs_buf *out = cs_pdf_flow_begin(book->flow);
+
+        figure(book, out, &chart->rows[i], &frame);
+        texts(book, out, &chart->rows[i], &frame, area);
+        cs_pdf_flow_end(book->flow, ROW_HEIGHT,
+                        i == 0 || i + 2 == chart->count ? CS_PDF_KEEP : 0);
+    }
+}
+
 struct calendar {
     int64_t first, last; /* days */
+    bool undated;        /* of no certain year: months have no place on it */
     double x, width;
 };
 
@@ -169,6 +203,7 @@ static struct calendar calendar_of(const struct cs_chart *chart,
 {
     struct calendar calendar = {.first = chart->rows[0].start_day,
                                 .last = chart->rows[0].end_day,
+                                .undated = chart->undated,
                                 .x = frame->bars,
                                 .width = frame->bars_width};
 
@@ -189,6 +224,8 @@ static size_t month_starts(const struct calendar *calendar, int64_t *days, size_
     char text[CS_TIME_TEXT_LEN + 1];
     size_t count = 0;
 
+    if (calendar->undated)
+        return 0;
     for (int64_t day = calendar->first; day <= calendar->last && count < most; day++) {
         cs_time_text(text, day * DAY_US);
         if (memcmp(text + 8, "01", 2) != 0)
@@ -239,7 +276,8 @@ static void schedule(struct cs_pdf_book *book, const struct cs_chart *chart,
 
     if (calendar.last - calendar.first > 366 * 200) /* a slip of the data, not a plan */
         calendar.last = calendar.first + 366 * 200;
-    tick_labels(book, &calendar);
+    if (!calendar.undated)
+        tick_labels(book, &calendar);
     for (size_t i = 0; i < chart->count && i < CHART_ROWS; i++) {
         const struct cs_chart_row *row = &chart->rows[i];
         struct cs_buf *out = cs_pdf_flow_begin(book->flow);
@@ -265,6 +303,8 @@ void cs_pdf_chart(struct cs_pdf_book *book, const struct cs_chart *chart,
     title(book, chart, area);
     if (chart->kind == CS_CHART_SCHEDULE) {
         schedule(book, chart, area);
+    } else if (chart->kind == CS_CHART_KPIS) {
+        figures(book, chart, area);
     } else {
         if (chart->kind == CS_CHART_SHARES)
             stacked(book, chart, area);

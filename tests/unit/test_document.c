@@ -2,6 +2,7 @@
 
 #include "render_helpers.h"
 
+#include "render/chart_dates.h"
 #include "render/charts.h"
 #include "render/language.h"
 #include "render/markdown.h"
@@ -395,7 +396,6 @@ static void test_numbers_and_days(void **state)
         {"1.250,50 €", 1250.5, false}, {"12%", 12, true},
         {"CHF 1'200.–", 1200, false},
     };
-    int64_t day;
     double value;
     bool percent;
 
@@ -407,12 +407,161 @@ static void test_numbers_and_days(void **state)
         assert_int_equal(percent, cases[i].percent);
     }
     assert_false(cs_charts_number(&value, &percent, CS_LIT("—")));
-    assert_true(cs_charts_day(&day, CS_LIT("1970-01-02")));
-    assert_int_equal(day, 1);
-    assert_true(cs_charts_day(&day, CS_LIT("2025-01-06")));
-    assert_int_equal(day, 20094);
-    assert_false(cs_charts_day(&day, CS_LIT("3 Feb")));
-    assert_false(cs_charts_day(&day, CS_LIT("2025-13-06")));
+}
+
+/* Days of a year that is not said count from its own first day here. */
+static void test_spans(void **state)
+{
+    static const struct {
+        const char *text;
+        enum cs_span_unit unit;
+        enum cs_span_kind kind;
+        int64_t first, last;
+    } cases[] = {
+        {"1970-01-02", 0, CS_SPAN_DATED, 1, 1},
+        {"2025-01-06T10:00:00Z", 0, CS_SPAN_DATED, 20094, 20094},
+        {"3 Feb 2025", 0, CS_SPAN_DATED, 20122, 20122},
+        {"20 Dec – 10 Jan 2026", 0, CS_SPAN_DATED, 20442, 20463},
+        {"Q1", 0, CS_SPAN_RELATIVE, 0, 90},
+        {"Week 1–2", 0, CS_SPAN_RELATIVE, 0, 13},
+        {"W9–12", 0, CS_SPAN_RELATIVE, 56, 83},
+        {"Semaines 4 à 6", 0, CS_SPAN_RELATIVE, 21, 41},
+        {"Day 1-7", 0, CS_SPAN_RELATIVE, 0, 6},
+        {"Month 2", 0, CS_SPAN_RELATIVE, 30, 59},
+        {"4–8", CS_UNIT_WEEK, CS_SPAN_RELATIVE, 21, 55},
+        {"2 weeks", 0, CS_SPAN_LENGTH, 0, 13},
+        {"March 3", 0, CS_SPAN_YEARLESS, 61, 61},
+        {"1er sept.", 0, CS_SPAN_YEARLESS, 243, 243},
+        {"3 Feb – 16 Mar", 0, CS_SPAN_YEARLESS, 33, 74},
+        {"March 3–16", 0, CS_SPAN_YEARLESS, 61, 74},
+        {"März", 0, CS_SPAN_YEARLESS, 59, 89},
+        {"Dec 20 to Jan 10", 0, CS_SPAN_YEARLESS, 353, 374},
+        {"", 0, CS_SPAN_NONE, 0, 0},
+        {"weekly", 0, CS_SPAN_NONE, 0, 0},
+        {"Sat.", 0, CS_SPAN_NONE, 0, 0},
+        {"4–8", 0, CS_SPAN_NONE, 0, 0},
+        {"8–4", CS_UNIT_WEEK, CS_SPAN_NONE, 0, 0},
+        {"Week 0", 0, CS_SPAN_NONE, 0, 0},
+        {"2025-13-06", 0, CS_SPAN_NONE, 0, 0},
+        {"99999999999999999999 weeks", 0, CS_SPAN_NONE, 0, 0},
+        {"36 March", 0, CS_SPAN_NONE, 0, 0},
+        {"Jan Feb Mar", 0, CS_SPAN_NONE, 0, 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_span span = cs_span_of(cs_view_cstr(cases[i].text), cases[i].unit);
+        int64_t zero = 0;
+
+        if (cases[i].kind == CS_SPAN_YEARLESS)
+            assert_true(cs_span_day(&zero, CS_LIT("2001-01-01")));
+        if (span.kind != cases[i].kind ||
+            (span.kind != CS_SPAN_NONE &&
+             (span.first - zero != cases[i].first || span.last - zero != cases[i].last)))
+            fail_msg("%s is read as %d, %lld to %lld", cases[i].text, (int)span.kind,
+                     (long long)(span.first - zero), (long long)(span.last - zero));
+    }
+}
+
+static const struct cs_chart *chart_of(const struct cs_document *document,
+                                       enum cs_chart_kind kind)
+{
+    for (size_t i = 0; i < document->section_count; i++)
+        for (size_t k = 0; k < document->sections[i].chart_count; k++)
+            if (document->sections[i].charts[k].kind == kind)
+                return &document->sections[i].charts[k];
+    return NULL;
+}
+
+static struct cs_document *document_of(const char *state_text)
+{
+    const struct cs_render_input input = {.campaign_id = CS_LIT("c"),
+                                          .brief = CS_LIT("{}"),
+                                          .state = cs_view_cstr(state_text),
+                                          .interactions = CS_LIT("[]"),
+                                          .progress = CS_LIT("{}")};
+    struct cs_document *document;
+
+    assert_ok(cs_document_new(&document, &input, err));
+    return document;
+}
+
+static void test_figures(void **state)
+{
+    static const char *const states[] = {
+        "{\"artifacts\":{\"strategy\":\"| # | Objective | Baseline | Target (12 weeks) "
+        "|\\n"
+        "|--|--|--|--|\\n| 1 | Reach | 27 % | **50 %** |\\n| 2 | Sales | n/a | 1.2M |\\n"
+        "| 3 | Mixed | 3 | 50 % |\\n| 4 | No number | 1 | more |\\n\"}}",
+        "{\"artifacts\":{\"media_plan\":{\"kpis\":[{\"metric\":\"Reach\",\"baseline\":"
+        "\"27 %\",\"target\":\"50 %\"},{\"name\":\"Sales\",\"current\":\"–\",\"target\":"
+        "\"1.2M\"},3,null]}}}",
+        "{\"artifacts\":{\"review\":{\"kpis\":{\"Reach\":{\"baseline\":\"27 "
+        "%\",\"target\":"
+        "\"50 %\"},\"Sales\":{\"baseline\":\"?\",\"target\":\"1.2M\"}}}}}",
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(states); i++) {
+        struct cs_document *document = document_of(states[i]);
+        const struct cs_chart *chart = chart_of(document, CS_CHART_KPIS);
+
+        assert_non_null(chart);
+        assert_int_equal(chart->count, 2);
+        assert_string_equal(chart->rows[0].label, "Reach");
+        assert_string_equal(chart->rows[0].text, "27 % → 50 %");
+        assert_true(chart->rows[0].before > 26.9 && chart->rows[0].value > 49.9);
+        assert_string_equal(chart->rows[1].text, "1.2M");
+        assert_true(chart->rows[1].before < 0 && chart->rows[1].value > 1.19e6);
+        cs_document_free(document);
+    }
+}
+
+static void test_schedules(void **state)
+{
+    static const struct {
+        const char *state;
+        size_t count;
+        int64_t days[3]; /* first days of the rows, from the first row's */
+        bool undated;
+    } cases[] = {
+        {"{\"artifacts\":{\"strategy\":\"| Phase | Weeks |\\n|--|--|\\n| Notice | 1–3 "
+         "|\\n"
+         "| Try | 4–8 |\\n| Later | ongoing |\\n| Keep | 9–12 |\\n\"}}",
+         3,
+         {0, 21, 56},
+         true},
+        {"{\"artifacts\":{\"media_plan\":\"| Channel | Start | End |\\n|--|--|--|\\n"
+         "| A | Nov 1 | Dec 15 |\\n| B | Dec 1 | Jan 15 |\\n| C | Jan 5 | Feb 1 |\\n\"}}",
+         3,
+         {0, 30, 65},
+         true},
+        {"{\"artifacts\":{\"media_plan\":{\"channels\":[{\"name\":\"A\",\"timing\":"
+         "\"2 weeks\"},{\"name\":\"B\",\"timing\":\"10 days\"},{\"name\":\"C\","
+         "\"timing\":\"1 month\"}]}}}",
+         3,
+         {0, 14, 24},
+         true},
+        {"{\"artifacts\":{\"media_plan\":\"| Channel | Dates |\\n|--|--|\\n"
+         "| A | 2025-01-06 |\\n| B | 3 Feb 2025 |\\n| C | weekly |\\n\"}}",
+         2,
+         {0, 28},
+         false},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_document *document = document_of(cases[i].state);
+        const struct cs_chart *chart = chart_of(document, CS_CHART_SCHEDULE);
+
+        assert_non_null(chart);
+        assert_int_equal(chart->count, cases[i].count);
+        assert_int_equal(chart->undated, cases[i].undated);
+        for (size_t k = 0; k < chart->count; k++)
+            assert_int_equal(chart->rows[k].start_day - chart->rows[0].start_day,
+                             cases[i].days[k]);
+        cs_document_free(document);
+    }
 }
 
 static void test_languages(void **state)
@@ -456,6 +605,9 @@ int main(void)
         cmocka_unit_test(test_facts_of_an_example),
         cmocka_unit_test(test_palettes_are_readable),
         cmocka_unit_test(test_numbers_and_days),
+        cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_figures),
+        cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_languages),
     };
 
