@@ -9,6 +9,7 @@ import pytest
 from client import Client
 from emulators import Missing
 from servers import SERVERS
+from sites import browser, canary, harmful, sites  # pylint: disable=unused-import
 from stack import Stack, make_certificate
 from stores import STORES
 from support import TOP
@@ -32,6 +33,7 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "plain_build: makes no sense under sanitizers")
     config.addinivalue_line("markers", "store(name=value...): for stores with these attributes")
     config.addinivalue_line("markers", "instance: starts the service (set by itself)")
+    config.addinivalue_line("markers", "browser: needs Chromium; tests/run browser runs it")
 
 
 def is_sanitized(build):
