@@ -2,6 +2,7 @@
 
 #include "render/chart_html.h"
 
+#include "render/pattern.h"
 #include "render/text.h"
 
 void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
@@ -212,89 +213,46 @@ void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char 
 /* ---- the campaign's pattern
  * ------------------------------------------------------------------ */
 
-static uint64_t hash_of(struct cs_view text)
+static void put_wave(struct cs_buf *out, const struct cs_pattern_shape *wave)
 {
-    uint64_t hash = 1469598103934665603u;
-
-    for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.ptr[i]) * 1099511628211u;
-    return hash;
+    cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M-%u %u", wave->colour, wave->x,
+                   wave->y);
+    for (unsigned i = 0; i < 4; i++)
+        cs_buf_add_fmt(out, "q50-%u 100 0t100 0", wave->size);
+    put(out, "V300H-200z\"/>");
 }
 
-/* A number below `below`, from a sequence that the seed determines (SplitMix64). */
-static unsigned draw(uint64_t *seed, unsigned below)
-{
-    uint64_t z = (*seed += 0x9e3779b97f4a7c15u);
-
-    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
-    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
-    return (unsigned)((z ^ (z >> 31)) % below);
-}
-
-/* Tiles of quarter circles, circles and bars, 4 by 3. */
-static void put_tiles(struct cs_buf *out, uint64_t *seed)
+static void put_shape(void *data, const struct cs_pattern_shape *shape)
 {
     static const char *const quarters[] = {
         "h100a100 100 0 0 1-100 100z", "h100v100a100 100 0 0 1-100-100z",
         "a100 100 0 0 1 100 100h-100z", "m100 0v100h-100a100 100 0 0 1 100-100z"};
+    struct cs_buf *out = data;
 
-    for (unsigned i = 0; i < 12; i++) {
-        unsigned x = i % 4 * 100, y = i / 4 * 100, shape = draw(seed, 7);
-
+    switch (shape->kind) {
+    case CS_PATTERN_BOX:
         cs_buf_add_fmt(
-            out, "<rect class=\"p%u\" x=\"%u\" y=\"%u\" width=\"100\" height=\"100\"/>",
-            draw(seed, 3), x, y);
-        if (shape < 4) {
-            cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M%u %u%s\"/>", 3 + draw(seed, 3),
-                           x, y, quarters[shape]);
-        } else if (shape < 6) {
-            cs_buf_add_fmt(out, "<circle class=\"p%u\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
-                           3 + draw(seed, 3), x + 50, y + 50, 22 + draw(seed, 24));
-        }
-    }
-}
-
-/* Rings around a point off the middle. */
-static void put_rings(struct cs_buf *out, uint64_t *seed)
-{
-    unsigned x = 180 + draw(seed, 160), y = 90 + draw(seed, 140);
-
-    put(out, "<rect class=\"p0\" width=\"400\" height=\"300\"/>");
-    for (unsigned i = 0; i < 7; i++)
+            out, "<rect class=\"p%u\" x=\"%u\" y=\"%u\" width=\"%u\" height=\"%u\"/>",
+            shape->colour, shape->x, shape->y, shape->width, shape->height);
+        break;
+    case CS_PATTERN_DISC:
         cs_buf_add_fmt(out, "<circle class=\"p%u\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
-                       (i + draw(seed, 2)) % 6, x, y, 290 - i * 42 + draw(seed, 14));
-}
-
-/* Waves one before the other. */
-static void put_waves(struct cs_buf *out, uint64_t *seed)
-{
-    put(out, "<rect class=\"p0\" width=\"400\" height=\"300\"/>");
-    cs_buf_add_fmt(out, "<circle class=\"p4\" cx=\"%u\" cy=\"%u\" r=\"%u\"/>",
-                   100 + draw(seed, 220), 70 + draw(seed, 40), 36 + draw(seed, 26));
-    for (unsigned i = 0; i < 5; i++) {
-        unsigned y = 110 + i * 38 + draw(seed, 14), swing = 18 + draw(seed, 26);
-        unsigned shift = draw(seed, 200);
-
-        cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M-%u %u", 1 + (i + 1) % 5, shift, y);
-        for (unsigned wave = 0; wave < 4; wave++)
-            cs_buf_add_fmt(out, "q50-%u 100 0t100 0", swing);
-        put(out, "V300H-200z\"/>");
+                       shape->colour, shape->x, shape->y, shape->size);
+        break;
+    case CS_PATTERN_QUARTER:
+        cs_buf_add_fmt(out, "<path class=\"p%u\" d=\"M%u %u%s\"/>", shape->colour,
+                       shape->x, shape->y, quarters[shape->corner]);
+        break;
+    case CS_PATTERN_WAVE:
+        put_wave(out, shape);
+        break;
     }
 }
 
-void cs_pattern_html(struct cs_buf *out, struct cs_view seed_text)
+void cs_pattern_html(struct cs_buf *out, struct cs_view seed)
 {
-    uint64_t seed = hash_of(seed_text);
-    unsigned kind = draw(&seed, 3);
-
     put(out, "<svg class=\"pattern\" viewBox=\"0 0 400 300\" "
-             "preserveAspectRatio=\"xMidYMid slice\" aria-hidden=\"true\" "
-             ">");
-    if (kind == 0)
-        put_tiles(out, &seed);
-    else if (kind == 1)
-        put_rings(out, &seed);
-    else
-        put_waves(out, &seed);
+             "preserveAspectRatio=\"xMidYMid slice\" aria-hidden=\"true\">");
+    cs_pattern_draw(seed, put_shape, out);
     put(out, "</svg>");
 }

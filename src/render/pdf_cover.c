@@ -5,10 +5,13 @@
 #include <math.h>
 
 #include "render/labels.h"
+#include "render/pattern.h"
 #include "render/pdf_ops.h"
 
 #define EDGE       56.0 /* left and right margin */
-#define HERO_SHARE 0.56 /* of the page's height is the coloured field */
+#define HERO_SHARE 0.6  /* of the page's height is the coloured field */
+#define ART_MIN    48.0 /* a lower strip of the pattern is left out */
+#define BLEED      3.0  /* colour goes beyond the page's edges */
 #define TEXT_MAX   420u /* bytes of a title; all of it is in the brief's section */
 
 /* Sizes of the title that are tried until it fits. */
@@ -69,36 +72,116 @@ static size_t count_lines(struct cs_pdf_book *book, struct cs_view text,
     return count;
 }
 
-/* The field of colour, with two circles of a near shade cut off by its edges. */
-static void hero_ground(const struct cs_scheme *scheme, const struct cs_pdf_frame *frame,
-                        struct cs_buf *out, double bottom)
+/* A half of a wave, from the current point at x, y: a quadratic curve by cubic ones. */
+static void half_wave(struct cs_buf *out, double x, double y, double swing)
 {
-    double height = frame->height - bottom;
-
-    cs_pdf_fill_colour(out, scheme->fill);
-    cs_pdf_box(out, 0, bottom, frame->width, height);
-    cs_buf_add(out, CS_LIT("q\n"));
-    cs_pdf_number(out, 0);
-    cs_pdf_number(out, bottom);
-    cs_pdf_number(out, frame->width);
-    cs_pdf_number(out, height);
-    cs_buf_add(out, CS_LIT("re W n\n"));
-    cs_pdf_disc(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.06),
-                frame->width - 40, frame->height - 30, 250);
-    cs_pdf_disc(out, cs_colour_mix(scheme->fill, scheme->fill_ink, 0.12),
-                frame->width + 10, frame->height + 10, 150);
-    cs_buf_add(out, CS_LIT("Q\n"));
-    cs_pdf_fill_colour(out, scheme->second);
-    cs_pdf_box(out, 0, bottom - 7, frame->width, 7);
+    cs_pdf_number(out, x + CS_PATTERN_TILE / 3.0);
+    cs_pdf_number(out, y - swing * 2 / 3);
+    cs_pdf_number(out, x + CS_PATTERN_TILE * 2 / 3.0);
+    cs_pdf_number(out, y - swing * 2 / 3);
+    cs_pdf_number(out, x + CS_PATTERN_TILE);
+    cs_pdf_number(out, y);
+    cs_buf_add(out, CS_LIT("c\n"));
 }
 
-static void hero_text(struct cs_pdf_book *book, const struct cs_document *document,
-                      const struct cs_pdf_frame *frame, struct cs_buf *out, double bottom)
+static void wave(struct cs_buf *out, const struct cs_pattern_shape *shape)
+{
+    double x = -(double)shape->x, y = shape->y, swing = shape->size;
+
+    cs_pdf_number(out, x);
+    cs_pdf_number(out, y);
+    cs_buf_add(out, CS_LIT("m\n"));
+    for (unsigned i = 0; i < 8; i++, x += CS_PATTERN_TILE)
+        half_wave(out, x, y, i % 2 == 0 ? swing : -swing);
+    cs_pdf_number(out, x);
+    cs_pdf_number(out, CS_PATTERN_HEIGHT);
+    cs_buf_add(out, CS_LIT("l "));
+    cs_pdf_number(out, -2.0 * CS_PATTERN_TILE);
+    cs_pdf_number(out, CS_PATTERN_HEIGHT);
+    cs_buf_add(out, CS_LIT("l h f\n"));
+}
+
+/* A disc around the corner, cut off by the tile. */
+static void quarter(struct cs_buf *out, struct cs_colour colour,
+                    const struct cs_pattern_shape *shape)
+{
+    double tile = CS_PATTERN_TILE;
+
+    cs_buf_add(out, CS_LIT("q "));
+    cs_pdf_number(out, shape->x);
+    cs_pdf_number(out, shape->y);
+    cs_pdf_number(out, tile);
+    cs_pdf_number(out, tile);
+    cs_buf_add(out, CS_LIT("re W n\n"));
+    cs_pdf_disc(out, colour, shape->x + (shape->corner & 1u ? tile : 0),
+                shape->y + (shape->corner & 2u ? tile : 0), tile);
+    cs_buf_add(out, CS_LIT("Q\n"));
+}
+
+struct art {
+    struct cs_buf *out;
+    struct cs_colour colours[CS_PATTERN_COLOURS];
+};
+
+static void art_shape(void *data, const struct cs_pattern_shape *shape)
+{
+    struct art *art = data;
+    struct cs_colour colour = art->colours[shape->colour];
+
+    cs_pdf_fill_colour(art->out, colour);
+    switch (shape->kind) {
+    case CS_PATTERN_BOX:
+        cs_pdf_box(art->out, shape->x, shape->y, shape->width, shape->height);
+        break;
+    case CS_PATTERN_DISC:
+        cs_pdf_disc(art->out, colour, shape->x, shape->y, shape->size);
+        break;
+    case CS_PATTERN_QUARTER:
+        quarter(art->out, colour, shape);
+        break;
+    case CS_PATTERN_WAVE:
+        wave(art->out, shape);
+        break;
+    }
+}
+
+/* The campaign's pattern over the whole width, from `top` down to `bottom`. */
+static void hero_art(const struct cs_document *document, const struct cs_pdf_frame *frame,
+                     struct cs_buf *out, double bottom, double top)
+{
+    struct art art = {.out = out};
+    double scale =
+        fmax(frame->width / CS_PATTERN_WIDTH, (top - bottom) / CS_PATTERN_HEIGHT);
+
+    if (top - bottom < ART_MIN)
+        return;
+    cs_pattern_colours(art.colours, &document->palette);
+    cs_buf_add(out, CS_LIT("q\n"));
+    cs_pdf_number(out, -BLEED);
+    cs_pdf_number(out, bottom);
+    cs_pdf_number(out, frame->width + 2 * BLEED);
+    cs_pdf_number(out, top - bottom);
+    cs_buf_add(out, CS_LIT("re W n\n"));
+    /* The drawing's y grows downwards; its middle comes to the field's middle. */
+    cs_pdf_number(out, scale);
+    cs_buf_add(out, CS_LIT("0 0 "));
+    cs_pdf_number(out, -scale);
+    cs_pdf_number(out, (frame->width - scale * CS_PATTERN_WIDTH) / 2);
+    cs_pdf_number(out, (top + bottom + scale * CS_PATTERN_HEIGHT) / 2);
+    cs_buf_add(out, CS_LIT("cm\n"));
+    cs_pattern_draw(cs_view_cstr(document->title), art_shape, &art);
+    cs_buf_add(out, CS_LIT("Q\n"));
+}
+
+/* Client, title and tagline from the top down; gives the last line's baseline. */
+static double hero_text(struct cs_pdf_book *book, const struct cs_document *document,
+                        const struct cs_pdf_frame *frame, struct cs_buf *out,
+                        double bottom)
 {
     const struct cs_scheme *scheme = book->scheme;
     struct cs_pdf_style style =
         cs_pdf_book_style(book, 12, CS_PDF_BOLD, scheme->fill_ink);
-    double width = frame->width - 2 * EDGE, y = frame->height - 74, title_top;
+    double width = frame->width - 2 * EDGE, y = frame->height - 74;
     struct cs_view title = short_text(document->title);
     size_t size = 0;
 
@@ -112,18 +195,28 @@ static void hero_text(struct cs_pdf_book *book, const struct cs_document *docume
             break;
     }
     style.size = title_sizes[size].size;
-    title_top =
-        bottom + 0.5 * (frame->height - bottom) +
-        (double)count_lines(book, title, &style, width) * title_sizes[size].leading / 2;
     y = set_lines(book, out, title, &style,
-                  &(struct spot){EDGE, fmin(title_top - style.size, y - 56), width,
+                  &(struct spot){EDGE, y - 34 - style.size, width,
                                  title_sizes[size].leading, title_sizes[size].lines});
-    style = cs_pdf_book_style(book, 13, 0, scheme->fill_ink);
-    if (document->tagline[0] != '\0')
-        (void)set_lines(book, out, short_text(document->tagline), &style,
-                        &(struct spot){book->rtl ? EDGE + width * 0.18 : EDGE, y - 34,
-                                       width * 0.82, 18.5,
-                                       (size_t)fmax(1, (y - 34 - bottom - 12) / 18.5)});
+    style = cs_pdf_book_style(book, 14, 0, scheme->fill_ink);
+    if (document->tagline[0] == '\0')
+        return y;
+    return set_lines(book, out, short_text(document->tagline), &style,
+                     &(struct spot){book->rtl ? EDGE + width * 0.18 : EDGE, y - 34,
+                                    width * 0.82, 19,
+                                    (size_t)fmax(1, (y - 34 - bottom - 12) / 19)});
+}
+
+static void hero(struct cs_pdf_book *book, const struct cs_document *document,
+                 const struct cs_pdf_frame *frame, struct cs_buf *out, double bottom)
+{
+    double end;
+
+    cs_pdf_fill_colour(out, book->scheme->fill);
+    cs_pdf_box(out, -BLEED, bottom, frame->width + 2 * BLEED,
+               frame->height - bottom + BLEED);
+    end = hero_text(book, document, frame, out, bottom);
+    hero_art(document, frame, out, bottom, end - 42);
 }
 
 /* A name above its value; gives the height that was used. */
@@ -180,29 +273,31 @@ static double facts(struct cs_pdf_book *book, const struct cs_document *document
     return shown % 2 == 1 ? y - row - 25 : y;
 }
 
+/* The brief's colours, from the side on which lines begin. */
 static void swatches(struct cs_pdf_book *book, const struct cs_document *document,
-                     struct cs_buf *out, double y)
+                     const struct cs_pdf_frame *frame, struct cs_buf *out, double y)
 {
     const struct cs_palette *palette = &document->palette;
     struct cs_pdf_style style = cs_pdf_book_style(book, 8.2, 0, book->scheme->muted);
-    double x = EDGE;
+    enum cs_pdf_align align = book->rtl ? CS_PDF_RIGHT : CS_PDF_LEFT;
+    double x = book->rtl ? frame->width - EDGE : EDGE, way = book->rtl ? -1 : 1;
 
-    if (palette->count == 0 || y < 120)
+    if (palette->count == 0 || y < 100)
         return;
     (void)cs_pdf_book_label(book, out,
                             cs_view_cstr(cs_label(book->language, CS_LABEL_PALETTE)),
-                            &style, CS_PDF_LEFT, x, y, 300);
+                            &style, align, x, y, 300);
     y -= 34;
     for (size_t i = 0; i < palette->count; i++) {
         char hex[CS_COLOUR_HEX_LEN + 1];
         double width;
 
         cs_colour_hex(hex, palette->swatches[i].colour);
-        cs_pdf_disc(out, book->scheme->line, x + 12, y + 4, 12.6);
-        cs_pdf_disc(out, palette->swatches[i].colour, x + 12, y + 4, 12);
+        cs_pdf_disc(out, book->scheme->line, x + way * 12, y + 4, 12.6);
+        cs_pdf_disc(out, palette->swatches[i].colour, x + way * 12, y + 4, 12);
         width = cs_pdf_book_label(book, out, cs_view_of(hex, CS_COLOUR_HEX_LEN), &style,
-                                  CS_PDF_LEFT, x + 31, y + 1, 80);
-        x += 31 + width + 22;
+                                  align, x + way * 31, y + 1, 80);
+        x += way * (31 + width + 22);
     }
 }
 
@@ -212,10 +307,9 @@ void cs_pdf_cover(struct cs_pdf_book *book, const struct cs_document *document,
     double bottom = frame->height * (1 - HERO_SHARE), y;
     struct cs_pdf_style style = cs_pdf_book_style(book, 7.8, 0, book->scheme->muted);
 
-    hero_ground(book->scheme, frame, out, bottom);
-    hero_text(book, document, frame, out, bottom);
-    y = facts(book, document, frame, out, bottom - 44);
-    swatches(book, document, out, y - 2);
+    hero(book, document, frame, out, bottom);
+    y = facts(book, document, frame, out, bottom - 38);
+    swatches(book, document, frame, out, y - 2);
     (void)cs_pdf_book_label(book, out, short_text(document->campaign_id), &style,
                             book->rtl ? CS_PDF_RIGHT : CS_PDF_LEFT,
                             book->rtl ? frame->width - EDGE : EDGE, 40,

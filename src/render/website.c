@@ -11,6 +11,7 @@
 #include "render/chart_html.h"
 #include "render/html_writer.h"
 #include "render/labels.h"
+#include "render/pattern.h"
 #include "render/template.h"
 #include "render/text.h"
 
@@ -321,23 +322,12 @@ static void add_scheme(struct site *site, const char *name,
     }
 }
 
-/* The colours of the pattern: second and first colour, what lies between them,
- * and two light ones. The same on light and dark pages, as the hero is. */
 static void add_pattern_colours(struct site *site)
 {
-    const struct cs_palette *palette = &site->document->palette;
-    struct cs_colour fill = palette->light.fill, second = palette->light.second;
-    const struct cs_colour colours[] = {
-        second,
-        cs_colour_mix(second, fill, 0.35),
-        cs_colour_mix(second, palette->light.ink, 0.35),
-        fill,
-        palette->light.paper,
-        palette->count > 2 ? palette->swatches[2].colour
-                           : cs_colour_mix(fill, palette->light.paper, 0.45),
-    };
+    struct cs_colour colours[CS_PATTERN_COLOURS];
     struct cs_data *list = cs_data_add(&site->arena, site->root, "art", CS_DATA_LIST);
 
+    cs_pattern_colours(colours, &site->document->palette);
     for (size_t i = 0; i < CS_COUNT(colours); i++) {
         struct cs_data *entry = cs_data_add(&site->arena, list, NULL, CS_DATA_OBJECT);
         char index = (char)('0' + i);

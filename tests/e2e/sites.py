@@ -56,8 +56,9 @@ def complete(client, folder, name, brief, state, parts=()):
 
 
 @pytest.fixture(scope="session")
-def sites(stack, examples, tmp_path_factory):
-    """sites(name) is a shared example, the shipped one ("example"), or a hard case."""
+def sites(request, stack, tmp_path_factory):
+    """sites(name) is a hard case, the shipped example ("example"), or a shared one: it
+    skips where those are not here."""
     folder = tmp_path_factory.mktemp("sites")
     client = Client(stack, stack.token("browser"))
     made = {}
@@ -67,7 +68,8 @@ def sites(stack, examples, tmp_path_factory):
             case = campaign_cases.HARD[name]()
             return complete(client, folder, name, case["brief"] or {"note": "none"},
                             json.dumps(case["state"], ensure_ascii=False))
-        home = TOP / "share/example" if name == "example" else examples / name
+        home = (TOP / "share/example" if name == "example" else
+                request.getfixturevalue("examples") / name)
         parts = [(part, (home / f"{part}.json").read_bytes())
                  for part in ("progress", "interactions") if (home / f"{part}.json").exists()]
         return complete(client, folder, name, json.loads((home / "brief.json").read_text()),

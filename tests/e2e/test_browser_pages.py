@@ -27,11 +27,23 @@ def file_url(site):
 
 # ---- the markup ----
 
-def test_the_nu_checker_finds_no_error(sites, tmp_path):
+@pytest.fixture
+def all_files(sites):
+    """The websites of all campaigns that are here."""
+    files = []
+    for name in NAMES:
+        try:
+            files.append(sites(name).file)
+        except pytest.skip.Exception:
+            assert name in EXAMPLES and name != "example"
+    return files
+
+
+def test_the_nu_checker_finds_no_error(all_files, tmp_path):
     bad = tmp_path / "bad.html"
     bad.write_text("<p><li></p>")
     assert nu_errors([bad])[0] != 0, "the checker finds nothing at all"
-    status, text = nu_errors([sites(name).file for name in NAMES])
+    status, text = nu_errors(all_files)
     assert status == 0 and text == "", text[:4000]
 
 
