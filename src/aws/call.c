@@ -364,6 +364,17 @@ static bool may_try_again(struct cs_aws *aws, struct cs_aws_call *call,
     return wait_for_next(aws, call, net);
 }
 
+/* A held body is read after the call: what was announced is counted. */
+static uint64_t bytes_of(const struct cs_net_response *response)
+{
+    uint64_t announced = 0;
+
+    if (response->held != NULL &&
+        !cs_view_to_u64(cs_net_response_header(response, "content-length"), &announced))
+        announced = 0;
+    return response->bytes_sent + response->bytes_received + announced;
+}
+
 static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
 {
     static const char *const subject_names[] = {
@@ -386,15 +397,14 @@ static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
         id = cs_net_response_header(call->response, "x-amz-request-id");
     if (code.ptr == NULL)
         code = cs_view_cstr(call->err.reason);
-    cs_log_put(
-        aws->options.log, bad ? CS_LOG_WARN : CS_LOG_INFO, what,
-        CS_LOG_TEXT(subject_names[call->service], call->subject),
-        CS_LOG_NUM("status", call->response->status),
-        CS_LOG_NUM("bytes", call->response->bytes_sent + call->response->bytes_received),
-        CS_LOG_NUM("ms", (cs_clock_monotonic_us() - call->started_us) / 1000),
-        CS_LOG_NUM("attempts", call->attempts),
-        CS_LOG_TEXT("request_id", id.ptr != NULL ? id : cs_view_of("", 0)),
-        CS_LOG_TEXT("units", cs_view_cstr(units)), CS_LOG_TEXT("error", code));
+    cs_log_put(aws->options.log, bad ? CS_LOG_WARN : CS_LOG_INFO, what,
+               CS_LOG_TEXT(subject_names[call->service], call->subject),
+               CS_LOG_NUM("status", call->response->status),
+               CS_LOG_NUM("bytes", bytes_of(call->response)),
+               CS_LOG_NUM("ms", (cs_clock_monotonic_us() - call->started_us) / 1000),
+               CS_LOG_NUM("attempts", call->attempts),
+               CS_LOG_TEXT("request_id", id.ptr != NULL ? id : cs_view_of("", 0)),
+               CS_LOG_TEXT("units", cs_view_cstr(units)), CS_LOG_TEXT("error", code));
 }
 
 static void settle(struct cs_aws *aws, struct cs_aws_call *call)

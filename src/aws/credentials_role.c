@@ -155,7 +155,31 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
     return CS_OK;
 }
 
-static enum cs_code send(struct exchange *x, struct cs_err *err)
+static const char *operation_of(const struct cs_assume_role *role)
+{
+    return role->web_identity_file != NULL ? "AWS STS AssumeRoleWithWebIdentity"
+                                           : "AWS STS AssumeRole";
+}
+
+/* In the form of aws/call.c. */
+static void log_exchange(const struct exchange *x, enum cs_code code, int64_t started_us,
+                         const struct cs_err *err)
+{
+    const struct cs_net_response *response = &x->response;
+    struct cs_view id = cs_net_response_header(response, "x-amzn-requestid");
+
+    cs_log_put(x->search->options->log, code == CS_OK ? CS_LOG_INFO : CS_LOG_WARN,
+               operation_of(x->role), CS_LOG_TEXT("region", x->region),
+               CS_LOG_NUM("status", response->status),
+               CS_LOG_NUM("bytes", response->bytes_sent + response->bytes_received),
+               CS_LOG_NUM("ms", (cs_clock_monotonic_us() - started_us) / 1000),
+               CS_LOG_NUM("attempts", 1),
+               CS_LOG_TEXT("request_id", id.ptr != NULL ? id : CS_LIT("")),
+               CS_LOG_TEXT("units", CS_LIT("")),
+               CS_LOG_TEXT("error", cs_view_cstr(err->reason)));
+}
+
+static enum cs_code exchange(struct exchange *x, struct cs_err *err)
 {
     const struct cs_net_request request = {
         .method = "POST",
@@ -174,9 +198,21 @@ static enum cs_code send(struct exchange *x, struct cs_err *err)
         return rc;
     cs_aws_error_init(&error);
     if ((rc = cs_aws_error_read(&error, &x->response, err)) == CS_OK)
-        rc = cs_aws_error_report(&error, "AWS STS AssumeRole", err);
+        rc = cs_aws_error_report(&error, operation_of(x->role), err);
     cs_aws_error_clear(&error);
     return rc == CS_ENOTFOUND ? CS_EUNAUTH : rc;
+}
+
+static enum cs_code send(struct exchange *x, struct cs_err *err)
+{
+    int64_t started_us = cs_clock_monotonic_us();
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = exchange(x, &why);
+
+    log_exchange(x, rc, started_us, &why);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
 }
 
 enum cs_code cs_keys_assume_role(const struct cs_key_search *search,

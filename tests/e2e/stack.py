@@ -21,6 +21,8 @@ from stores import STORES
 from support import (StackError, TOP, children_of, end_with_parent, free_port, process_alive,
                      wait_for)
 
+# a whole signature of AWS's, a bearer token
+SIGNATURE = re.compile(r"Signature=[0-9a-f]{64}|Bearer ey[\w-]+|ey[\w-]{20,}\.ey[\w-]{20,}\.")
 SANITIZER_REPORT = re.compile(
     r"(ERROR: (Address|Leak|Undefined\w*)Sanitizer|runtime error:|AddressSanitizer:DEADLYSIGNAL)"
 )
@@ -178,12 +180,21 @@ class Stack:
         finally:
             self.server.stop()
         text = self.log_text()
+        faults += self.secrets_in(text)
         report = SANITIZER_REPORT.search(text)
         if report:
             faults.append("campaignd's log has a sanitizer report:\n"
                           + text[max(0, report.start() - 200):report.start() + 6000])
         shutil.rmtree(self.folder, ignore_errors=True)
         return faults
+
+    def secrets_in(self, text):
+        """A sentence for each secret that a log or a message has."""
+        values = [self.settings.get(name) for name in
+                  ("JWT_SECRET", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN")]
+        shown = [value for value in values if value and value in text]
+        return [f"a secret is in the log: {found[:12]}..."
+                for found in shown + SIGNATURE.findall(text)]
 
     def log_text(self):
         try:

@@ -8,6 +8,7 @@ Service Authorization Reference; moto's reader of policies decides.
 
   PUT /policed/policy   the policy (JSON); without one everything is allowed
   GET /policed/needed   [action, resource] of every request since the policy was put
+  GET /policed/seen     [method, operation or path, signature] of every request since then
 
 usage: moto_policed.py PORT"""
 
@@ -97,6 +98,13 @@ def needs(environ, body):
     return []  # GetCallerIdentity, which needs none
 
 
+def what(environ):
+    signature = re.search(r"Signature=([0-9a-f]+)", environ.get("HTTP_AUTHORIZATION", "")
+                          + environ["RAW_URI"])
+    return (environ["REQUEST_METHOD"], environ.get("HTTP_X_AMZ_TARGET", environ["PATH_INFO"]),
+            signature[1] if signature else "")
+
+
 class Policed:
     """WSGI middleware."""
 
@@ -104,6 +112,7 @@ class Policed:
         self.application = application
         self.policy = None
         self.needed = set()
+        self.seen = []
         self.lock = threading.Lock()
 
     def __call__(self, environ, start_response):
@@ -113,6 +122,7 @@ class Policed:
         with self.lock:
             if environ["PATH_INFO"].startswith(OWN_PATH):
                 return self.own(environ, start_response, body)
+            self.seen.append(what(environ))
             if self.policy is not None:
                 for action, resource in needs(environ, body):
                     self.needed.add((action, resource))
@@ -125,7 +135,9 @@ class Policed:
         if environ["REQUEST_METHOD"] == "PUT":
             self.policy = IAMPolicy(body.decode()) if body else None
             self.needed = set()
-        answer = json.dumps(sorted(self.needed)).encode()
+            self.seen = []
+        found = self.seen if environ["PATH_INFO"].endswith("/seen") else sorted(self.needed)
+        answer = json.dumps(found).encode()
         start_response("200 OK", [("Content-Type", "application/json"),
                                   ("Content-Length", str(len(answer)))])
         return [answer]
