@@ -343,8 +343,9 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 struct cs_record **after_out, struct cs_err *err)
 {
     struct cs_buf summary = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX);
-    struct cs_buf changed = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
-    struct cs_buf detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
+    size_t detail_max = CS_RECORD_BYTES_MAX + record->extra.len;
+    struct cs_buf changed = CS_BUF_INIT(detail_max);
+    struct cs_buf detail = CS_BUF_INIT(detail_max);
     struct cs_buf old_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
     struct cs_buf new_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
     struct cs_delta deltas[2 * CS_CAMPAIGN_DELTAS_MAX];
@@ -374,6 +375,9 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
         goto out;
     next.summary = cs_buf_view(&summary);
     next.detail = cs_buf_view(&detail);
+    /* of an item that another program filled to the brim, its tombstone keeps nothing */
+    if (change->unlist && record->extra.len > 0)
+        next.detail = next.extra = CS_LIT("{}");
     next.expires_at_us = expiry_of(next.summary);
     if (change->status != NULL)
         next.status = cs_view_cstr(change->status);

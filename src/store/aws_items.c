@@ -11,11 +11,12 @@ static const char *const own_names[] = {"campaign_id", "user_id",      "status",
                                         "created_at",  "revision",     "summary",
                                         "detail",      "expires_at_us"};
 
-/* Members that the summary of an item has which another program wrote: what lists
- * show, by the names of the original service. */
+/* Of an item which another program wrote, what belongs into a summary: what lists show,
+ * by the names of the original service. The rest is detail. */
 static const char *const summary_names[] = {
-    "campaign_name", "completed_at",     "execution_time",  "s3_website_url",
-    "s3_pdf_url",    "s3_artifacts_url", "s3_metadata_url", "updated_at"};
+    "campaign_name", "completed_at", "execution_time", "quality_score", "updated_at"};
+#define SUMMARY_VALUE_MAX 512u /* bytes; a longer one is detail, too */
+#define MEMBERS_MAX       64u  /* of a summary, that are looked at */
 
 static bool is_among(struct cs_view name, const char *const *names, size_t count)
 {
@@ -62,10 +63,84 @@ static void add_text(struct cs_json_writer *w, const char *name, struct cs_view 
         cs_item_add_text(w, name, text);
 }
 
+/* Attributes of other programs stay what they are, sets and binaries too, as long as
+ * nobody changed the member of detail that they were read as. */
+struct splitting {
+    struct cs_json_writer *w;
+    const struct cs_json *extra; /* the attributes as they were read */
+    struct cs_view summary;
+    struct cs_buf own; /* what is left for the attribute `detail` */
+    struct cs_buf name;
+    struct cs_buf text;
+    struct cs_err *err;
+    enum cs_code rc;
+};
+
+static bool is_unchanged(struct splitting *s, const struct cs_json *attribute,
+                         struct cs_view value)
+{
+    cs_buf_reset(&s->text);
+    s->rc = cs_attribute_to_json(&s->text, attribute, s->err);
+    return s->rc == CS_OK && cs_view_eq(cs_buf_view(&s->text), value);
+}
+
+static bool split_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct splitting *s = payload;
+    const struct cs_json *attribute;
+
+    cs_buf_reset(&s->name);
+    cs_buf_add(&s->name, name);
+    if ((s->rc = cs_buf_check(&s->name, s->err)) != CS_OK)
+        return false;
+    attribute = cs_json_get(s->extra, cs_buf_cstr(&s->name));
+    if (attribute != NULL && cs_view_find_byte(name, '\\') == SIZE_MAX &&
+        cs_json_slice(s->summary, cs_buf_cstr(&s->name)).ptr == NULL &&
+        is_unchanged(s, attribute, value)) {
+        cs_json_key_view(s->w, name);
+        s->rc = cs_attribute_rewrite(s->w->out, attribute, s->err);
+        s->w->comma = true;
+        return s->rc == CS_OK;
+    }
+    cs_buf_add(&s->own, s->own.len > 0 ? CS_LIT(",\"") : CS_LIT("{\""));
+    cs_buf_add(&s->own, name);
+    cs_buf_add(&s->own, CS_LIT("\":"));
+    cs_buf_add(&s->own, value);
+    return s->rc == CS_OK;
+}
+
+static enum cs_code write_split(struct cs_json_writer *w, const struct cs_record *record,
+                                struct cs_err *err)
+{
+    struct cs_json *extra = NULL;
+    struct splitting s = {.w = w,
+                          .summary = record->summary,
+                          .own = CS_BUF_INIT(TEXT_MAX),
+                          .name = CS_BUF_INIT(TEXT_MAX),
+                          .text = CS_BUF_INIT(TEXT_MAX),
+                          .err = err};
+    enum cs_code rc = cs_json_parse(&extra, record->extra, NULL, err);
+
+    s.extra = extra;
+    if (rc == CS_OK) {
+        cs_json_each_member(record->detail, split_member, &s);
+        rc = s.rc;
+    }
+    cs_buf_add(&s.own, s.own.len > 0 ? CS_LIT("}") : CS_LIT("{}"));
+    if (rc == CS_OK && (rc = cs_buf_check(&s.own, err)) == CS_OK)
+        cs_item_add_text(w, "detail", cs_buf_view(&s.own));
+    cs_json_free(extra);
+    cs_buf_clear(&s.own);
+    cs_buf_clear(&s.name);
+    cs_buf_clear(&s.text);
+    return rc;
+}
+
 enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
                                uint64_t revision, struct cs_err *err)
 {
     struct copying copying = {w, err, CS_OK};
+    enum cs_code rc = CS_OK;
 
     if (cs_aws_item_is_internal(record->key))
         return cs_err_set(err, CS_EINVAL, "keys that start with %s are the store's own",
@@ -80,46 +155,179 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
     if (record->expires_at_us != 0)
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
     cs_item_add_text(w, "summary", record->summary);
-    add_text(w, "detail", record->detail);
-    if (cs_json_kind(record->summary) == '{' &&
+    if (record->extra.len > 0)
+        rc = write_split(w, record, err);
+    else
+        add_text(w, "detail", record->detail);
+    if (rc == CS_OK && cs_json_kind(record->summary) == '{' &&
         cs_json_validate(record->summary, NULL, NULL) == CS_OK)
         cs_json_each_member(record->summary, copy_member, &copying);
     cs_json_object_end(w);
-    return copying.rc;
+    return rc == CS_OK ? copying.rc : rc;
 }
 
 /* ---- reading ---- */
 
-/* Attributes of a foreign item as one JSON object: those of the summary, or all the
- * others. */
-static enum cs_code gather(struct cs_buf *out, const struct cs_json *item, bool summary,
-                           struct cs_err *err)
+/* Names of the members of a summary: their attributes are copies. */
+struct copies {
+    struct cs_view names[MEMBERS_MAX];
+    size_t count;
+};
+
+static bool note_copy(void *payload, struct cs_view name, struct cs_view value)
 {
+    struct copies *copies = payload;
+
+    (void)value;
+    if (copies->count < MEMBERS_MAX)
+        copies->names[copies->count++] = name;
+    return copies->count < MEMBERS_MAX;
+}
+
+static bool is_copy(const struct copies *copies, struct cs_view name)
+{
+    for (size_t i = 0; i < copies->count; i++)
+        if (cs_view_eq(copies->names[i], name))
+            return true;
+    return false;
+}
+
+/* The texts that a record is made of, where they are not attributes of the item. */
+struct texts {
+    struct cs_buf summary;
+    struct cs_buf detail; /* with the attributes of others as its last members */
+    struct cs_buf extra;  /* these attributes */
+    struct cs_buf value;
+};
+
+static void add_member(struct cs_buf *out, struct cs_view name, struct cs_view value)
+{
+    cs_buf_add_byte(out, out->len > 0 ? ',' : '{');
+    cs_json_quote(out, name);
+    cs_buf_add_byte(out, ':');
+    cs_buf_add(out, value);
+}
+
+static bool is_short(struct cs_view json)
+{
+    char kind = cs_json_kind(json);
+
+    return json.len <= SUMMARY_VALUE_MAX && kind != '{' && kind != '[';
+}
+
+/* Of a member that was changed here and that the other program wrote once more, ours
+ * stands. */
+static bool is_ours_too(struct texts *t, const struct cs_record *record,
+                        struct cs_view name)
+{
+    cs_buf_reset(&t->value);
+    cs_buf_add(&t->value, name);
+    return cs_buf_check(&t->value, NULL) == CS_OK &&
+           cs_json_slice(record->detail, cs_buf_cstr(&t->value)).ptr != NULL;
+}
+
+static enum cs_code take_attribute(struct texts *t, struct cs_view name,
+                                   const struct cs_json *attribute, bool foreign,
+                                   struct cs_err *err)
+{
+    enum cs_code rc;
+
+    cs_buf_reset(&t->value);
+    if ((rc = cs_attribute_to_json(&t->value, attribute, err)) != CS_OK ||
+        (rc = cs_buf_check(&t->value, err)) != CS_OK)
+        return rc;
+    if (foreign && is_among(name, summary_names, CS_COUNT(summary_names)) &&
+        is_short(cs_buf_view(&t->value))) {
+        add_member(&t->summary, name, cs_buf_view(&t->value));
+        return CS_OK;
+    }
+    add_member(&t->detail, name, cs_buf_view(&t->value));
+    cs_buf_reset(&t->value);
+    if ((rc = cs_attribute_rewrite(&t->value, attribute, err)) == CS_OK)
+        add_member(&t->extra, name, cs_buf_view(&t->value));
+    return rc;
+}
+
+/* A time without a zone, as Python writes them, is one in UTC. */
+static void add_created_at(struct texts *t, struct cs_view text)
+{
+    struct cs_buf zoned = CS_BUF_INIT(256);
+    int64_t time_us;
+
+    cs_buf_add(&zoned, text);
+    cs_buf_add_byte(&zoned, 'Z');
+    cs_buf_reset(&t->value);
+    if (cs_time_parse(&time_us, text, NULL) == CS_OK ||
+        cs_time_parse(&time_us, cs_buf_view(&zoned), NULL) == CS_OK)
+        cs_json_quote_time(&t->value, time_us);
+    else
+        cs_json_quote(&t->value, text);
+    add_member(&t->summary, CS_LIT("created_at"), cs_buf_view(&t->value));
+    cs_buf_clear(&zoned);
+}
+
+/* What our own records have in their summaries. */
+static void start_summary(struct texts *t, const struct cs_record *record)
+{
+    const struct {
+        struct cs_view name;
+        struct cs_view text;
+    } members[] = {{CS_LIT("campaign_id"), record->key},
+                   {CS_LIT("user_id"), record->user_id},
+                   {CS_LIT("status"), record->status}};
+
+    for (size_t i = 0; i < CS_COUNT(members); i++) {
+        if (members[i].text.len == 0 || members[i].text.len > SUMMARY_VALUE_MAX)
+            continue;
+        cs_buf_reset(&t->value);
+        cs_json_quote(&t->value, members[i].text);
+        add_member(&t->summary, members[i].name, cs_buf_view(&t->value));
+    }
+    if (record->created_at.len > 0)
+        add_created_at(t, record->created_at);
+}
+
+/* Completes the record by the attributes that this store did not write. */
+static enum cs_code take_others(struct texts *t, const struct cs_json *item,
+                                struct cs_record *record, struct cs_err *err)
+{
+    bool foreign = record->summary.ptr == NULL;
+    struct copies copies = {.count = 0};
     struct cs_json_iter iter = {0};
     enum cs_code rc = CS_OK;
-    bool first = true;
 
-    cs_buf_add_byte(out, '{');
-    while (rc == CS_OK && cs_json_next(&iter, item)) {
-        if (is_among(iter.name, own_names, CS_COUNT(own_names)) ||
-            is_among(iter.name, summary_names, CS_COUNT(summary_names)) != summary)
-            continue;
-        if (!first)
-            cs_buf_add_byte(out, ',');
-        first = false;
-        cs_json_quote(out, iter.name);
-        cs_buf_add_byte(out, ':');
-        rc = cs_attribute_to_json(out, iter.value, err);
-    }
-    cs_buf_add_byte(out, '}');
-    return rc == CS_OK ? cs_buf_check(out, err) : rc;
+    if (foreign)
+        start_summary(t, record);
+    else
+        cs_json_each_member(record->summary, note_copy, &copies);
+    if (record->detail.len > 2) /* more than {} */
+        cs_buf_add(&t->detail,
+                   cs_view_sub(record->detail, 0, cs_view_trim(record->detail).len - 1));
+    while (rc == CS_OK && cs_json_next(&iter, item))
+        if (!is_among(iter.name, own_names, CS_COUNT(own_names)) &&
+            !is_copy(&copies, iter.name) && !is_ours_too(t, record, iter.name))
+            rc = take_attribute(t, iter.name, iter.value, foreign, err);
+    if (rc != CS_OK || (!foreign && t->extra.len == 0))
+        return rc;
+    cs_buf_add(&t->summary, t->summary.len > 0 ? CS_LIT("}") : CS_LIT("{}"));
+    cs_buf_add(&t->detail, t->detail.len > 0 ? CS_LIT("}") : CS_LIT("{}"));
+    cs_buf_add(&t->extra, t->extra.len > 0 ? CS_LIT("}") : CS_LIT("{}"));
+    if ((rc = cs_buf_check(&t->summary, err)) != CS_OK ||
+        (rc = cs_buf_check(&t->detail, err)) != CS_OK ||
+        (rc = cs_buf_check(&t->extra, err)) != CS_OK)
+        return rc;
+    if (foreign)
+        record->summary = cs_buf_view(&t->summary);
+    record->detail = cs_buf_view(&t->detail);
+    record->extra = cs_buf_view(&t->extra);
+    return CS_OK;
 }
 
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err)
 {
-    struct cs_buf summary = CS_BUF_INIT(TEXT_MAX);
-    struct cs_buf detail = CS_BUF_INIT(TEXT_MAX);
+    struct texts texts = {CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX),
+                          CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX)};
     struct cs_record record = {
         .key = cs_item_text(item, "campaign_id"),
         .user_id = cs_item_text(item, "user_id"),
@@ -129,7 +337,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         .detail = cs_item_text(item, "detail"),
     };
     int64_t revision = 0;
-    enum cs_code rc = CS_OK;
+    enum cs_code rc;
 
     *out = NULL;
     if (record.key.ptr == NULL)
@@ -138,17 +346,13 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         record.revision = (uint64_t)revision;
     if (!cs_item_integer(item, "expires_at_us", &record.expires_at_us))
         record.expires_at_us = 0;
-    if (record.summary.ptr == NULL) {
-        if ((rc = gather(&summary, item, true, err)) != CS_OK ||
-            (rc = gather(&detail, item, false, err)) != CS_OK)
-            goto out;
-        record.summary = cs_buf_view(&summary);
-        record.detail = cs_buf_view(&detail);
+    if ((rc = take_others(&texts, item, &record, err)) == CS_OK) {
+        *out = cs_record_copy(&record);
+        rc = *out != NULL ? CS_OK : cs_err_nomem(err);
     }
-    *out = cs_record_copy(&record);
-    rc = *out != NULL ? CS_OK : cs_err_nomem(err);
-out:
-    cs_buf_clear(&summary);
-    cs_buf_clear(&detail);
+    cs_buf_clear(&texts.summary);
+    cs_buf_clear(&texts.detail);
+    cs_buf_clear(&texts.extra);
+    cs_buf_clear(&texts.value);
     return rc;
 }

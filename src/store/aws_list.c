@@ -145,7 +145,7 @@ static enum cs_code take_items(struct collecting *c, const struct cs_json *answe
         if ((rc = cs_aws_item_read(&record, item, err)) != CS_OK)
             break;
         if (c->query->index != CS_LIST_ALL)
-            record->detail =
+            record->detail = record->extra =
                 cs_view_of("", 0); /* an index may show more than it needs to */
         if (is_behind(c, record))
             rc = keep(c, record, err);

@@ -156,6 +156,17 @@ static enum cs_code explain(struct cs_aws_store *store,
     for (size_t i = checks; i < error->reason_count; i++)
         if (cs_aws_store_condition_failed(store, i))
             return cs_err_set(err, CS_ETOOBIG, "a counter can't hold the sum");
+    for (size_t i = 0; i < transaction->write_count; i++) {
+        const struct cs_record *record = transaction->writes[i].record;
+
+        if (record->extra.len > 0 &&
+            cs_view_eq(cs_aws_error_reason(error, i), CS_LIT("ValidationError")))
+            return cs_err_set(
+                err, CS_ETOOBIG,
+                "the item of %.*s, which another program wrote, is too near "
+                "to the 400 KB that DynamoDB allows to be changed",
+                CS_FMT(record->key));
+    }
     if (cs_aws_store_lost_race(store))
         return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
     if (err != NULL && err->code == CS_OK)

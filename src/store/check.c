@@ -155,7 +155,9 @@ static enum cs_code check_record(const struct cs_record *record, struct cs_err *
         return cs_err_set(err, CS_ETOOBIG,
                           "a record's summary has %zu bytes, the limit is %u",
                           record->summary.len, CS_SUMMARY_BYTES_MAX);
-    if (record->detail.len > CS_RECORD_BYTES_MAX - record->summary.len)
+    /* what another program put there is not refused for its size */
+    if (record->detail.len >
+        CS_RECORD_BYTES_MAX - record->summary.len + record->extra.len)
         return cs_err_set(err, CS_ETOOBIG, "a record has %zu bytes, the limit is %u",
                           record->detail.len + record->summary.len, CS_RECORD_BYTES_MAX);
     return CS_OK;

@@ -174,6 +174,11 @@ void cs_recent_keep(struct cs_recent *recent, struct cs_view realm,
 {
     struct entry *entry;
 
+    /* who wrote attributes of his own may write them again, and knows no revisions */
+    if (record->extra.len > 0) {
+        cs_recent_forget(recent, realm, record->key);
+        return;
+    }
     /* what others wrote has no revision to be sure of, and service records are not
      * asked for again */
     if (record->revision == 0 || record->key.len == 0 || record->key.ptr[0] == '#' ||

@@ -24,7 +24,8 @@ struct cs_record *cs_record_copy(const struct cs_record *record)
 {
     const size_t parts[] = {record->key.len,     record->user_id.len,
                             record->status.len,  record->created_at.len,
-                            record->summary.len, record->detail.len};
+                            record->summary.len, record->detail.len,
+                            record->extra.len};
     size_t size = sizeof(*record);
     struct cs_record *copy;
     char *at;
@@ -43,6 +44,7 @@ struct cs_record *cs_record_copy(const struct cs_record *record)
     copy->created_at = pack(&at, record->created_at);
     copy->summary = pack(&at, record->summary);
     copy->detail = pack(&at, record->detail);
+    copy->extra = pack(&at, record->extra);
     return copy;
 }
 

@@ -54,6 +54,9 @@ struct cs_record {
     struct cs_view detail; /* JSON object; read by get alone */
     uint64_t log_mark; /* 0, or of a recall: where the log ended. A write that has one is
                         * refused (CS_ECONFLICT) when the log has grown since */
+    /* The store's own notes on a record that it read; handed back with a replace, empty
+     * otherwise. They hold those members of detail that the store keeps apart. */
+    struct cs_view extra;
 };
 
 /* A record with the memory that it lives in. */

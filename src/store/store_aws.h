@@ -12,8 +12,9 @@
  *   #store/log-<n>/<key>       a piece of it: the entries of one append
  *   #store/used-<hash>/<key>   a dedupe text that was used on the key
  *   #store/counters/<n>/<group> shard n of a group of counters
- * An item without `summary` was written by another program: its attributes are
- * read as summary and detail, and kept when it is written again. */
+ * An item without `summary` was written by another program: its attributes are read
+ * as summary and detail. They stay attributes, of their own types, when it is written
+ * again, as long as nothing changed them; so do attributes that others add to ours. */
 #ifndef CS_STORE_STORE_AWS_H
 #define CS_STORE_STORE_AWS_H
 
