@@ -411,7 +411,9 @@ static HPDF_Dict font_descriptor(struct cs_pdf_doc *doc, const struct cs_pdf_fon
     HPDF_Dict descriptor = new_dict(doc), stream = stream_of(doc, file);
 
     if (descriptor == NULL || stream == NULL ||
-        HPDF_Dict_AddNumber(stream, "Length1", (HPDF_INT32)file->len) != HPDF_OK ||
+        (facts->cff ? HPDF_Dict_AddName(stream, "Subtype", "CIDFontType0C")
+                    : HPDF_Dict_AddNumber(stream, "Length1", (HPDF_INT32)file->len)) !=
+            HPDF_OK ||
         HPDF_Dict_AddName(descriptor, "Type", "FontDescriptor") != HPDF_OK ||
         HPDF_Dict_AddName(descriptor, "FontName", name) != HPDF_OK ||
         HPDF_Dict_AddNumber(descriptor, "Flags", (HPDF_INT32)flags) != HPDF_OK ||
@@ -421,7 +423,8 @@ static HPDF_Dict font_descriptor(struct cs_pdf_doc *doc, const struct cs_pdf_fon
         HPDF_Dict_AddNumber(descriptor, "Descent", facts->descent) != HPDF_OK ||
         HPDF_Dict_AddNumber(descriptor, "CapHeight", facts->cap_height) != HPDF_OK ||
         HPDF_Dict_AddNumber(descriptor, "StemV", facts->bold ? 140 : 80) != HPDF_OK ||
-        HPDF_Dict_Add(descriptor, "FontFile2", stream) != HPDF_OK)
+        HPDF_Dict_Add(descriptor, facts->cff ? "FontFile3" : "FontFile2", stream) !=
+            HPDF_OK)
         return NULL;
     return descriptor;
 }
@@ -461,9 +464,9 @@ static enum cs_code embed(struct cs_pdf_doc *doc, const struct cs_pdf_fonts *fon
     const struct cs_pdf_font *font = cs_pdf_fonts_font(fonts, face);
     struct cs_buf file = CS_BUF_INIT(FONT_MAX), map = CS_BUF_INIT(FONT_MAX);
     struct cs_buf name = CS_BUF_INIT(128), key = CS_BUF_INIT(16);
+    bool good, cff = cs_pdf_font_facts(font)->cff;
     HPDF_Dict type0, cid, descriptor;
     enum cs_code rc;
-    bool good;
 
     base_name(&name, font, face);
     cs_buf_add_fmt(&key, "F%zu", face);
@@ -479,9 +482,10 @@ static enum cs_code embed(struct cs_pdf_doc *doc, const struct cs_pdf_fonts *fon
     descriptor = font_descriptor(doc, font, cs_buf_cstr(&name), &file);
     good = type0 != NULL && cid != NULL && descriptor != NULL &&
            HPDF_Dict_AddName(cid, "Type", "Font") == HPDF_OK &&
-           HPDF_Dict_AddName(cid, "Subtype", "CIDFontType2") == HPDF_OK &&
+           HPDF_Dict_AddName(cid, "Subtype", cff ? "CIDFontType0" : "CIDFontType2") ==
+               HPDF_OK &&
            HPDF_Dict_AddName(cid, "BaseFont", cs_buf_cstr(&name)) == HPDF_OK &&
-           HPDF_Dict_AddName(cid, "CIDToGIDMap", "Identity") == HPDF_OK &&
+           (cff || HPDF_Dict_AddName(cid, "CIDToGIDMap", "Identity") == HPDF_OK) &&
            HPDF_Dict_Add(cid, "FontDescriptor", descriptor) == HPDF_OK &&
            add_system_info(doc, cid) && add_widths(doc, cid, subset) &&
            add_type0(doc, type0, cid, cs_buf_cstr(&name), &map) &&

@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "render/pdf_bytes.h"
+#include "render/pdf_cff.h"
 
 #define FILE_MAX   (128u << 20) /* the largest collections of today have some 60 MiB */
 #define TABLES_MAX 64u
@@ -63,13 +64,8 @@ static enum cs_code find_directory(struct cs_pdf_font *font, unsigned index,
     } else if (index != 0) {
         return cs_err_set(err, CS_EINVAL, "the font file is not a collection");
     }
-    if (kind == 0x4f54544fu) /* "OTTO" */
-        return cs_err_set(
-            err, CS_EUNSUPPORTED,
-            "the font has PostScript outlines; one with TrueType outlines is "
-            "needed");
-    if (kind != 0x00010000u && kind != 0x74727565u) /* "true" */
-        return cs_err_set(err, CS_EUNSUPPORTED, "the file is not a TrueType font");
+    if (kind != 0x00010000u && kind != 0x74727565u && kind != 0x4f54544fu)
+        return cs_err_set(err, CS_EUNSUPPORTED, "the file is not an OpenType font");
     font->table_count = cs_be16(font->file, font->directory + 4);
     if (font->table_count == 0 || font->table_count > TABLES_MAX)
         return cs_err_set(err, CS_EINVAL, "the font has no readable table directory");
@@ -206,13 +202,18 @@ static enum cs_code read_tables(struct cs_pdf_font *font, struct cs_err *err)
     struct cs_view head = cs_pdf_font_table(font, "head");
     struct cs_view hhea = cs_pdf_font_table(font, "hhea");
     struct cs_view maxp = cs_pdf_font_table(font, "maxp");
+    struct cs_view cff = cs_pdf_font_table(font, "CFF ");
     struct cs_pdf_font_facts *facts = &font->facts;
+    enum cs_code rc;
 
     font->glyf = cs_pdf_font_table(font, "glyf");
     font->loca = cs_pdf_font_table(font, "loca");
     font->hmtx = cs_pdf_font_table(font, "hmtx");
-    if (font->glyf.len == 0 || font->loca.len == 0)
-        return cs_err_set(err, CS_EUNSUPPORTED, "the font has no TrueType outlines");
+    facts->cff = font->glyf.len == 0 || font->loca.len == 0;
+    if (facts->cff && cff.len == 0)
+        return cs_err_set(err, CS_EUNSUPPORTED, "the font has no outlines");
+    if (facts->cff && (rc = cs_pdf_cff_check(cff, err)) != CS_OK)
+        return rc;
     if (head.len < 54 || hhea.len < 36 || maxp.len < 6 || font->hmtx.len < 4)
         return cs_err_set(err, CS_EINVAL, "the font lacks a table that it must have");
     facts->units_per_em = cs_be16(head, 18);

@@ -1,7 +1,7 @@
-/* render/pdf_font.h: reads a TrueType font file (ISO/IEC 14496-22): which glyph
- * a character has, how wide it is and the bytes of its outline. Every offset of
- * the file is checked, so a broken or hostile font gives an error or an empty
- * glyph and never more. Fonts with outlines other than "glyf" are refused. */
+/* render/pdf_font.h: reads an OpenType font file (ISO/IEC 14496-22): which glyph
+ * a character has, how wide it is and, of TrueType outlines, their bytes. Every offset
+ * of the file is checked, so a broken or hostile font gives an error or an empty
+ * glyph and never more. Outlines are those of "glyf" or of "CFF ", see pdf_cff.h. */
 #ifndef CS_RENDER_PDF_FONT_H
 #define CS_RENDER_PDF_FONT_H
 
@@ -22,6 +22,7 @@ struct cs_pdf_font_facts {
     uint16_t units_per_em;
     uint16_t glyph_count;
     bool bold, italic, fixed_pitch;
+    bool cff; /* PostScript outlines */
 };
 
 /* Maps the file into memory; index chooses a font of a collection, else 0.
@@ -43,7 +44,8 @@ uint16_t cs_pdf_font_glyph(const struct cs_pdf_font *font, uint32_t code_point);
 /* Advance width in thousandths of the em, rounded. */
 uint16_t cs_pdf_font_advance(const struct cs_pdf_font *font, uint16_t glyph);
 
-/* The glyph's entry of "glyf"; empty for a blank glyph or a broken entry. */
+/* The glyph's entry of "glyf"; empty where there is none, for a blank glyph or a broken
+ * entry. */
 struct cs_view cs_pdf_font_outline(const struct cs_pdf_font *font, uint16_t glyph);
 
 /* A whole table by its four-letter tag; ptr NULL when it is missing. */

@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "render/pdf_bytes.h"
+#include "render/pdf_cff.h"
 
 /* flags of a composite glyph's component */
 enum {
@@ -380,7 +381,22 @@ static void write_tables(struct outlines *out, struct table *tables)
     cs_buf_init(&out->loca, 0);
 }
 
-void cs_pdf_subset_font(const struct cs_pdf_subset *subset, struct cs_buf *out)
+static void write_cff(const struct cs_pdf_subset *subset, struct cs_buf *out)
+{
+    uint16_t *glyphs = calloc(subset->count, sizeof(*glyphs));
+
+    if (glyphs == NULL) {
+        out->failed = CS_ENOMEM;
+        return;
+    }
+    for (size_t i = 0; i < subset->count; i++)
+        glyphs[i] = subset->slots[i].glyph;
+    cs_pdf_cff_subset(cs_pdf_font_table(subset->font, "CFF "),
+                      cs_pdf_font_facts(subset->font)->name, glyphs, subset->count, out);
+    free(glyphs);
+}
+
+static void write_truetype(const struct cs_pdf_subset *subset, struct cs_buf *out)
 {
     struct table tables[T_COUNT] = {{.tag = "glyf"}, {.tag = "head"}, {.tag = "hhea"},
                                     {.tag = "hmtx"}, {.tag = "loca"}, {.tag = "maxp"}};
@@ -414,6 +430,14 @@ out:
     cs_buf_clear(&work.loca);
     free(work.glyphs);
     free(work.new_of);
+}
+
+void cs_pdf_subset_font(const struct cs_pdf_subset *subset, struct cs_buf *out)
+{
+    if (cs_pdf_font_facts(subset->font)->cff)
+        write_cff(subset, out);
+    else
+        write_truetype(subset, out);
 }
 
 static void add_hex16(struct cs_buf *out, unsigned value)

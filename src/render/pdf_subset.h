@@ -34,8 +34,9 @@ uint16_t cs_pdf_subset_glyph(const struct cs_pdf_subset *subset, uint16_t slot);
 /* Advance of a slot in thousandths of the em. */
 uint16_t cs_pdf_subset_advance(const struct cs_pdf_subset *subset, uint16_t slot);
 
-/* Appends a TrueType file with the glyphs of the slots, in their order, without
- * hinting and without the tables that PDF does not need (ISO 32000-1, 9.9). */
+/* Appends a font with the glyphs of the slots, in their order: a TrueType file without
+ * hinting and without the tables that PDF does not need (ISO 32000-1, 9.9), or a
+ * CID-keyed CFF font where the outlines are PostScript. */
 void cs_pdf_subset_font(const struct cs_pdf_subset *subset, struct cs_buf *out);
 
 /* Appends the CMap from slots to text (ISO 32000-1, 9.10.3). */

@@ -4,6 +4,7 @@
 #include "unit.h"
 
 #include "render/pdf_bytes.h"
+#include "render/pdf_cff.h"
 #include "render/pdf_font.h"
 #include "render/pdf_fonts.h"
 #include "render/pdf_subset.h"
@@ -193,6 +194,109 @@ static void subsets_are_fonts(void **state)
     cs_buf_clear(&file);
 }
 
+/* A font of two glyphs: the second draws by a global and a local subroutine, with a
+ * hint mask before. */
+static const char small_cff[] =
+    "\1\0\4\1" /* header */
+    "\0\1\1\1\2"
+    "A" /* names */
+    "\0\1\1\1\14"
+    "\34\0\45\21"
+    "\34\0\6\34\0\70\22" /* charstrings at 37, private at 56 */
+    "\0\0"               /* strings */
+    "\0\1\1\1\5"
+    "\213\225\5\13" /* global: 0 10 rlineto return */
+    "\0\2\1\1\2\16"
+    "\16" /* endchar */
+    "\225\213\1\225\213\23\200"
+    "\40\35"
+    "\40\12"
+    "\16"
+    "\213\24"
+    "\34\0\6\23" /* default width, subroutines at 6 */
+    "\0\1\1\1\5"
+    "\225\213\25\13"; /* local: 10 0 rmoveto return */
+
+static void postscript_outlines_lose_their_calls(void **state)
+{
+    const struct cs_view table = cs_view_of(small_cff, sizeof(small_cff) - 1);
+    const uint16_t glyphs[] = {0, 1, 1}, same[] = {0, 1, 2};
+    struct cs_buf out = CS_BUF_INIT(1u << 16), again = CS_BUF_INIT(1u << 16);
+
+    (void)state;
+    assert_ok(cs_pdf_cff_check(table, err));
+    cs_pdf_cff_subset(table, "A", glyphs, 3, &out);
+    assert_int_equal(out.failed, CS_OK);
+    assert_true(
+        cs_view_find(cs_buf_view(&out),
+                     CS_LIT("\16\225\213\1\225\213\23\200\213\225\5\225\213\25\16"
+                            "\225\213\1\225\213\23\200\213\225\5\225\213\25\16")) !=
+        SIZE_MAX);
+    assert_ok(cs_pdf_cff_check(cs_buf_view(&out), err));
+    cs_pdf_cff_subset(cs_buf_view(&out), "A", same, 3, &again);
+    assert_int_equal(again.len, out.len);
+    assert_memory_equal(again.ptr, out.ptr, out.len);
+    cs_buf_clear(&out);
+    cs_buf_clear(&again);
+}
+
+static void damaged_postscript_outlines_do_no_harm(void **state)
+{
+    const uint16_t glyphs[] = {0, 1, 7};
+
+    (void)state;
+    for (size_t at = 0; at + 1 < sizeof(small_cff); at++) {
+        for (unsigned value = 0; value < 256; value++) {
+            char table[sizeof(small_cff) - 1];
+            struct cs_view view = cs_view_of(table, sizeof(table));
+            struct cs_buf out = CS_BUF_INIT(1u << 24);
+
+            memcpy(table, small_cff, sizeof(table));
+            table[at] = (char)(unsigned char)value;
+            if (cs_pdf_cff_check(view, NULL) == CS_OK)
+                cs_pdf_cff_subset(view, "A", glyphs, CS_COUNT(glyphs), &out);
+            cs_buf_clear(&out);
+        }
+        /* the private dictionary and its subroutines are looked for later */
+        assert_int_equal(cs_pdf_cff_check(cs_view_of(small_cff, at), NULL),
+                         at < 56 ? CS_EINVAL : CS_OK);
+    }
+}
+
+/* Where the fonts for Chinese, Japanese and Korean are those of Noto, each language gets
+ * its own. */
+static void languages_choose_their_characters(void **state)
+{
+    static const struct {
+        const char *language, *font;
+    } cases[] = {{"ja", "NotoSansCJKjp-Regular"},
+                 {"ko-KR", "NotoSansCJKkr-Regular"},
+                 {"zh", "NotoSansCJKsc-Regular"},
+                 {"zh-TW", "NotoSansCJKtc-Regular"},
+                 {NULL, "NotoSansCJKsc-Regular"}};
+    const uint32_t straight = 0x76f4; /* is drawn in three ways */
+    struct cs_pdf_font_files *files;
+
+    (void)state;
+    if (cs_pdf_font_files_new(&files, NULL, NULL) != CS_OK)
+        skip();
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_pdf_fonts *fonts = cs_pdf_fonts_new(files, cases[i].language);
+        struct cs_pdf_glyph glyph;
+        const char *name;
+
+        assert_non_null(fonts);
+        assert_ok(cs_pdf_fonts_glyph(fonts, 0, straight, &straight, 1, &glyph, err));
+        name = cs_pdf_font_facts(cs_pdf_fonts_font(fonts, glyph.face))->name;
+        if (strncmp(name, "NotoSansCJK", 11) == 0)
+            assert_string_equal(name, cases[i].font);
+        else
+            print_message("%s draws it here\n", name);
+        cs_pdf_fonts_free(fonts);
+    }
+    cs_pdf_font_files_free(files);
+}
+
 static void missing_characters_get_a_mark(void **state)
 {
     const uint32_t nobodys = 0xf1234;
@@ -229,6 +333,9 @@ int main(void)
         cmocka_unit_test(cut_and_damaged_fonts_do_no_harm),
         cmocka_unit_test(slots_tell_texts_apart),
         cmocka_unit_test(subsets_are_fonts),
+        cmocka_unit_test(postscript_outlines_lose_their_calls),
+        cmocka_unit_test(damaged_postscript_outlines_do_no_harm),
+        cmocka_unit_test(languages_choose_their_characters),
         cmocka_unit_test(missing_characters_get_a_mark),
     };
 
