@@ -91,6 +91,17 @@ static enum cs_code read_theme(struct cs_theme *theme, const char *folder,
     return code;
 }
 
+/* Says in front of the fault which setting it comes from. */
+static void name_theme(struct cs_err *err, const char *name)
+{
+    const struct cs_err fault = err != NULL ? *err : CS_ERR_NONE;
+
+    if (err == NULL)
+        return;
+    *err = CS_ERR_NONE;
+    (void)cs_err_set(err, fault.code, "RENDER_THEME=%s: %s", name, fault.text);
+}
+
 struct cs_theme *cs_theme_new(const char *share_dir, const char *name, struct cs_err *err)
 {
     struct cs_theme *theme = calloc(1, sizeof(*theme));
@@ -108,6 +119,7 @@ struct cs_theme *cs_theme_new(const char *share_dir, const char *name, struct cs
         code = read_theme(theme, cs_buf_cstr(&folder), err);
     cs_buf_clear(&folder);
     if (code != CS_OK) {
+        name_theme(err, name);
         cs_theme_free(theme);
         return NULL;
     }
