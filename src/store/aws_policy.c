@@ -103,6 +103,13 @@ static void add_list(struct cs_buf *out, const char *name, const char *const *te
     cs_buf_add_cstr(out, "\n      ]");
 }
 
+/* What can't be written whole is not to be written at all. */
+static void carry_failure(struct policy *p, const struct cs_buf *part)
+{
+    if (part->failed != CS_OK)
+        p->out->failed = part->failed;
+}
+
 /* condition: JSON text, or NULL. */
 static void add_statement(struct policy *p, const char *sid, struct actions *actions,
                           const char *const *resources, size_t count,
@@ -131,6 +138,7 @@ static void add_purpose(struct policy *p, const char *sid, enum cs_aws_purpose p
     cs_buf_add_cstr(&arn, behind);
     resource = cs_buf_cstr(&arn);
     add_statement(p, sid, &actions, &resource, 1, NULL);
+    carry_failure(p, &arn);
     cs_buf_clear(&arn);
 }
 
@@ -152,8 +160,7 @@ static void add_indexes(struct policy *p)
     for (size_t i = 0; i < count; i++)
         resources[i] = arns.failed == CS_OK ? arns.ptr + starts[i] : "";
     add_statement(p, "QueryIndexes", &actions, resources, count, NULL);
-    if (arns.failed != CS_OK)
-        p->out->failed = arns.failed;
+    carry_failure(p, &arns);
     cs_buf_clear(&arns);
 }
 
@@ -188,6 +195,8 @@ static void add_key(struct policy *p, const char *key)
     cs_buf_add_byte(&condition, '}');
     resource = cs_buf_cstr(&arn);
     add_statement(p, "EncryptObjects", &actions, &resource, 1, cs_buf_cstr(&condition));
+    carry_failure(p, &arn);
+    carry_failure(p, &condition);
     cs_buf_clear(&arn);
     cs_buf_clear(&condition);
 }

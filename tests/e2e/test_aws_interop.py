@@ -154,3 +154,20 @@ def test_curl_fetches_presigned_links(stack, carol, campaign):
     bad = files["website"].replace("X-Amz-Signature=", "X-Amz-Signature=0")
     assert subprocess.run(["curl", "--silent", "--fail", bad], check=False, timeout=60,
                           capture_output=True).returncode == 22
+
+
+# ---- what the operator is told ----
+
+def test_doctor_is_content(stack):
+    done = stack.campaignctl("--json", "doctor", check=False)
+    checks = json.loads(done.stdout)["checks"]
+    failed = [check for check in checks if not check["ok"] and not check.get("skipped")]
+    assert failed == [] and done.returncode == 0
+    passed = {check["check"] for check in checks if check["ok"]}
+    assert {"credentials", "bucket", "clock against AWS", "object: put", "object: put in parts",
+            "object: delete versions", "table", "table: index user_campaigns_index",
+            "table: index status_created_index", "item: put", "item: check in a transaction",
+            "query: status_created_index", "scan"} <= passed
+    versions = boto(stack, "client", "s3").list_object_versions(Bucket=stack.store.bucket,
+                                                                Prefix="doctor/")
+    assert not versions.get("Versions") and not versions.get("DeleteMarkers")
