@@ -226,12 +226,21 @@ static bool is_ours_too(struct texts *t, const struct cs_record *record,
            cs_json_slice(record->detail, cs_buf_cstr(&t->value)).ptr != NULL;
 }
 
+static bool is_time(struct cs_view name, const struct cs_json *attribute)
+{
+    return (cs_view_eq(name, CS_LIT("completed_at")) ||
+            cs_view_eq(name, CS_LIT("updated_at"))) &&
+           cs_json_get_string(attribute, "S").len > 0;
+}
+
 static enum cs_code take_attribute(struct texts *t, struct cs_view name,
                                    const struct cs_json *attribute, bool foreign,
                                    struct cs_err *err)
 {
     enum cs_code rc;
 
+    if (foreign && is_time(name, attribute))
+        return CS_OK; /* add_times() has it */
     cs_buf_reset(&t->value);
     if ((rc = cs_attribute_to_json(&t->value, attribute, err)) != CS_OK ||
         (rc = cs_buf_check(&t->value, err)) != CS_OK)
@@ -249,25 +258,42 @@ static enum cs_code take_attribute(struct texts *t, struct cs_view name,
 }
 
 /* A time without a zone, as Python writes them, is one in UTC. */
-static void add_created_at(struct texts *t, struct cs_view text)
+static void quote_time(struct cs_buf *out, struct cs_view text)
 {
-    struct cs_buf zoned = CS_BUF_INIT(256);
     int64_t time_us;
 
-    cs_buf_add(&zoned, text);
-    cs_buf_add_byte(&zoned, 'Z');
-    cs_buf_reset(&t->value);
-    if (cs_time_parse(&time_us, text, NULL) == CS_OK ||
-        cs_time_parse(&time_us, cs_buf_view(&zoned), NULL) == CS_OK)
-        cs_json_quote_time(&t->value, time_us);
+    if (cs_time_parse(&time_us, text, NULL) == CS_OK)
+        cs_json_quote_time(out, time_us);
     else
-        cs_json_quote(&t->value, text);
-    add_member(&t->summary, CS_LIT("created_at"), cs_buf_view(&t->value));
-    cs_buf_clear(&zoned);
+        cs_json_quote(out, text);
+}
+
+static void add_time(struct texts *t, const char *name, struct cs_view text)
+{
+    if (text.len == 0)
+        return;
+    cs_buf_reset(&t->value);
+    quote_time(&t->value, text);
+    add_member(&t->summary, cs_view_cstr(name), cs_buf_view(&t->value));
+}
+
+/* The times of an item of another program; it may not say when it was changed. */
+static void add_times(struct texts *t, const struct cs_record *record,
+                      const struct cs_json *item)
+{
+    struct cs_view completed_at = cs_item_text(item, "completed_at");
+    struct cs_view updated_at = cs_item_text(item, "updated_at");
+
+    if (updated_at.len == 0)
+        updated_at = completed_at.len > 0 ? completed_at : record->created_at;
+    add_time(t, "created_at", record->created_at);
+    add_time(t, "completed_at", completed_at);
+    add_time(t, "updated_at", updated_at);
 }
 
 /* What our own records have in their summaries. */
-static void start_summary(struct texts *t, const struct cs_record *record)
+static void start_summary(struct texts *t, const struct cs_record *record,
+                          const struct cs_json *item)
 {
     const struct {
         struct cs_view name;
@@ -283,8 +309,7 @@ static void start_summary(struct texts *t, const struct cs_record *record)
         cs_json_quote(&t->value, members[i].text);
         add_member(&t->summary, members[i].name, cs_buf_view(&t->value));
     }
-    if (record->created_at.len > 0)
-        add_created_at(t, record->created_at);
+    add_times(t, record, item);
 }
 
 /* Completes the record by the attributes that this store did not write. */
@@ -297,7 +322,7 @@ static enum cs_code take_others(struct texts *t, const struct cs_json *item,
     enum cs_code rc = CS_OK;
 
     if (foreign)
-        start_summary(t, record);
+        start_summary(t, record, item);
     else
         cs_json_each_member(record->summary, note_copy, &copies);
     if (record->detail.len > 2) /* more than {} */

@@ -1,5 +1,5 @@
 """Others at the same bucket and table: the AWS CLI, boto3 and curl read what the service
-wrote."""
+wrote, and the service reads a table that a Python service made."""
 
 import decimal
 import hashlib
@@ -171,3 +171,98 @@ def test_doctor_is_content(stack):
     versions = boto(stack, "client", "s3").list_object_versions(Bucket=stack.store.bucket,
                                                                 Prefix="doctor/")
     assert not versions.get("Versions") and not versions.get("DeleteMarkers")
+
+
+# ---- a table that a Python service made ----
+
+OLD = {
+    "campaign_id": "campaign_20241201_120000_123456",
+    "user_id": "dora",
+    "campaign_name": "Product Launch Campaign",
+    "status": "completed",
+    "created_at": "2024-12-01T12:00:00",
+    "completed_at": "2024-12-01T12:03:20",
+    "execution_time": decimal.Decimal("200.5"),
+    "campaign_brief": {"product": "Tea", "budget": decimal.Decimal("1200.75"),
+                       "channels": ["print", "web"], "urgent": True, "notes": None},
+    "final_state": {"artifacts": {"copy": "# Hello"}, "steps": [decimal.Decimal(1)]},
+    "progress_log": {"planning": {"status": "done"}},
+    "agent_interactions": [{"agent": "writer", "input": "brief", "output": "copy"}],
+}
+OLD_RUNNING = {
+    "campaign_id": "campaign_20241202_090000_000001",
+    "user_id": "dora",
+    "campaign_name": "Still on its way",
+    "status": "running",
+    "created_at": "2024-12-02T09:00:00",
+    "campaign_brief": {"product": "Tea"},
+    "house_number": decimal.Decimal(7),  # an attribute of nobody's
+}
+
+
+def make_old_table(stack):
+    """As a boto3 script does it: both indexes show everything."""
+    database = boto(stack, "client", "dynamodb")
+    database.create_table(
+        TableName=stack.settings["DYNAMODB_TABLE_NAME"], BillingMode="PAY_PER_REQUEST",
+        AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"}
+                              for name in ("campaign_id", "user_id", "status", "created_at")],
+        KeySchema=[{"AttributeName": "campaign_id", "KeyType": "HASH"}],
+        GlobalSecondaryIndexes=[
+            {"IndexName": name, "Projection": {"ProjectionType": "ALL"},
+             "KeySchema": [{"AttributeName": key, "KeyType": "HASH"},
+                           {"AttributeName": "created_at", "KeyType": "RANGE"}]}
+            for name, key in (("user_campaigns_index", "user_id"),
+                              ("status_created_index", "status"))])
+    database.get_waiter("table_exists").wait(TableName=stack.settings["DYNAMODB_TABLE_NAME"])
+    table = boto(stack, "resource", "dynamodb").Table(stack.settings["DYNAMODB_TABLE_NAME"])
+    for item in (OLD, OLD_RUNNING):
+        table.put_item(Item={**item, **{
+            f"s3_{name}_url": f"https://campaign-outputs.s3.ca-central-1.amazonaws.com/campaigns/"
+                              f"{item['campaign_id']}/{path}" for name, path in NAMES.items()}})
+    return table
+
+
+def test_a_table_of_a_python_service(make_stack):
+    stack = make_stack()
+    stack.stop_campaignd()
+    stack.write_settings(DYNAMODB_TABLE_NAME=stack.store.table + "-old")
+    table = make_old_table(stack)
+    made = stack.campaignctl("init")
+    assert "is there" in made.stdout, made.stdout
+    stack.start_campaignd()
+    stack.wait_ready()
+    dora, admin = Client(stack, stack.token("dora")), Client(stack, stack.admin_token())
+
+    answer = dora.get(f"/campaigns/{OLD['campaign_id']}")
+    assert answer.status_code == 200, answer.text + stack.log_text()[-3000:]
+    record = answer.json()
+    for name in ("campaign_id", "user_id", "campaign_name", "status"):
+        assert record[name] == OLD[name]
+    assert record["execution_time"] == 200.5
+    assert record["campaign_brief"] == {**OLD["campaign_brief"], "budget": 1200.75}
+    listed = dora.get("/campaigns/aws/list").json()
+    assert {entry["campaign_id"] for entry in listed["campaigns"]} == {
+        OLD["campaign_id"], OLD_RUNNING["campaign_id"]}
+    assert OLD["campaign_id"] in stack.campaignctl("list", "--status", "completed").stdout
+    assert OLD["campaign_name"] in stack.campaignctl("show", OLD["campaign_id"]).stdout
+    stack.campaignctl("recount")
+    assert admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"] == 2
+
+    # written by us, and still there for the other
+    path = f"/campaigns/{OLD_RUNNING['campaign_id']}"
+    assert dora.post(f"{path}/interactions", json={"agent": "writer"}).status_code in (200, 201)
+    answer = dora.complete(OLD_RUNNING["campaign_id"])
+    assert answer.status_code == 200, answer.text
+    found = table.get_item(Key={"campaign_id": OLD_RUNNING["campaign_id"]},
+                           ConsistentRead=True)["Item"]
+    assert found["status"] == "completed" and found["campaign_name"] == "Still on its way"
+    assert found["campaign_brief"] == OLD_RUNNING["campaign_brief"]
+    assert found["house_number"] == OLD_RUNNING["house_number"]
+    assert dora.get(path).json()["status"] == "completed"
+    untouched = table.get_item(Key={"campaign_id": OLD["campaign_id"]})["Item"]
+    assert untouched["final_state"] == OLD["final_state"]
+    assert dora.delete(f"{path}/aws").status_code == 200
+    assert "Item" not in table.get_item(Key={"campaign_id": OLD_RUNNING["campaign_id"]})
+    dora.close()
+    admin.close()

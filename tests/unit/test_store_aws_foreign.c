@@ -151,6 +151,7 @@ static void test_read(void **state)
     assert_view(record->summary,
                 "{\"campaign_id\":\"old\",\"user_id\":\"ann\",\"status\":\"completed\","
                 "\"created_at\":\"2024-12-01T12:00:00.000000Z\","
+                "\"updated_at\":\"2024-12-01T12:00:00.000000Z\","
                 "\"campaign_name\":\"Product Launch\",\"execution_time\":200.5}");
     assert_view(cs_json_slice(record->detail, "final_state"),
                 "{\"scores\":[0.1,12345678901234567890],\"done\":true,\"nothing\":null}");
