@@ -150,7 +150,7 @@ static void section_start(struct report *report, bool first)
 {
     struct cs_pdf_flow *flow = report->book.flow;
 
-    if (first || cs_pdf_flow_left(flow) < cs_pdf_flow_height(flow) * 0.42)
+    if (first || cs_pdf_flow_left(flow) < cs_pdf_flow_height(flow) * 0.3)
         cs_pdf_flow_break(flow);
     cs_pdf_flow_space(flow, 44);
 }

@@ -4,6 +4,7 @@
 
 #include "render/chart_dates.h"
 #include "render/charts.h"
+#include "render/labels.h"
 #include "render/language.h"
 #include "render/markdown.h"
 #include "render/text.h"
@@ -564,6 +565,24 @@ static void test_schedules(void **state)
     }
 }
 
+static void test_labels(void **state)
+{
+    static const char *const languages[] = {"en", "fr-CA", "de", "es", "ar", "he"};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(languages); i++) {
+        const char *page = cs_label(languages[i], CS_LABEL_PAGE_N_OF_M);
+
+        for (unsigned label = 0; label < CS_LABEL_COUNT; label++)
+            assert_true(cs_label(languages[i], (enum cs_label)label)[0] != '\0');
+        assert_non_null(strstr(page, "{n}"));
+        assert_non_null(strstr(page, "{m}"));
+    }
+    assert_string_equal(cs_label("he-IL", CS_LABEL_BUDGET), "תקציב");
+    assert_string_equal(cs_label("heb", CS_LABEL_BUDGET), "Budget");
+    assert_string_equal(cs_label(NULL, CS_LABEL_BUDGET), "Budget");
+}
+
 static void test_languages(void **state)
 {
     static const struct {
@@ -606,6 +625,7 @@ int main(void)
         cmocka_unit_test(test_palettes_are_readable),
         cmocka_unit_test(test_numbers_and_days),
         cmocka_unit_test(test_spans),
+        cmocka_unit_test(test_labels),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_languages),
