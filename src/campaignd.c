@@ -33,6 +33,10 @@
 #define IDLE_CONNECTION_MS 2000
 #define IO_TIMEOUT_MS      30000
 #define GRACE_MS           30000
+#define QUEUED_MAX_MS      10000
+
+/* mod_fcgid kills what has not ended 3 s after its SIGTERM. */
+#define LAST_REQUEST_S 2
 
 /* The state of the process. */
 struct main {
@@ -48,10 +52,31 @@ struct main {
 /* Changed by the worker's signal handlers alone. */
 static volatile sig_atomic_t stop_asked, log_reopen_asked;
 
+/* What the handlers of a worker without a supervisor must know. */
+static struct cs_fastcgi_unanswered unanswered = {.fd = -1};
+
 static void on_stop(int signal_number)
 {
     (void)signal_number;
     stop_asked = 1;
+}
+
+/* The web server won't wait for long: the request under way gets its time. */
+static void on_stop_soon(int signal_number)
+{
+    (void)signal_number;
+    if (stop_asked == 0)
+        (void)alarm(LAST_REQUEST_S);
+    stop_asked = 1;
+}
+
+/* It is over: what was being done is left as a crash would leave it, so that the
+ * same request, sent again, goes on from there. */
+static void on_last_moment(int signal_number)
+{
+    (void)signal_number;
+    cs_fastcgi_give_up(&unanswered);
+    _exit(CS_POOL_EXIT_END);
 }
 
 static void on_reopen_log(int signal_number)
@@ -128,8 +153,11 @@ static struct cs_log *open_log(const struct cs_settings *settings, struct cs_err
 static enum cs_code set_signals(sigset_t *wait_mask, bool supervised, struct cs_err *err)
 {
     static const int stops[] = {SIGTERM, SIGQUIT, SIGINT, SIGHUP};
-    struct sigaction stop = {.sa_handler = on_stop}, ignore = {.sa_handler = SIG_IGN};
-    struct sigaction reopen = {.sa_handler = on_reopen_log};
+    struct sigaction stop = {.sa_handler = supervised ? on_stop : on_stop_soon,
+                             .sa_flags = SA_RESTART};
+    struct sigaction ignore = {.sa_handler = SIG_IGN};
+    struct sigaction reopen = {.sa_handler = on_reopen_log, .sa_flags = SA_RESTART};
+    struct sigaction last = {.sa_handler = on_last_moment};
     sigset_t heard;
 
     sigemptyset(&heard);
@@ -147,7 +175,8 @@ static enum cs_code set_signals(sigset_t *wait_mask, bool supervised, struct cs_
             return cs_err_errno(err, errno, "setting a signal handler failed");
     }
     (void)sigdelset(wait_mask, SIGUSR1);
-    if (sigaction(SIGUSR1, &reopen, NULL) != 0)
+    if (sigaction(SIGUSR1, &reopen, NULL) != 0 ||
+        (!supervised && sigaction(SIGALRM, &last, NULL) != 0))
         return cs_err_errno(err, errno, "setting a signal handler failed");
     return CS_OK;
 }
@@ -181,7 +210,8 @@ static struct cs_serve_options serve_options(const struct cs_settings *settings,
     return (struct cs_serve_options){
         .limits = {.params_max_bytes = PARAMS_MAX_BYTES,
                    .budget_ms =
-                       1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST)},
+                       1000 * cs_settings_integer(settings, CS_SET_LIMIT_REQUEST),
+                   .queued_max_ms = QUEUED_MAX_MS},
         .handler = cs_api_handle,
         .handler_payload = app,
         .log = log,
@@ -196,17 +226,26 @@ static enum cs_code serve(const struct cs_settings *settings, struct cs_app *app
         .listen_fd = from->fd,
         .idle_connection_ms = IDLE_CONNECTION_MS,
         .io_timeout_ms = IO_TIMEOUT_MS,
-        .max_requests = (uint64_t)cs_settings_integer(settings, CS_SET_WORKER_REQUESTS),
-        .max_memory_bytes = (size_t)cs_settings_integer(settings, CS_SET_WORKER_MEMORY)
-                            << 20,
         .stop = &stop_asked,
         .reopen_log = &log_reopen_asked,
     };
-    enum cs_code rc = set_signals(&server.wait_mask, from->ready_fd >= 0, err);
+    bool supervised = from->ready_fd >= 0;
+    enum cs_code rc = set_signals(&server.wait_mask, supervised, err);
+
+    if (supervised) {
+        server.max_requests =
+            (uint64_t)cs_settings_integer(settings, CS_SET_WORKER_REQUESTS);
+        server.max_memory_bytes =
+            (size_t)cs_settings_integer(settings, CS_SET_WORKER_MEMORY) << 20;
+    } else {
+        /* One that ended by itself would take a request along that the web server
+         * has just given to it. */
+        server.unanswered = &unanswered;
+    }
 
     if (rc != CS_OK)
         return rc;
-    if (from->ready_fd >= 0) { /* fails only when the supervisor is gone */
+    if (supervised) { /* fails only when the supervisor is gone */
         (void)!write(from->ready_fd, "r", 1);
         (void)close(from->ready_fd);
     }

@@ -134,6 +134,25 @@ static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
     return CS_OK;
 }
 
+/* X-Accel-Redirect names an address, X-Sendfile a path as it is. */
+static bool name_file(struct cs_exchange *x, struct cs_view path)
+{
+    const char *header = cs_settings_text(x->app->settings, CS_SET_ACCEL_HEADER);
+    struct cs_buf plain = CS_BUF_INIT(path.len + 1);
+    bool done = true;
+
+    if (strcmp(header, "X-Sendfile") == 0) {
+        done = cs_percent_decode(&plain, path, false, NULL) == CS_OK &&
+               cs_buf_check(&plain, NULL) == CS_OK;
+        path = cs_buf_view(&plain);
+        cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));
+    }
+    if (done)
+        cs_response_header(x->response, header, path);
+    cs_buf_clear(&plain);
+    return done;
+}
+
 /* Lets the web server send the file; false when it can't. */
 static bool hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
 {
@@ -151,9 +170,7 @@ static bool hand_over(struct cs_exchange *x, const struct cs_artifact *artifact)
             cs_buf_check(&path, NULL) == CS_OK;
     }
     if (done)
-        cs_response_header(x->response,
-                           cs_settings_text(x->app->settings, CS_SET_ACCEL_HEADER),
-                           cs_buf_view(&path));
+        done = name_file(x, cs_buf_view(&path));
     cs_object_clear(&object);
     cs_buf_clear(&path);
     return done;

@@ -60,7 +60,7 @@ static bool path_matches(const char *pattern, struct cs_view path,
 
     while (cs_view_split(&shape, '/', &wanted)) {
         if (cs_view_eq(wanted, CS_LIT("*")))
-            return true;
+            return path.ptr != NULL;
         if (!cs_view_split(&path, '/', &given))
             return false;
         if (cs_view_eq(wanted, CS_LIT("{}")) && given.len > 0)

@@ -21,6 +21,7 @@ struct cs_fastcgi {
     FCGX_Request request;
     struct cs_records *records;
     struct cs_carrier carrier;
+    struct cs_fastcgi_unanswered *unanswered; /* or NULL */
     size_t params_max;
     int silence_ms;
     int fd; /* -1: no connection */
@@ -62,10 +63,20 @@ static bool carrier_ready(void *payload, struct cs_deadline deadline)
     return cs_records_ready(fastcgi->records, deadline);
 }
 
+static void note_unanswered(struct cs_fastcgi *fastcgi, int fd)
+{
+    if (fastcgi->unanswered == NULL)
+        return;
+    fastcgi->unanswered->fd = -1; /* the two belong together */
+    fastcgi->unanswered->id = (sig_atomic_t)cs_records_id(fastcgi->records);
+    fastcgi->unanswered->fd = fd;
+}
+
 static bool carrier_write(void *payload, struct cs_view bytes)
 {
     struct cs_fastcgi *fastcgi = payload;
 
+    note_unanswered(fastcgi, -1);
     while (bytes.len > 0) {
         struct cs_view step = cs_view_sub(bytes, 0, WRITE_STEP);
 
@@ -84,6 +95,7 @@ static bool carrier_flush(void *payload)
 }
 
 struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
+                                  struct cs_fastcgi_unanswered *unanswered,
                                   struct cs_err *err)
 {
     struct cs_fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
@@ -95,6 +107,8 @@ struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
     if (start_library(err) != CS_OK)
         goto fail;
     fastcgi->fd = -1;
+    fastcgi->unanswered = unanswered;
+    note_unanswered(fastcgi, -1);
     fastcgi->params_max = limits->params_max_bytes;
     fastcgi->silence_ms = limits->silence_ms;
     fastcgi->carrier = (struct cs_carrier){.payload = fastcgi,
@@ -232,6 +246,8 @@ enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *
     if (rc != CS_OK && rc != CS_ETOOBIG) {
         (void)close(fd);
         fastcgi->fd = -1;
+    } else {
+        note_unanswered(fastcgi, fd);
     }
     return rc;
 }
@@ -250,12 +266,46 @@ static void close_connection(int fd)
     (void)close(fd);
 }
 
+void cs_fastcgi_give_up(const struct cs_fastcgi_unanswered *unanswered)
+{
+    static const char answer[] =
+        "Status: 503 Service Unavailable\r\n"
+        "Retry-After: 2\r\n"
+        "Content-Type: application/problem+json\r\n"
+        "Cache-Control: no-store\r\n"
+        "\r\n"
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+        "\"detail\":\"The service is being restarted: send the same request again.\","
+        "\"code\":\"service_unavailable\"}";
+    const size_t len = sizeof(answer) - 1;
+    int fd = unanswered->fd;
+    unsigned id = (unsigned)unanswered->id;
+    /* the answer, the end of the answer, the end of the request (FastCGI 1.0,
+     * sections 3.3 and 5.5) */
+    const unsigned char head[8] = {1,
+                                   6,
+                                   (unsigned char)(id >> 8),
+                                   (unsigned char)id,
+                                   (unsigned char)(len >> 8),
+                                   (unsigned char)len};
+    const unsigned char tail[24] = {1, 6, head[2], head[3], 0, 0, 0, 0,
+                                    1, 3, head[2], head[3], 0, 8, 0, 0};
+
+    if (fd < 0)
+        return;
+    if (send(fd, head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(head) &&
+        send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len &&
+        send(fd, tail, sizeof(tail), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(tail))
+        close_connection(fd);
+}
+
 void cs_fastcgi_close(struct cs_fastcgi *fastcgi, bool whole)
 {
     FCGX_Request *request = &fastcgi->request;
 
     if (fastcgi->fd < 0)
         return;
+    note_unanswered(fastcgi, -1);
     if (whole)
         FCGX_Finish_r(request); /* closes the connection when writing to it failed */
     else

@@ -7,14 +7,28 @@
 #ifndef CS_HTTP_FASTCGI_H
 #define CS_HTTP_FASTCGI_H
 
+#include <signal.h>
+
 #include "http/message.h"
 #include "http/records.h"
 
 struct cs_fastcgi;
 
+/* A request that no byte has been answered to yet, as a signal handler sees it. */
+struct cs_fastcgi_unanswered {
+    volatile sig_atomic_t fd; /* -1: there is none */
+    volatile sig_atomic_t id;
+};
+
+/* Answers it with 503 and Retry-After; for a handler that ends the process then,
+ * and async-signal-safe. */
+void cs_fastcgi_give_up(const struct cs_fastcgi_unanswered *unanswered);
+
 /* Starts libfcgi, keeping the process's signal handlers as they are, but for
- * SIGPIPE, which is ignored from here on. limits are borrowed. */
+ * SIGPIPE, which is ignored from here on. limits are borrowed; so is unanswered,
+ * which is kept up to date, or NULL. */
 struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
+                                  struct cs_fastcgi_unanswered *unanswered,
                                   struct cs_err *err);
 void cs_fastcgi_free(struct cs_fastcgi *fastcgi);
 

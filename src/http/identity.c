@@ -345,23 +345,28 @@ enum cs_code cs_authenticate_token(struct cs_authenticator *authenticator,
 /* ---- requests ---- */
 
 /* RFC 6750 section 2.1: the scheme in any case, blanks, and a b64token. */
+static bool is_token_byte(char c)
+{
+    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
+           (c != '\0' && strchr("-._~+/", c) != NULL);
+}
+
 static bool bearer_token(struct cs_view header, struct cs_view *token_out)
 {
     static const struct cs_view scheme = CS_LIT_INIT("Bearer ");
     struct cs_view token = cs_view_from(header, scheme.len);
+    size_t used = 0;
 
     if (!cs_view_eq_nocase(cs_view_sub(header, 0, scheme.len), scheme))
         return false;
     token = cs_view_trim(token);
-    for (size_t i = 0; i < token.len; i++) {
-        char c = token.ptr[i];
-
-        if (!((c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') ||
-              (c >= '0' && c <= '9') || strchr("-._~+/=", c) != NULL))
+    while (used < token.len && is_token_byte(token.ptr[used]))
+        used++;
+    for (size_t i = used; i < token.len; i++)
+        if (token.ptr[i] != '=')
             return false;
-    }
     *token_out = token;
-    return token.len > 0;
+    return used > 0;
 }
 
 static enum cs_code gateway_identity(const struct cs_request *request,

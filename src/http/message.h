@@ -115,6 +115,7 @@ struct cs_carrier {
 struct cs_message_limits {
     size_t params_max_bytes; /* all parameters together: 431 above */
     int64_t budget_ms;       /* from taking a request up to its deadline */
+    int64_t queued_max_ms;   /* before it is taken up: 503 above; 0: for ever */
 };
 
 /* envp as FastCGI or CGI give it ("NAME=value", NULL at the end), borrowed, as
@@ -126,7 +127,10 @@ struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
 
 /* What makes a request unfit for a handler: CS_ETOOBIG for more parameters than
  * the limit, CS_EINVAL for a CONTENT_LENGTH that is no number or a missing
- * method; else CS_OK. */
+ * method, CS_ESHORT for a body that the web server has cut off (the parameter
+ * ANNOUNCED_LENGTH says what the client announced), CS_EBUSY for one without a body
+ * that has waited for too long behind others (the header X-Request-Start says since
+ * when, as "t=" and microseconds of Unix time); else CS_OK. */
 enum cs_code cs_request_fault(const struct cs_request *request);
 
 void cs_request_free(struct cs_request *request);

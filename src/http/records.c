@@ -418,9 +418,15 @@ enum cs_code cs_records_open(struct cs_records *records, int fd, struct cs_buf *
 
 bool cs_records_ready(struct cs_records *records, struct cs_deadline deadline)
 {
+    int got;
+
     records->until = deadline;
-    return records->ended || records->at < records->end ||
-           wait_readable(records->fd, deadline, NULL) > 0;
+    if (records->ended || records->at < records->end)
+        return true;
+    do
+        got = wait_readable(records->fd, deadline, NULL);
+    while (got < 0 && errno == EINTR);
+    return got > 0;
 }
 
 static ssize_t fault(int errno_value)

@@ -187,6 +187,18 @@ static enum cs_code set_id(struct cs_request *request, struct cs_err *err)
     return rc;
 }
 
+/* What the client announced, where the web server tells it beside the length of
+ * what it hands on: mod_fcgid makes an empty body of one that Apache cut off. */
+static bool is_cut_off(const struct cs_request *request, uint64_t length)
+{
+    struct cs_view text = find_param(request, "ANNOUNCED_LENGTH");
+    uint64_t announced;
+
+    if (text.len == 0)
+        text = find_param(request, "REDIRECT_ANNOUNCED_LENGTH");
+    return text.len > 0 && (!cs_view_to_u64(text, &announced) || announced != length);
+}
+
 static enum cs_code read_length(struct cs_request *request)
 {
     struct cs_view text = find_param(request, "CONTENT_LENGTH");
@@ -194,11 +206,24 @@ static enum cs_code read_length(struct cs_request *request)
 
     request->content_length = -1;
     if (text.len == 0)
-        return CS_OK;
+        return is_cut_off(request, 0) ? CS_ESHORT : CS_OK;
     if (!cs_view_to_u64(text, &length) || length > INT64_MAX)
         return CS_EINVAL;
     request->content_length = (int64_t)length;
-    return CS_OK;
+    return is_cut_off(request, length) ? CS_ESHORT : CS_OK;
+}
+
+/* A web server that hands requests on one at a time lets them wait, and clients
+ * give up. A body may have taken its time to come in, so it is no sign. */
+static bool has_waited(const struct cs_request *request, int64_t max_ms)
+{
+    struct cs_view start = cs_request_header(request, "X-Request-Start");
+    uint64_t start_us;
+
+    return max_ms > 0 && request->content_length <= 0 &&
+           cs_view_starts(start, CS_LIT("t=")) &&
+           cs_view_to_u64(cs_view_from(start, 2), &start_us) && start_us <= INT64_MAX &&
+           request->received_us - (int64_t)start_us > max_ms * 1000;
 }
 
 static enum cs_code check_size(char *const *envp, size_t max)
@@ -230,6 +255,8 @@ struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
     request->fault = check_size(envp, limits->params_max_bytes);
     if (request->fault == CS_OK)
         request->fault = request->method.len > 0 ? read_length(request) : CS_EINVAL;
+    if (request->fault == CS_OK && has_waited(request, limits->queued_max_ms))
+        request->fault = CS_EBUSY;
     cs_buf_init(&request->encoded_path, SIZE_MAX - 1);
     if (read_address(request, err) != CS_OK || set_id(request, err) != CS_OK) {
         cs_request_free(request);

@@ -36,6 +36,9 @@ static const struct refusal {
     {CS_EBUSY, 503, "Service Unavailable", "overloaded",
      "The request has waited for too long behind others: wait for the seconds in "
      "Retry-After and send it again."},
+    {CS_ESHORT, 413, "Content Too Large", "body_too_large",
+     "The web server cut the body off: GET /api/v1/limits tells the sizes, and how to "
+     "upload in parts."},
     {CS_EINVAL, 400, "Bad Request", "request_malformed",
      "Content-Length must be a number of bytes."},
 };

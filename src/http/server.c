@@ -72,7 +72,9 @@ static bool settle_memory(struct server *server)
 
 static void serve(struct server *server, int fd)
 {
+    bool heard = server->options->unanswered != NULL;
     struct cs_err err = CS_ERR_NONE;
+    sigset_t before;
     enum cs_code code = cs_fastcgi_open(server->fastcgi, fd, &err);
 
     if (code != CS_OK && code != CS_ETOOBIG) {
@@ -82,9 +84,13 @@ static void serve(struct server *server, int fd)
                    &err);
         return;
     }
+    if (heard)
+        (void)sigprocmask(SIG_SETMASK, &server->options->wait_mask, &before);
     code = cs_serve(&server->options->serve, cs_fastcgi_params(server->fastcgi),
                     cs_fastcgi_carrier(server->fastcgi), code);
     cs_fastcgi_close(server->fastcgi, code == CS_OK);
+    if (heard)
+        (void)sigprocmask(SIG_SETMASK, &before, NULL);
 }
 
 /* ---- the loop ---- */
@@ -195,7 +201,7 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
         .wait_mask = &options->wait_mask,
         .stop = options->stop,
     };
-    server->fastcgi = cs_fastcgi_new(&server->limits, err);
+    server->fastcgi = cs_fastcgi_new(&server->limits, options->unanswered, err);
     return server->fastcgi != NULL ? CS_OK : CS_EIO;
 }
 

@@ -6,6 +6,7 @@
 
 #include <signal.h>
 
+#include "http/fastcgi.h"
 #include "http/serve.h"
 
 struct cs_server_options {
@@ -24,13 +25,19 @@ struct cs_server_options {
     const volatile sig_atomic_t *stop;
     const volatile sig_atomic_t *reopen_log;
     sigset_t wait_mask; /* the mask while waiting: the signals above are not in it */
+    /* Where a worker is killed soon after it was asked to end: the signals are let in
+     * while a request is served, too, and the main's handlers may answer what is
+     * unanswered by cs_fastcgi_give_up(), and end. NULL: a request under way is
+     * always finished. */
+    struct cs_fastcgi_unanswered *unanswered;
 };
 
 enum cs_server_end { CS_SERVER_STOPPED, CS_SERVER_RECYCLE, CS_SERVER_FAILED };
 
 /* Serves until a stop, a recycle or a fault of the listening socket (which is
  * made non-blocking, and stays open). A connection that was accepted before the
- * stop and whose request is under way is answered first. */
+ * stop and whose request is under way is answered first, as far as the main lets
+ * it. */
 enum cs_server_end cs_server_run(const struct cs_server_options *options,
                                  struct cs_err *err);
 

@@ -32,6 +32,7 @@ def pytest_addoption(parser):
 def pytest_configure(config):
     config.addinivalue_line("markers", "plain_build: makes no sense under sanitizers")
     config.addinivalue_line("markers", "store(name=value...): for stores with these attributes")
+    config.addinivalue_line("markers", "server(name=value...): for web servers with these attributes")
     config.addinivalue_line("markers", "instance: starts the service (set by itself)")
     config.addinivalue_line("markers", "browser: needs Chromium; tests/run browser runs it")
 
@@ -43,11 +44,12 @@ def is_sanitized(build):
 
 
 def fits(item):
-    """Whether the store that an item is to run on has what its marks ask for."""
+    """Whether what an item is to run on has what its marks ask for."""
     place = item.callspec.params.get("place") if hasattr(item, "callspec") else None
     return place is None or all(
-        getattr(STORES[place[0]], name) == value
-        for mark in item.iter_markers("store") for name, value in mark.kwargs.items())
+        getattr(part, name) == value
+        for kind, part in (("store", STORES[place[0]]), ("server", SERVERS[place[1]]))
+        for mark in item.iter_markers(kind) for name, value in mark.kwargs.items())
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -59,6 +59,7 @@ class Stack:
         self.pid_file = self.folder / "campaignd.pid"
         self.log = self.folder / "campaignd.log"
         self.secret = secrets.token_hex(32)
+        self.bin = self.build
         self.store = STORES[store](self)
         self.store.start()
         self.server = SERVERS[server](self)
@@ -68,6 +69,7 @@ class Stack:
             "WORKERS": "4",
             "CAMPAIGND_PID_FILE": str(self.pid_file),
             "CAMPAIGN_SHARE_DIR": str(TOP / "share"),
+            **self.server.settings(),
             **(settings or {}),
         }
         self.supervisor = None
@@ -93,11 +95,20 @@ class Stack:
         lines = [f"{name}={value}\n" for name, value in self.settings.items()]
         self.env_file.write_text("".join(lines))
         self.env_file.chmod(0o600)
+        if self.server.account:
+            os.chown(self.env_file, *self.server.account)
+
+    def identity(self):
+        """What makes subprocess run a program as the service's own account."""
+        if not self.server.account:
+            return {}
+        uid, gid = self.server.account
+        return {"user": uid, "group": gid, "extra_groups": []}
 
     def start_campaignd(self):
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
-                [self.build / "campaignd", "--listen", self.socket, "--env", self.env_file],
+                [self.bin / "campaignd", "--listen", self.socket, "--env", self.env_file],
                 stdin=subprocess.DEVNULL, stdout=log, stderr=log, cwd=self.folder,
                 env=self.environment(), preexec_fn=end_with_parent)
 
@@ -105,7 +116,8 @@ class Stack:
         self.write_settings()
         self.store.prepare(self)
         self.server.start()
-        self.start_campaignd()
+        if self.server.supervised:
+            self.start_campaignd()
         self.wait_ready()
 
     def health(self):
@@ -116,20 +128,21 @@ class Stack:
 
     def wait_ready(self):
         def ready():
-            if self.supervisor.poll() is not None:
-                raise StackError(f"campaignd ended with {self.supervisor.returncode}:\n"
-                                 + self.log_text()[-4000:])
+            main = self.supervisor or self.server.process
+            if main.poll() is not None:
+                raise StackError(f"the service ended with {main.returncode}:\n"
+                                 + self.log_text()[-4000:] + self.server.said())
             answer = self.health()
             return answer is not None and answer.status_code == 200
 
         try:
             wait_for(ready, "a healthy service", 20)
         except StackError:
-            print(self.log_text()[-4000:], file=sys.stderr)
+            print(self.log_text()[-4000:] + self.server.said(), file=sys.stderr)
             raise
 
     def workers(self):
-        return children_of(self.supervisor.pid)
+        return children_of(self.supervisor.pid) if self.supervisor else self.server.workers()
 
     def wait_workers(self, count=None):
         """Waits until the pool is whole, and returns its process ids."""
@@ -215,6 +228,6 @@ class Stack:
     def campaignctl(self, *arguments, check=True):
         """Runs campaignctl with this instance's settings."""
         return subprocess.run(
-            [self.build / "campaignctl", "--env", self.env_file, *map(str, arguments)],
+            [self.bin / "campaignctl", "--env", self.env_file, *map(str, arguments)],
             capture_output=True, text=True, cwd=self.folder, env=self.environment(),
-            check=check, timeout=600)
+            check=check, timeout=600, **self.identity())

@@ -33,7 +33,6 @@ class LocalStore:
         return {
             "CAMPAIGN_STORE": "local",
             "CAMPAIGN_LOCAL_ROOT": str(self.folder),
-            "CAMPAIGN_ACCEL_PREFIX": "/_objects/",
         }
 
 

@@ -44,6 +44,22 @@ def process_alive(pid):
     return state != "Z"
 
 
+def descendants_of(pid, program):
+    """Living processes below a process that run a program of this name."""
+    found, generation = [], [pid]
+    while generation:
+        generation = [child for parent in generation for child in children_of(parent)]
+        found += [child for child in generation if program_of(child) == program]
+    return found
+
+
+def program_of(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/comm").read_text().strip()
+    except OSError:
+        return None
+
+
 def children_of(pid):
     """Process ids of the living children, oldest first."""
     found = []

@@ -60,6 +60,7 @@ def test_the_record_holds_everything(user):
         == ({}, None, [], False, None)
 
 
+@pytest.mark.server(whole_bodies=True)
 def test_a_long_brief_comes_back(user):
     brief = {"text": "lorem ipsum " * 20000, "n": 1}
     campaign_id = user.create(brief=brief)
@@ -85,7 +86,7 @@ def test_an_id_of_ones_own(user, other, admin):
     ({"campaign_name": ""}, {"/campaign_name": "too_short"}),
     ({"campaign_name": "x" * 257}, {"/campaign_name": "too_long"}),
     ({"campaign_name": "é" * 129}, {"/campaign_name": "too_long"}),
-    ({"campaign_name": "x" * 1000000}, {"/campaign_name": "too_long"}),
+    ({"campaign_name": "x" * 100000}, {"/campaign_name": "too_long"}),
     ({"campaign_name": "a\nb"}, {"/campaign_name": "control_character"}),
     ({"campaign_name": "a\x00b"}, {"/campaign_name": "control_character"}),
     ({"campaign_brief": None}, {"/campaign_brief": "required"}),
@@ -176,7 +177,7 @@ def test_full_lengths_can_be_completed(stack):
     b'{"campaign_name":"x\x01","campaign_brief":{}}',
     b'{"campaign_name":"x","campaign_brief":{"\\u0000":1}}',
     b'{"campaign_name":"x","campaign_brief":' + b"[" * 129 + b"]" * 129 + b"}",
-    b'{"campaign_name":"x","campaign_brief":{"a":' + b"[" * 100000 + b"]" * 100000 + b"}}",
+    b'{"campaign_name":"x","campaign_brief":{"a":' + b"[" * 60000 + b"]" * 60000 + b"}}",
 ])
 def test_what_is_no_json_is_400(user, body):
     problem = assert_problem(user.post("/campaigns", data=body, headers=JSON), 400, "json_invalid")
@@ -453,6 +454,7 @@ def test_interactions_refuse(user, body, expected):
     assert user.get(path).json()["count"] == 0
 
 
+@pytest.mark.server(whole_bodies=True)
 def test_too_many_interactions(user, anonymous):
     limits = anonymous.get("/limits").json()
     campaign_id = user.create()

@@ -101,7 +101,7 @@ def read_answer(stream):
         name, _, value = line.partition(b":")
         if name.lower() == b"content-length":
             length = int(value)
-        closes = closes or (name.lower() == b"connection" and value.strip().lower() == b"close")
+        closes = closes or (name.lower() == b"connection" and b"close" in value.lower())
     return status, closes, stream.read(length)
 
 

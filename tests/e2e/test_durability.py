@@ -9,10 +9,14 @@ import signal
 import threading
 import time
 
+import pytest
 import requests
 
 from client import Client
 from support import wait_for
+
+
+pytestmark = pytest.mark.server(supervised=True)
 
 
 class Ledger:

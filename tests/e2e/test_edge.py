@@ -1,5 +1,5 @@
-"""What nginx does by itself, with the site file as it is shipped: TLS, the
-Authorization header, limits, errors, and the sending of the store's objects."""
+"""What the web server does by itself, with its configuration as it is shipped: TLS,
+the Authorization header, limits, errors, and the sending of the store's objects."""
 
 import http.client
 import json
@@ -77,13 +77,16 @@ def test_http2_is_offered(stack):
         assert connection.selected_alpn_protocol() == "h2"
 
 
+@pytest.mark.server(tells_plain_http=True)
 def test_plain_http_is_told_to_use_https(stack):
     connection = http.client.HTTPConnection("localhost", stack.port, timeout=10)
     connection.request("GET", "/api/v1/health")
     assert_problem(Answer(connection.getresponse()), 400, "tls_required")
 
 
-@pytest.mark.parametrize("path", ["/api/v1/health", "/api/v1/campaigns", "/nothing"])
+@pytest.mark.parametrize("path", [
+    "/api/v1/health", "/api/v1/campaigns",
+    pytest.param("/nothing", marks=pytest.mark.server(answers_alone=True))])
 def test_hsts_and_request_id_are_everywhere(stack, path):
     answer = get(stack, path)
     assert answer.headers.get_all("Strict-Transport-Security") == [HSTS]
@@ -150,9 +153,11 @@ def test_an_empty_header_counts_as_none(stack):
 
 def test_two_headers_are_refused(stack, user_token):
     line = f"Authorization: Bearer {user_token}"
+    refusal = (400, "request_malformed") if stack.server.refuses_two_tokens else \
+        (401, "authorization_header_malformed")
     for second in (line, "Authorization: Bearer x", "authorization: Basic x", "AUTHORIZATION: "):
-        assert_problem(get(stack, "/api/v1/campaigns", line, second), 400, "request_malformed")
-        assert_problem(get(stack, "/api/v1/campaigns", second, line), 400, "request_malformed")
+        assert_problem(get(stack, "/api/v1/campaigns", line, second), *refusal)
+        assert_problem(get(stack, "/api/v1/campaigns", second, line), *refusal)
 
 
 def test_the_scheme_is_read_without_case(stack, user_token):
@@ -216,9 +221,23 @@ def test_a_proxy_header_does_nothing(user):
 
 # ---- limits ----
 
+@pytest.mark.server(whole_bodies=True)
 def test_limits_are_those_of_the_site_file(anonymous):
     limits = json.dumps(anonymous.get("/limits").json())
     assert str(32 << 20) in limits and str(2 << 30) in limits and str(96 << 10) in limits
+
+
+@pytest.mark.server(body_bytes=131072)
+def test_limits_are_those_of_the_host(anonymous, stack, user_token):
+    limits = anonymous.get("/limits").json()
+    assert limits["body_bytes"] == stack.server.body_bytes
+    assert limits["part_bytes"] < limits["body_bytes"]
+    head = ["POST /api/v1/campaigns HTTP/1.1", "Host: localhost",
+            f"Authorization: Bearer {user_token}"]
+    answer = raw(stack, [*head, f"Content-Length: {stack.server.body_bytes + 1}"])
+    assert_problem(answer, 413, "body_too_large")
+    assert_problem(raw(stack, [*head, "Transfer-Encoding: chunked"], b"0\r\n\r\n"), 411,
+                   "length_required")
 
 
 @pytest.mark.parametrize("path,size", [
@@ -234,40 +253,58 @@ def test_too_large_a_body_is_413_before_it_is_sent(stack, user_token, path, size
     assert_problem(answer, 413, "body_too_large")
 
 
+@pytest.mark.server(answers_alone=True)
 def test_too_long_an_address_is_414(stack):
     answer = get(stack, "/api/v1/campaigns?q=" + "a" * 20000)
     assert_problem(answer, 414, "uri_too_long")
 
 
-def test_too_large_a_header_is_431(stack):
+@pytest.mark.server(answers_alone=True)
+def test_too_large_a_header_is_refused(stack):
     answer = get(stack, "/api/v1/health", "X-Large: " + "a" * 20000)
-    assert_problem(answer, 431, "headers_too_large")
+    assert_problem(answer, *stack.server.large_header)
 
 
+@pytest.mark.server(takes_64k_of_headers=True)
 def test_many_headers_are_431(stack):
     answer = get(stack, "/api/v1/health", *(f"X-Many-{i}: {'a' * 1000}" for i in range(100)))
     assert_problem(answer, 431, "headers_too_large")
 
 
+@pytest.mark.server(answers_alone=True)
 @pytest.mark.parametrize("head", [
     b"GET /api/v1/health HTTP/1.1\r\n\r\n",
     b"GET /api/v1/health HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
     b"GET api HTTP/1.1\r\nHost: localhost\r\n\r\n",
-    b"GET /%00 HTTP/1.1\r\nHost: localhost\r\n\r\n",
     b"POST /api/v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Length: x\r\n\r\n",
-    b"POST /api/v1/campaigns HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1\r\n"
-    b"Transfer-Encoding: chunked\r\n\r\n",
 ])
 def test_malformed_http_is_400(stack, head):
     assert_problem(raw(stack, head), 400, "request_malformed")
 
 
+@pytest.mark.server(answers_alone=True)
+def test_a_nul_in_the_address_is_no_address(stack):
+    answer = get(stack, "/%00")
+    assert answer.status_code in (400, 404) and answer.json()["status"] == answer.status_code
+
+
+def test_two_lengths_are_not_taken_for_one(stack, user_token):
+    """RFC 9112 section 6.3: refused, or read as chunks with the connection closed behind."""
+    answer = raw(stack, ["POST /api/v1/campaigns HTTP/1.1", "Host: localhost",
+                         f"Authorization: Bearer {user_token}", "Content-Length: 1",
+                         "Transfer-Encoding: chunked"], b"0\r\n\r\nGET / HTTP/1.1\r\n")
+    assert answer.status_code in (400, 411)
+    assert "close" in answer.headers["Connection"]
+
+
+@pytest.mark.server(answers_alone=True)
 def test_elsewhere_is_404(anonymous, stack):
     for path in ("/", "/index.html", "/.env", "/_objects/campaigns/x", "/_problem/404"):
         answer = anonymous.get(f"{stack.base_url}{path}")
         assert_problem(answer, 404, "not_found")
 
 
+@pytest.mark.server(limits_rate=True)
 def test_rate_limit_is_429_and_says_when(make_stack):
     stack = make_stack(rate=5)
     client = Client(stack)
@@ -280,6 +317,7 @@ def test_rate_limit_is_429_and_says_when(make_stack):
     assert int(answer.headers["Retry-After"]) >= 1
 
 
+@pytest.mark.server(supervised=True)
 def test_without_the_service_it_is_502(make_stack):
     stack = make_stack()
     stack.stop_campaignd()

@@ -7,7 +7,7 @@ import pytest
 
 from client import Client
 
-pytestmark = pytest.mark.plain_build
+pytestmark = [pytest.mark.plain_build, pytest.mark.server(supervised=True)]
 
 MIB = 1 << 20
 

@@ -100,4 +100,5 @@ def test_the_service_keeps_it(make_stack, tmp_path, full):
     assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-2000:]
     tested = re.search(r"Tested: (\d+)", run.stdout)
     assert tested and int(tested[1]) == len(list(operations())), run.stdout[-3000:]
-    assert len(stack.wait_workers()) == 4
+    if stack.server.supervised:
+        assert len(stack.wait_workers()) == 4

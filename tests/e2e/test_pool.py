@@ -15,6 +15,9 @@ from load import Load, get_outcome
 from support import process_alive, wait_for
 
 
+pytestmark = pytest.mark.server(supervised=True)
+
+
 def kill_quietly(pid, number=signal.SIGKILL):
     try:
         os.kill(pid, number)

@@ -111,11 +111,12 @@ def test_token_file(stack, user, folder, tmp_path):
     assert user.get(f"/campaigns/{answer['campaign_id']}/status").status_code == 200
 
 
+@pytest.mark.server(supervised=True)
 @pytest.mark.parametrize("told", [False, True], ids=["found out", "told by limits"])
 def test_front_that_limits_bodies(make_stack, folder, told):
     """What LIMIT_BODY_BYTES says is never tried; without it, one refusal teaches."""
     stack = make_stack(settings={"LIMIT_BODY_BYTES": "98304"} if told else None)
-    site = stack.folder / "nginx/campaignstore.conf"
+    site = stack.server.folder / "campaignstore.conf"
     text, count = re.subn(r"client_max_body_size \w+;", f"client_max_body_size {FRONT_LIMIT};",
                           site.read_text())
     assert count > 0
@@ -128,7 +129,7 @@ def test_front_that_limits_bodies(make_stack, folder, told):
     user = Client(stack, stack.token("alice"))
     assert_whole(user, answer["campaign_id"], folder)
     user.close()
-    statuses = re.findall(r'" (\d{3}) ', (stack.folder / "nginx/access.log").read_text())
+    statuses = re.findall(r'" (\d{3}) ', (stack.server.folder / "access.log").read_text())
     assert statuses.count("413") == (0 if told else 1)
 
 
