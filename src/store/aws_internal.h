@@ -9,9 +9,10 @@
 #include "store/recent.h"
 #include "store/store_aws.h"
 
-#define CS_AWS_BODY_MAX   (6u << 20) /* a transaction is at most 4 MiB, before escapes */
-#define CS_AWS_SHARDS_MAX 64u
-#define CS_AWS_INTERNAL   "#store/" /* keys of items that are no records */
+#define CS_AWS_BODY_MAX          (6u << 20) /* a transaction is at most 4 MiB, before escapes */
+#define CS_AWS_SHARDS_MAX        64u
+#define CS_AWS_STATUS_SHARDS_MAX 32u
+#define CS_AWS_INTERNAL          "#store/" /* keys of items that are no records */
 
 #define CS_AWS_USER_INDEX   "user_campaigns_index"
 #define CS_AWS_STATUS_INDEX "status_created_index"
@@ -22,8 +23,12 @@ struct cs_aws_store {
     char *bucket, *table, *bucket_region, *table_region;
     struct cs_store_aws_options options;
     size_t counter_shards;
-    bool gzip;           /* objects that are compressible are kept compressed */
-    bool create_missing; /* bucket, table and indexes, at first need */
+    size_t status_shards;
+    bool shards_noted;      /* the table knows them */
+    size_t shards_read;     /* what the table knew; 0: not asked yet */
+    int64_t shards_read_us; /* when, monotonic */
+    bool gzip;              /* objects that are compressible are kept compressed */
+    bool create_missing;    /* bucket, table and indexes, at first need */
     /* made at the first call */
     struct cs_net_client *net;
     struct cs_aws_credentials *credentials;
@@ -112,15 +117,33 @@ enum cs_code cs_aws_store_settle_table(struct cs_aws_store *store, bool *absent_
 
 /* ---- items (aws_items.c) ---- */
 
-/* "Item":{...} of a record, with the given revision. */
+/* "Item":{...} of a record, with the given revision; its status is spread over that
+ * many keys of the index. */
 enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
-                               uint64_t revision, struct cs_err *err) CS_MUST_USE;
+                               uint64_t revision, size_t status_shards,
+                               struct cs_err *err) CS_MUST_USE;
 
 /* A record from an item. *out is freed by cs_record_free(). */
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err) CS_MUST_USE;
 
 bool cs_aws_item_is_internal(struct cs_view key);
+
+/* ---- keys of the status index (aws_shards.c) ---- */
+
+/* Appends "completed#3". */
+void cs_aws_status_key(struct cs_buf *out, struct cs_view status, size_t shard);
+size_t cs_aws_status_shard_of(struct cs_view key, size_t shards);
+/* "completed" of "completed#3". */
+struct cs_view cs_aws_status_plain(struct cs_view status);
+
+/* Lets the table know how many there are; before the first write that uses them. */
+enum cs_code cs_aws_status_note(struct cs_aws_store *store, struct cs_deadline deadline,
+                                struct cs_err *err) CS_MUST_USE;
+/* How many keys a list must look at, beside the plain one when it is more than 1. */
+enum cs_code cs_aws_status_shards(struct cs_aws_store *store, size_t *out,
+                                  struct cs_deadline deadline,
+                                  struct cs_err *err) CS_MUST_USE;
 
 /* ---- compressed objects (aws_packing.c) ---- */
 

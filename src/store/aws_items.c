@@ -136,8 +136,29 @@ static enum cs_code write_split(struct cs_json_writer *w, const struct cs_record
     return rc;
 }
 
+static enum cs_code add_status(struct cs_json_writer *w, const struct cs_record *record,
+                               size_t shards, struct cs_err *err)
+{
+    struct cs_buf key = CS_BUF_INIT(1024);
+    enum cs_code rc;
+
+    if (cs_aws_status_plain(record->status).len != record->status.len)
+        return cs_err_field(err, CS_EINVAL, "status", "status_reserved",
+                            "a status can't end in '#' and a number");
+    if (shards == 1 || record->status.len == 0) {
+        add_text(w, "status", record->status);
+        return CS_OK;
+    }
+    cs_aws_status_key(&key, record->status, cs_aws_status_shard_of(record->key, shards));
+    if ((rc = cs_buf_check(&key, err)) == CS_OK)
+        cs_item_add_text(w, "status", cs_buf_view(&key));
+    cs_buf_clear(&key);
+    return rc;
+}
+
 enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
-                               uint64_t revision, struct cs_err *err)
+                               uint64_t revision, size_t status_shards,
+                               struct cs_err *err)
 {
     struct copying copying = {w, err, CS_OK};
     enum cs_code rc = CS_OK;
@@ -150,7 +171,8 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
     cs_item_add_text(w, "campaign_id", record->key);
     cs_item_add_integer(w, "revision", (int64_t)revision);
     add_text(w, "user_id", record->user_id);
-    add_text(w, "status", record->status);
+    if ((rc = add_status(w, record, status_shards, err)) != CS_OK)
+        return rc;
     add_text(w, "created_at", record->created_at);
     if (record->expires_at_us != 0)
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
@@ -356,7 +378,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
     struct cs_record record = {
         .key = cs_item_text(item, "campaign_id"),
         .user_id = cs_item_text(item, "user_id"),
-        .status = cs_item_text(item, "status"),
+        .status = cs_aws_status_plain(cs_item_text(item, "status")),
         .created_at = cs_item_text(item, "created_at"),
         .summary = cs_item_text(item, "summary"),
         .detail = cs_item_text(item, "detail"),

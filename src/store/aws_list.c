@@ -92,11 +92,14 @@ struct collecting {
     struct cs_aws_store *store;
     const struct cs_list_query *query;
     struct cs_deadline deadline;
+    struct cs_view value; /* of the index's key, in the stream being read */
     struct position from;
     struct cs_buf start; /* ExclusiveStartKey of the next call, or empty */
     struct cs_record **records;
     size_t count, room;
-    bool more; /* the service has further items */
+    size_t first; /* record of the stream being read */
+    bool more;    /* the service has further items in it */
+    bool left;    /* there are further records in one of the streams */
 };
 
 static enum cs_code keep(struct collecting *c, struct cs_record *record,
@@ -172,7 +175,7 @@ static void write_query(struct collecting *c, struct cs_json_writer *w)
     cs_json_object_end(w);
     cs_json_key(w, "ExpressionAttributeValues");
     cs_json_object(w);
-    cs_item_add_text(w, ":v", c->query->value);
+    cs_item_add_text(w, ":v", c->value);
     if (behind)
         cs_item_add_text(w, ":t", cs_buf_view(&c->from.created_at));
     cs_json_object_end(w);
@@ -220,14 +223,15 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
  * another time. DynamoDB has no order among those of one time; the list has. */
 static bool is_certain(const struct collecting *c)
 {
-    const struct cs_record *last;
+    struct cs_record *const *records = c->records + c->first;
+    size_t count = c->count - c->first;
 
     if (!c->more)
         return true;
-    if (c->count <= c->query->limit)
+    if (count <= c->query->limit)
         return false;
-    last = c->records[c->count - 1];
-    return !cs_view_eq(last->created_at, c->records[c->query->limit - 1]->created_at);
+    return !cs_view_eq(records[count - 1]->created_at,
+                       records[c->query->limit - 1]->created_at);
 }
 
 static int compare(const void *left, const void *right)
@@ -239,27 +243,72 @@ static int compare(const void *left, const void *right)
     return order != 0 ? order : cs_view_compare(b->key, a->key);
 }
 
+/* Reads what one key of the index has for the page, and lets the page be the best of
+ * that and of what was there before. */
+static enum cs_code read_stream(struct collecting *c, struct cs_view value,
+                                struct cs_err *err)
+{
+    enum cs_code rc;
+
+    c->value = value;
+    c->first = c->count;
+    cs_buf_reset(&c->start);
+    do {
+        rc = fetch(c, err);
+    } while (rc == CS_OK && !is_certain(c));
+    if (c->count > 1)
+        qsort(c->records, c->count, sizeof(struct cs_record *), compare);
+    c->left = c->left || c->more || c->count > c->query->limit;
+    while (c->count > c->query->limit)
+        cs_record_free(c->records[--c->count]);
+    return rc;
+}
+
+/* A status may be spread over several keys of its index; records from before that was
+ * so have the plain one. */
+static enum cs_code read_status(struct collecting *c, struct cs_err *err)
+{
+    struct cs_buf value = CS_BUF_INIT(CURSOR_MAX);
+    size_t shards = 1;
+    enum cs_code rc = cs_aws_status_shards(c->store, &shards, c->deadline, err);
+
+    if (rc == CS_OK)
+        rc = read_stream(c, c->query->value, err);
+    for (size_t i = 0; i < shards && shards > 1 && rc == CS_OK; i++) {
+        cs_buf_reset(&value);
+        cs_aws_status_key(&value, c->query->value, i);
+        if ((rc = cs_buf_check(&value, err)) == CS_OK)
+            rc = read_stream(c, cs_buf_view(&value), err);
+    }
+    cs_buf_clear(&value);
+    return rc;
+}
+
+static enum cs_code read_page(struct collecting *c, struct cs_err *err)
+{
+    switch (c->query->index) {
+    case CS_LIST_USER:
+        return read_stream(c, c->query->value, err);
+    case CS_LIST_STATUS:
+        return read_status(c, err);
+    default:
+        return fetch(c, err);
+    }
+}
+
 static enum cs_code finish(struct collecting *c, struct cs_record_page *out,
                            struct cs_err *err)
 {
-    bool all = c->query->index == CS_LIST_ALL;
-    size_t keep_count = c->count;
     enum cs_code rc = CS_OK;
 
-    if (!all) {
-        if (c->count > 1)
-            qsort(c->records, c->count, sizeof(struct cs_record *), compare);
-        if (c->count > c->query->limit)
-            keep_count = c->query->limit;
-        if (keep_count > 0 && (keep_count < c->count || c->more))
-            rc = write_cursor(c->query, c->records[keep_count - 1]->created_at,
-                              c->records[keep_count - 1]->key, &out->next_cursor, err);
+    if (c->query->index != CS_LIST_ALL) {
+        if (c->count > 0 && c->left)
+            rc = write_cursor(c->query, c->records[c->count - 1]->created_at,
+                              c->records[c->count - 1]->key, &out->next_cursor, err);
     } else if (c->more) {
         rc = write_cursor(c->query, CS_LIT(""), cs_buf_view(&c->from.key),
                           &out->next_cursor, err);
     }
-    while (c->count > keep_count)
-        cs_record_free(c->records[--c->count]);
     if (rc != CS_OK)
         return rc;
     out->records = c->records;
@@ -293,9 +342,7 @@ enum cs_code cs_aws_store_list(struct cs_store *base, const struct cs_list_query
         (rc = read_cursor(query, &c.from, err)) == CS_OK)
         rc = start_scan(&c, err);
     if (rc == CS_OK)
-        rc = fetch(&c, err);
-    while (rc == CS_OK && query->index != CS_LIST_ALL && !is_certain(&c))
-        rc = fetch(&c, err);
+        rc = read_page(&c, err);
     if (rc == CS_OK)
         rc = finish(&c, out, err);
     while (c.count > 0)

@@ -91,7 +91,7 @@ static enum cs_code add_write(struct cs_aws_store *store, struct cs_json_writer 
     if (removes)
         cs_aws_store_add_key(w, write->record->key);
     else
-        rc = cs_aws_item_write(w, write->record, revision, err);
+        rc = cs_aws_item_write(w, write->record, revision, store->status_shards, err);
     add_condition(w, write);
     cs_json_object_end(w);
     cs_json_object_end(w);
@@ -209,7 +209,8 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
         return rc;
     if (transaction->write_count + transaction->delta_count == 0)
         return CS_OK;
-    if ((rc = write_transaction(store, transaction, err)) != CS_OK)
+    if ((rc = cs_aws_status_note(store, deadline, err)) != CS_OK ||
+        (rc = write_transaction(store, transaction, err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     remember(store, transaction, rc == CS_OK);

@@ -282,6 +282,21 @@ static bool copy_text(char **out, const char *text)
     return *out != NULL;
 }
 
+/* A number from 1 to max; 1 where it is not set. */
+static enum cs_code read_count(const struct cs_aws_store *store, const char *name,
+                               unsigned max, size_t *out, struct cs_err *err)
+{
+    const char *text = cs_aws_store_setting(store, name);
+    uint64_t count = 1;
+
+    if (text != NULL &&
+        (!cs_view_to_u64(cs_view_cstr(text), &count) || count < 1 || count > max))
+        return cs_err_field(err, CS_EINVAL, name, "out_of_range",
+                            "%s is a number from 1 to %u", name, max);
+    *out = (size_t)count;
+    return CS_OK;
+}
+
 static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
 {
     static const char *const bucket_regions[] = {"S3_BUCKET_REGION", "AWS_REGION",
@@ -290,19 +305,17 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                                                 "AWS_DEFAULT_REGION", NULL};
     const char *bucket_region = first_of(store, bucket_regions);
     const char *table_region = first_of(store, table_regions);
-    const char *shards = cs_aws_store_setting(store, "DYNAMODB_COUNTER_SHARDS");
-    uint64_t count = 1;
+    enum cs_code rc;
 
     if (bucket_region == NULL || table_region == NULL)
         return cs_err_field(err, CS_EINVAL, "AWS_REGION", "region_missing",
                             "set AWS_REGION to the region of bucket and table, as in "
                             "ca-central-1");
-    if (shards != NULL && (!cs_view_to_u64(cs_view_cstr(shards), &count) || count < 1 ||
-                           count > CS_AWS_SHARDS_MAX))
-        return cs_err_field(err, CS_EINVAL, "DYNAMODB_COUNTER_SHARDS", "out_of_range",
-                            "DYNAMODB_COUNTER_SHARDS is a number from 1 to %u",
-                            CS_AWS_SHARDS_MAX);
-    store->counter_shards = (size_t)count;
+    if ((rc = read_count(store, "DYNAMODB_COUNTER_SHARDS", CS_AWS_SHARDS_MAX,
+                         &store->counter_shards, err)) != CS_OK ||
+        (rc = read_count(store, "DYNAMODB_STATUS_SHARDS", CS_AWS_STATUS_SHARDS_MAX,
+                         &store->status_shards, err)) != CS_OK)
+        return rc;
     store->gzip = cs_aws_store_flag(store, "S3_GZIP", false);
     store->create_missing = cs_aws_store_flag(store, "AWS_CREATE_MISSING", true);
     if (!copy_text(&store->bucket, store->options.bucket_name) ||

@@ -12,6 +12,8 @@
  *   #store/log-<n>/<key>       a piece of it: the entries of one append
  *   #store/used-<hash>/<key>   a dedupe text that was used on the key
  *   #store/counters/<n>/<group> shard n of a group of counters
+ *   #store/status-shards       the most keys that a status was ever spread over
+ * Where statuses are spread, the attribute `status` is "completed#3".
  * An item without `summary` was written by another program: its attributes are read
  * as summary and detail. They stay attributes, of their own types, when it is written
  * again, as long as nothing changed them; so do attributes that others add to ours. */
@@ -31,7 +33,8 @@ struct cs_store_aws_options {
      * AWS_ENDPOINT_URL[_S3|_DYNAMODB|_STS], S3_PUBLIC_ENDPOINT_URL, S3_PATH_STYLE,
      * S3_CHECKSUM (auto, sha256, md5, none), S3_KMS_KEY_ID, AWS_CA_BUNDLE, AWS_PROXY,
      * AWS_USE_DUALSTACK_ENDPOINT, AWS_USE_FIPS_ENDPOINT, AWS_MAX_ATTEMPTS,
-     * DYNAMODB_COUNTER_SHARDS, AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not
+     * DYNAMODB_COUNTER_SHARDS, DYNAMODB_STATUS_SHARDS,
+     * AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not
      * set: true), S3_BUCKET_TAGS, S3_GZIP, and whatever aws/credentials.h asks for. */
     cs_store_aws_setting_fn *setting;
     const void *payload;

@@ -5,16 +5,31 @@
 #include "aws_server.h"
 #include "store_suite.h"
 
-static struct cs_store *make(const char *folder)
+static struct cs_store *make_with(aws_server_settings settings)
 {
-    struct cs_store *store = aws_server_store(NULL);
+    struct cs_store *store = aws_server_store(settings);
     struct cs_buf report = CS_BUF_INIT(65536);
 
-    (void)folder;
     aws_server_empty();
     assert_ok(store->ops->init(store, &report, soon(), err));
     cs_buf_clear(&report);
     return store;
+}
+
+static struct cs_store *make(const char *folder)
+{
+    (void)folder;
+    return make_with(NULL);
+}
+
+/* Everything that the settings can spread or change, which nobody may notice. */
+static struct cs_store *make_spread(const char *folder)
+{
+    static const char *const settings[] = {"DYNAMODB_STATUS_SHARDS=3", "S3_GZIP=true",
+                                           "S3_CHECKSUM=md5", NULL};
+
+    (void)folder;
+    return make_with(settings);
 }
 
 typedef int suite_fn(const char *store, struct fixture *fixture);
@@ -30,8 +45,10 @@ int main(void)
         return failed;
     for (size_t k = 0; k < CS_COUNT(suites); k++) {
         struct fixture fixture = {.make = make};
+        struct fixture spread = {.make = make_spread};
 
         failed += suites[k]("aws", &fixture);
+        failed += suites[k]("aws, spread", &spread);
     }
     return failed == 0 ? 0 : 1;
 }
