@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "ctl.h"
+#include "ctl_remote.h"
 
 #include <getopt.h>
 #include <stdio.h>
@@ -20,11 +20,13 @@
 
 static const char list_help[] =
     "Usage: campaignctl list [--user USER | --status STATUS] [--limit N]\n"
-    "Lists campaigns; those of a user or status newest first.\n"
+    "       campaignctl list --url URL [--user USER] [--status STATUS] [--limit N]\n"
+    "Lists campaigns; those of a user or status newest first. At a service elsewhere\n"
+    "those of the token's user; another user's is for administrators.\n"
     "\n"
-    "  -u, --user=USER      the campaigns of one user\n"
-    "  -S, --status=STATUS  running, completed, failed or deleting, of all users\n"
-    "  -n, --limit=N        at most so many (default 1000)\n";
+    "  -u, --user=USER           the campaigns of one user\n"
+    "  -S, --status=STATUS       running, completed, failed or deleting, of all users\n"
+    "  -n, --limit=N             at most so many (default 1000)\n" CTL_REMOTE_HELP;
 
 struct list {
     struct ctl *ctl;
@@ -127,45 +129,71 @@ static int run_list(struct ctl *ctl, struct cs_list_query query, uint64_t limit)
 int ctl_list(struct ctl *ctl, int argc, char **argv)
 {
     static const struct option longs[] = {
-        {"user", required_argument, NULL, 'u'},
-        {"status", required_argument, NULL, 'S'},
-        {"limit", required_argument, NULL, 'n'},
-        {"help", no_argument, NULL, 'h'},
-        {NULL, 0, NULL, 0},
+        {"user", required_argument, NULL, 'u'},  {"status", required_argument, NULL, 'S'},
+        {"limit", required_argument, NULL, 'n'}, CTL_REMOTE_LONG,
+        {"help", no_argument, NULL, 'h'},        {NULL, 0, NULL, 0},
     };
+    struct ctl_remote_options remote = {.url = NULL};
+    struct ctl_remote_list wanted = {.limit = 1000};
     struct cs_list_query query = {.index = CS_LIST_ALL};
-    uint64_t limit = 1000;
     int option;
 
-    while ((option = getopt_long(argc, argv, "u:S:n:h", longs, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "u:S:n:h" CTL_REMOTE_SHORT, longs, NULL)) !=
+           -1) {
         switch (option) {
         case 'u':
+            wanted.user = optarg;
+            break;
         case 'S':
-            if (query.index != CS_LIST_ALL)
-                return ctl_usage("list", "give --user or --status, once");
-            query.index = option == 'u' ? CS_LIST_USER : CS_LIST_STATUS;
-            query.value = cs_view_cstr(optarg);
+            wanted.status = optarg;
             break;
         case 'n':
-            if (!cs_view_to_u64(cs_view_cstr(optarg), &limit) || limit == 0)
+            if (!cs_view_to_u64(cs_view_cstr(optarg), &wanted.limit) || wanted.limit == 0)
                 return ctl_usage("list", "--limit takes a number");
             break;
         case 'h':
             (void)fputs(list_help, stdout);
             return CTL_OK;
         default:
-            return ctl_usage("list", "unknown option");
+            if (!ctl_remote_option(&remote, option, optarg))
+                return ctl_usage("list", "unknown option");
         }
     }
     if (optind < argc)
         return ctl_usage("list", "it takes options alone");
-    return run_list(ctl, query, limit);
+    if (remote.url != NULL)
+        return ctl_list_remote(ctl, &wanted, &remote);
+    if (wanted.user != NULL && wanted.status != NULL)
+        return ctl_usage("list", "give --user or --status");
+    if (wanted.user != NULL || wanted.status != NULL) {
+        query.index = wanted.user != NULL ? CS_LIST_USER : CS_LIST_STATUS;
+        query.value = cs_view_cstr(wanted.user != NULL ? wanted.user : wanted.status);
+    }
+    return run_list(ctl, query, wanted.limit);
+}
+
+/* Options of show and delete, which both take ids. -1: go on; else the exit status. */
+static int read_ids(const char *command, const char *help, int argc, char **argv,
+                    struct ctl_remote_options *remote)
+{
+    static const struct option longs[] = {
+        CTL_REMOTE_LONG, {"help", no_argument, NULL, 'h'}, {NULL, 0, NULL, 0}};
+    int option;
+
+    while ((option = getopt_long(argc, argv, "h" CTL_REMOTE_SHORT, longs, NULL)) != -1) {
+        if (option == 'h')
+            return fputs(help, stdout) < 0 ? CTL_FAILED : CTL_OK;
+        if (!ctl_remote_option(remote, option, optarg))
+            return ctl_usage(command, "unknown option");
+    }
+    return -1;
 }
 
 /* ---- show ---- */
 
-static const char show_help[] = "Usage: campaignctl show ID\n"
-                                "Shows a campaign's record and its artifacts.\n";
+static const char show_help[] = "Usage: campaignctl show [--url URL] ID\n"
+                                "Shows a campaign's record and its artifacts.\n"
+                                "\n" CTL_REMOTE_HELP;
 
 static bool show_member(void *payload, struct cs_view name, struct cs_view value)
 {
@@ -224,19 +252,21 @@ int ctl_show(struct ctl *ctl, int argc, char **argv)
     struct cs_call call = ctl_call("", LIST_BUDGET_S);
     struct cs_err err = CS_ERR_NONE;
     struct cs_record *record = NULL;
+    struct ctl_remote_options remote = {.url = NULL};
     struct cs_wiring wiring;
-    int code;
+    int code = read_ids("show", show_help, argc, argv, &remote);
 
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        (void)fputs(show_help, stdout);
-        return CTL_OK;
-    }
-    if (argc != 2)
+    if (code >= 0)
+        return code;
+    if (argc - optind != 1)
         return ctl_usage("show", "give one campaign id");
+    argv += optind;
+    if (remote.url != NULL)
+        return ctl_show_remote(ctl, argv[0], &remote);
     if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
-        cs_campaign_load(&wiring.campaigns, &call, cs_view_cstr(argv[1]),
+        cs_campaign_load(&wiring.campaigns, &call, cs_view_cstr(argv[0]),
                          CS_ACCESS_OWNER_OR_ADMIN, true, &record, &err) != CS_OK) {
-        code = ctl_fail(argv[1], &err);
+        code = ctl_fail(argv[0], &err);
     } else {
         show_record(ctl, record, &text);
         code = ctl_print(&text);
@@ -249,12 +279,13 @@ int ctl_show(struct ctl *ctl, int argc, char **argv)
 
 /* ---- delete ---- */
 
-static const char delete_help[] = "Usage: campaignctl delete ID...\n"
+static const char delete_help[] = "Usage: campaignctl delete [--url URL] ID...\n"
                                   "Deletes campaigns with everything that belongs to "
                                   "them, and prints a receipt for each.\n"
                                   "\n"
                                   "Exit status: 0 all are gone, 2 something is left "
-                                  "(repeat to finish), 66 not found.\n";
+                                  "(repeat to finish), 66 not found.\n"
+                                  "\n" CTL_REMOTE_HELP;
 
 static void add_receipt(const struct ctl *ctl, struct cs_json_writer *w, const char *id,
                         const struct cs_removal *removal)
@@ -313,22 +344,26 @@ int ctl_delete(struct ctl *ctl, int argc, char **argv)
     struct cs_buf text = CS_BUF_INIT(256u << 20);
     struct cs_err err = CS_ERR_NONE;
     struct cs_json_writer w;
+    struct ctl_remote_options remote = {.url = NULL};
     struct cs_wiring wiring;
-    int code;
+    size_t count;
+    int code = read_ids("delete", delete_help, argc, argv, &remote);
 
-    if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
-        (void)fputs(delete_help, stdout);
-        return CTL_OK;
-    }
-    if (argc < 2)
+    if (code >= 0)
+        return code;
+    if (optind >= argc)
         return ctl_usage("delete", "give at least one campaign id");
+    argv += optind;
+    count = (size_t)(argc - optind);
+    if (remote.url != NULL)
+        return ctl_delete_remote(ctl, argv, count, &remote);
     cs_json_writer_init(&w, &text);
     if (ctl->json)
         cs_json_array(&w);
     if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK) {
         code = ctl_fail("delete", &err);
     } else {
-        code = delete_all(ctl, &wiring, argv + 1, (size_t)argc - 1, &w);
+        code = delete_all(ctl, &wiring, argv, count, &w);
         if (ctl->json)
             cs_json_array_end(&w);
         if (text.len > 0 && ctl_print(&text) != CTL_OK)

@@ -32,13 +32,8 @@ static const char help_text[] =
     "  -u, --user=USER           the user that the campaign belongs to\n"
     "  -i, --id=ID               its id (default: made from the time)\n"
     "  -n, --name=NAME           its name (default: campaign_name of the brief)\n"
-    "  -t, --execution-time=S    how long the generator took, in seconds\n"
-    "  -U, --url=URL             address of the API, as https://host/api/v1\n"
-    "  -T, --token-file=FILE     bearer token for it (default: CAMPAIGNCTL_TOKEN of\n"
-    "                            the environment)\n"
-    "  -C, --ca-file=FILE        PEM file of the authorities to trust (default:\n"
-    "                            CAMPAIGN_CA_BUNDLE, else the system's)\n"
-    "\n"
+    "  -t, --execution-time=S    how long the generator took, in "
+    "seconds\n" CTL_REMOTE_HELP "\n"
     "Repeating it with the same --id and the same files changes nothing. What the\n"
     "server at URL takes at once goes so, the rest in parts; a repeat after an\n"
     "interruption sends only the parts that lack.\n"
@@ -385,9 +380,7 @@ static int read_options(int argc, char **argv, const char **user,
         {"id", required_argument, NULL, 'i'},
         {"name", required_argument, NULL, 'n'},
         {"execution-time", required_argument, NULL, 't'},
-        {"url", required_argument, NULL, 'U'},
-        {"token-file", required_argument, NULL, 'T'},
-        {"ca-file", required_argument, NULL, 'C'},
+        CTL_REMOTE_LONG,
         {"help", no_argument, NULL, 'h'},
         {NULL, 0, NULL, 0},
     };
@@ -397,17 +390,16 @@ static int read_options(int argc, char **argv, const char **user,
     } values[] = {{'u', user},
                   {'i', &source->id},
                   {'n', &source->name},
-                  {'t', &source->execution_time},
-                  {'U', &remote->url},
-                  {'T', &remote->token_file},
-                  {'C', &remote->ca_file}};
+                  {'t', &source->execution_time}};
     int option;
 
-    while ((option = getopt_long(argc, argv, "u:i:n:t:U:T:C:h", longs, NULL)) != -1) {
+    while ((option = getopt_long(argc, argv, "u:i:n:t:h" CTL_REMOTE_SHORT, longs,
+                                 NULL)) != -1) {
         if (option == 'h')
             return fputs(help_text, stdout) < 0 ? CTL_FAILED : CTL_OK;
         if (option == '?')
             return ctl_usage("put", "unknown option");
+        (void)ctl_remote_option(remote, option, optarg);
         for (size_t i = 0; i < CS_COUNT(values); i++)
             if (values[i].option == option)
                 *values[i].value = optarg;

@@ -32,6 +32,23 @@ struct ctl_remote {
 
 /* ---- opening ---- */
 
+bool ctl_remote_option(struct ctl_remote_options *options, int option, const char *value)
+{
+    switch (option) {
+    case 'U':
+        options->url = value;
+        return true;
+    case 'T':
+        options->token_file = value;
+        return true;
+    case 'C':
+        options->ca_file = value;
+        return true;
+    default:
+        return false;
+    }
+}
+
 static enum cs_code read_token(struct cs_buf *out, const char *file, struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_INIT(TOKEN_MAX);

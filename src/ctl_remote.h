@@ -14,6 +14,23 @@ struct ctl_remote_options {
     const char *ca_file;    /* PEM; NULL: CAMPAIGN_CA_BUNDLE, else the system's */
 };
 
+/* The options of a command that name them, for getopt_long(3). */
+#define CTL_REMOTE_SHORT "U:T:C:"
+#define CTL_REMOTE_LONG                                                                  \
+    {"url", required_argument, NULL, 'U'}, {"token-file", required_argument, NULL, 'T'}, \
+    {                                                                                    \
+        "ca-file", required_argument, NULL, 'C'                                          \
+    }
+#define CTL_REMOTE_HELP                                                                \
+    "  -U, --url=URL             address of the API, as https://host/api/v1\n"         \
+    "  -T, --token-file=FILE     bearer token for it (default: CAMPAIGNCTL_TOKEN of\n" \
+    "                            the environment)\n"                                   \
+    "  -C, --ca-file=FILE        PEM file of the authorities to trust (default:\n"     \
+    "                            CAMPAIGN_CA_BUNDLE, else the system's)\n"
+
+/* Whether the option is one of those; its value is taken then. */
+bool ctl_remote_option(struct ctl_remote_options *options, int option, const char *value);
+
 /* No request is made yet. NULL with err set on failure. */
 struct ctl_remote *ctl_remote_new(struct ctl *ctl,
                                   const struct ctl_remote_options *options,
@@ -60,6 +77,21 @@ void ctl_remote_progress(struct ctl_remote *remote, const char *what, uint64_t d
 
 /* What every server in front lets through. */
 #define CTL_SMALL_BODY (96u << 10)
+
+/* ---- ctl_remote_campaigns.c: list, show and delete of a service elsewhere; each
+ * returns the exit status ---- */
+
+struct ctl_remote_list {
+    const char *user;   /* NULL: the token's; another is for administrators */
+    const char *status; /* NULL: all */
+    uint64_t limit;
+};
+int ctl_list_remote(struct ctl *ctl, const struct ctl_remote_list *wanted,
+                    const struct ctl_remote_options *options);
+int ctl_show_remote(struct ctl *ctl, const char *id,
+                    const struct ctl_remote_options *options);
+int ctl_delete_remote(struct ctl *ctl, char **ids, size_t count,
+                      const struct ctl_remote_options *options);
 
 /* ---- ctl_upload.c: bodies of any size ---- */
 

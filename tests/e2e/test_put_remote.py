@@ -1,4 +1,4 @@
-"""campaignctl put --url: the way is chosen by what the servers between let through,
+"""campaignctl with --url. put: the way is chosen by what the servers between let through,
 what is lost on the way is sent again, and what has arrived is not."""
 
 import hashlib
@@ -46,15 +46,20 @@ def sha256(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def put(stack, folder, *options, url=None, ca=True, token=None, **more):
-    arguments = ["--json", "put", "--url", url or f"{stack.base_url}/api/v1"]
+def remote(stack, command, *options, url=None, ca=True, token=None, as_json=True, **more):
+    """campaignctl of nobody in particular, at the service's address."""
+    arguments = ["--json"] * as_json + [command, "--url", url or f"{stack.base_url}/api/v1"]
     if ca:
         arguments += ["--ca-file", stack.ca]
-    command = [stack.build / "campaignctl", *arguments, *options, folder]
+    command = [stack.build / "campaignctl", *arguments, *options]
     environment = {**stack.environment(), "CAMPAIGNCTL_TOKEN": token or stack.token("alice")}
     return subprocess.Popen([str(word) for word in command], stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True, cwd=stack.folder,
                             env=environment, **more)
+
+
+def put(stack, folder, *options, **more):
+    return remote(stack, "put", *options, folder, **more)
 
 
 def put_ok(*arguments, **options):
@@ -272,6 +277,50 @@ def test_goes_on_after_an_interruption(stack, user, folder):
     state = -(-len((folder / "final_state.json").read_bytes().strip()) // 98304)
     others = 3  # the logo of 200 kB
     assert len(pdf_parts) == expected - 29 + state + others
+
+
+# ---- list, show, delete ----
+
+def remote_ok(stack, *words, status=0, **options):
+    process = remote(stack, *words, **options)
+    out, errors = process.communicate(timeout=120)
+    assert process.returncode == status, errors
+    return out
+
+
+def test_list_show_delete(stack, admin):
+    with_name = {"campaign_brief": {"product": "Tea"}}
+    token = stack.token("lister é")
+    for number in range(105):  # two pages
+        answer = requests.post(f"{stack.base_url}/api/v1/campaigns", verify=stack.ca, timeout=60,
+                               headers={"Authorization": f"Bearer {token}"},
+                               json={"campaign_id": f"listed-{number}",
+                                     "campaign_name": f"Número {number}", **with_name})
+        assert answer.status_code == 201
+    ids = [f"listed-{number}" for number in reversed(range(105))]
+    listed = json.loads(remote_ok(stack, "list", token=token))
+    assert [entry["campaign_id"] for entry in listed] == ids
+    listed = json.loads(remote_ok(stack, "list", "--limit", "101", token=token))
+    assert [entry["campaign_id"] for entry in listed] == ids[:101]
+    listed = json.loads(remote_ok(stack, "list", "--user", "lister é", "--status", "running",
+                                  token=stack.admin_token()))
+    assert len(listed) == 105
+    lines = remote_ok(stack, "list", "--limit", "2", token=token, as_json=False).splitlines()
+    assert len(lines) == 2 and "Número 104" in lines[0] and "running" in lines[0]
+
+    shown = json.loads(remote_ok(stack, "show", ids[0], token=token))
+    assert shown["campaign_brief"] == with_name["campaign_brief"]
+    assert "Número 104" in remote_ok(stack, "show", ids[0], token=token, as_json=False)
+    for stranger in (stack.token("bob"), token):
+        remote_ok(stack, "show", "nothing" if stranger == token else ids[0], token=stranger,
+                  status=66)
+    remote_ok(stack, "show", "../limits", token=token, status=66)
+
+    receipts = json.loads(remote_ok(stack, "delete", *ids, token=token))
+    assert len(receipts) == 105 and all(
+        part["success"] for receipt in receipts for part in receipt["deletion_results"].values())
+    assert remote_ok(stack, "list", token=token, as_json=False).strip() == "no campaigns"
+    remote_ok(stack, "delete", ids[0], token=token, status=66)
 
 
 # ---- what is refused ----

@@ -89,15 +89,26 @@ class Chroot:
         """Unpacks the system as it was made once; makes it where it never was."""
         check_machine()
         CACHE.mkdir(parents=True, exist_ok=True)
-        key = hashlib.sha256(" ".join([self.release, *self.packages]).encode()).hexdigest()[:12]
-        archive = CACHE / f"{self.root.name}-{key}.tar"
+        key = hashlib.sha256(" ".join(self.packages).encode()).hexdigest()[:12]
+        bare, whole = (CACHE / f"{self.release}-{what}.tar" for what in ("bare", key))
         self.log.unlink(missing_ok=True)
         if self.root.exists():
             remove(self.root)
-        if archive.exists():
-            self.root.mkdir()
-            run(["tar", "-xpf", archive, "-C", self.root, "--numeric-owner"], self.log)
+        if whole.exists():
+            self.unpack(whole)
             return self
+        if bare.exists():
+            self.unpack(bare)
+        else:
+            self.debootstrap()
+            self.pack(bare)
+        self.run("apt-get", "-q", "update")
+        self.run("apt-get", "-q", "-y", "--no-install-recommends", "install", *self.packages)
+        self.run("apt-get", "clean")
+        self.pack(whole)
+        return self
+
+    def debootstrap(self):
         run(["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase",
              self.release, self.root, mirror()], self.log,
             env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
@@ -105,16 +116,19 @@ class Chroot:
         policy = self.root / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
         policy.chmod(0o755)
-        for settings in pathlib.Path("/etc/apt/apt.conf.d").glob("*artifact*"):
-            shutil.copy(settings, self.root / "etc/apt/apt.conf.d")
-        if self.packages:
-            self.run("apt-get", "-q", "update")
-            self.run("apt-get", "-q", "-y", "--no-install-recommends", "install", *self.packages)
-            self.run("apt-get", "clean")
+        # the way to the mirror, where this machine needs to be told one
+        for settings in pathlib.Path("/etc/apt/apt.conf.d").glob("*"):
+            if re.search(r"Acquire::(https?::|Check-)", settings.read_text(errors="replace")):
+                shutil.copy(settings, self.root / "etc/apt/apt.conf.d")
+
+    def unpack(self, archive):
+        self.root.mkdir()
+        run(["tar", "-xpf", archive, "-C", self.root, "--numeric-owner"], self.log)
+
+    def pack(self, archive):
         run(["tar", "--one-file-system", "--numeric-owner", "-C", self.root, "-cf",
              f"{archive}.tmp", "."], self.log)
         os.rename(f"{archive}.tmp", archive)
-        return self
 
     def remove(self):
         remove(self.root)

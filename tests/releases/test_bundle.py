@@ -6,6 +6,7 @@ import base64
 import hashlib
 import json
 import os
+import pathlib
 import random
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import pytest
 import requests
 
 from chroots import Chroot, TOP
-from support import free_port, wait_for
+from support import children_of, free_port, wait_for
 
 PACKAGES = ["apache2", "apache2-suexec-custom", "libapache2-mod-fcgid"]
 ACCOUNT = "tenant"
@@ -88,6 +89,15 @@ class Host:
         if self.process is not None:
             self.chroot.stop(self.process)
             self.process = None
+
+    def commands(self):
+        """The command lines of all that Apache runs."""
+        found, known = [], [self.process.pid]
+        while known:
+            pid = known.pop()
+            known += children_of(pid)
+            found.append(pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
+        return found
 
     def errors(self):
         log = self.chroot.root / "var/log/apache2/test-error.log"
@@ -258,6 +268,9 @@ def test_upgrade_keeps_data(release):
             assert os.readlink(home / "campaignstore/current") == "releases/9.9.9"
             answer = session.get(f"{host.url}/campaigns/kept")
             assert answer.status_code == 200, f"{answer.text}\n{host.errors()}"
+        assert any("/releases/9.9.9/libexec/campaignd" in line for line in host.commands())
+        left = {path.name for path in (home / "campaignstore/releases").iterdir()}
+        assert "9.9.9" in left and len(left) == 2, left
     finally:
         host.stop()
 
@@ -266,6 +279,8 @@ def test_install_refuses(release):
     unpacked = f"{HOME}/unpacked/install"
     inside = release.run_as(ACCOUNT, unpacked, "--home", f"{HOME}/public_html/store", check=False)
     assert inside.returncode == 1 and "document root" in inside.stderr
+    root = release.run("env", f"HOME={HOME}", unpacked, check=False)
+    assert root.returncode == 1 and "as its owner" in root.stderr
     nowhere = release.run_as(ACCOUNT, unpacked, "--docroot", f"{HOME}/nowhere", check=False)
     assert nowhere.returncode == 1 and "--docroot" in nowhere.stderr
 
