@@ -157,6 +157,170 @@ static void hostile_text_stays_text(void **state)
     cs_buf_clear(&pdf);
 }
 
+/* ---- a walk over the file's tokens --------------------------------------------- */
+
+/* Names that make a reader of the file do something. */
+static const char *const active_names[] = {
+    "/JavaScript", "/JS",         "/Launch", "/AA",    "/OpenAction",  "/AcroForm",
+    "/RichMedia",  "/SubmitForm", "/GoToR",  "/GoToE", "/XFA",         "/ImportData",
+    "/Rendition",  "/Sound",      "/Movie",  "/Named", "/EmbeddedFile"};
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\n' || c == '\r' || c == '\t' || c == '\0' || c == '\f';
+}
+
+static bool is_delimiter(char c)
+{
+    return c != '\0' && strchr("()<>[]{}/%", c) != NULL;
+}
+
+/* The end of a string in parentheses that begins at `at`. */
+static size_t string_end(struct cs_view file, size_t at)
+{
+    size_t depth = 0;
+
+    for (; at < file.len; at++) {
+        if (file.ptr[at] == '\\')
+            at++;
+        else if (file.ptr[at] == '(')
+            depth++;
+        else if (file.ptr[at] == ')' && --depth == 0)
+            return at + 1;
+    }
+    fail_msg("a string does not end");
+    return at;
+}
+
+/* The next token of the file's own syntax (ISO 32000-1, 7.2 and 7.3); streams are
+ * passed over. Empty at the end. */
+static struct cs_view next_token(struct cs_view file, size_t *at)
+{
+    size_t from, end;
+
+    while (*at < file.len && (is_blank(file.ptr[*at]) || file.ptr[*at] == '%')) {
+        if (file.ptr[*at] == '%')
+            while (*at < file.len && file.ptr[*at] != '\n')
+                ++*at;
+        else
+            ++*at;
+    }
+    from = end = *at;
+    if (from == file.len)
+        return cs_view_of(file.ptr, 0);
+    if (file.ptr[from] == '(') {
+        end = string_end(file, from);
+    } else if (file.ptr[from] == '<' && file.ptr[from + 1] != '<') {
+        while (end < file.len && file.ptr[end] != '>')
+            end++;
+        end++;
+    } else if (file.ptr[from] == '<' || file.ptr[from] == '>') {
+        assert_int_equal(file.ptr[from + 1], file.ptr[from]);
+        end += 2;
+    } else {
+        end++;
+        if (file.ptr[from] == '/' || !is_delimiter(file.ptr[from]))
+            while (end < file.len && !is_blank(file.ptr[end]) &&
+                   !is_delimiter(file.ptr[end]))
+                end++;
+    }
+    *at = end;
+    if (cs_view_eq(cs_view_sub(file, from, end - from), CS_LIT("stream"))) {
+        size_t skip = cs_view_find(cs_view_from(file, end), CS_LIT("\nendstream"));
+
+        assert_true(skip != SIZE_MAX);
+        *at = end + skip + strlen("\nendstream");
+    }
+    return cs_view_sub(file, from, end - from);
+}
+
+static bool leads_out(struct cs_view address)
+{
+    return cs_view_starts(address, CS_LIT("(http:\\057\\057")) ||
+           cs_view_starts(address, CS_LIT("(https:\\057\\057")) ||
+           cs_view_starts(address, CS_LIT("(mailto:"));
+}
+
+/* Objects that begin and end, names that do nothing, addresses of three schemes. Gives
+ * how many addresses there are. */
+static size_t walk(const struct cs_buf *pdf)
+{
+    struct cs_view file = cs_buf_view(pdf), token;
+    size_t at = 0, objects = 0, addresses = 0;
+    int open = 0, depth = 0;
+
+    while ((token = next_token(file, &at)).len > 0) {
+        if (cs_view_eq(token, CS_LIT("obj"))) {
+            assert_int_equal(open++, 0);
+            objects++;
+        } else if (cs_view_eq(token, CS_LIT("endobj"))) {
+            assert_int_equal(--open, 0);
+            assert_int_equal(depth, 0);
+        } else if (cs_view_eq(token, CS_LIT("<<"))) {
+            depth++;
+        } else if (cs_view_eq(token, CS_LIT(">>"))) {
+            assert_true(--depth >= 0);
+        } else if (cs_view_eq(token, CS_LIT("/URI"))) {
+            while (cs_view_eq(token, CS_LIT("/URI"))) /* the action's type, its key */
+                token = next_token(file, &at);
+            assert_true(leads_out(token));
+            addresses++;
+        }
+        for (size_t i = 0; i < CS_COUNT(active_names); i++)
+            if (cs_view_eq(token, cs_view_cstr(active_names[i])))
+                fail_msg("the file has %s", active_names[i]);
+    }
+    assert_int_equal(objects, times(pdf, "endobj"));
+    return addresses;
+}
+
+/* As names of fields, headings, cells, links and texts of links. */
+static void hostile_fields_make_no_objects(void **state)
+{
+    static const char *const payloads[] = {
+        ") >> endobj 1 0 obj << /OpenAction << /S /JavaScript /JS (app.alert(1)) >> >>",
+        "((((",
+        "))))",
+        "\\\\",
+        "\\\\)",
+        "<</JS(x)>>",
+        "%PDF-1.7",
+        "endstream endobj",
+        "\\u0000)/Launch",
+        "\\u202e/JS",
+        "{{title}} ${7*7} <% x %>",
+        "]TJ ET Q /JS Do",
+    };
+    struct cs_report_result result;
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(payloads); i++) {
+        struct cs_buf text = CS_BUF_INIT(1u << 16), brief = CS_BUF_INIT(1u << 16), pdf;
+        struct cs_render_input input;
+        const char *p = payloads[i];
+        const char *name = strstr(p, "u0000") == NULL ? p : "no NUL in a name";
+
+        cs_buf_add_fmt(&brief,
+                       "{\"campaign_name\":\"%s\",\"client\":\"%s\",\"product\":\"%s\","
+                       "\"client_website\":\"https://e.example/%s\",\"%s\":\"x\"}",
+                       p, p, p, p, name);
+        cs_buf_add_fmt(
+            &text,
+            "{\"artifacts\":{\"%s\":\"# %s\\n\\n- %s\\n\\n| %s | b |\\n|--|--|\\n"
+            "| %s | [%s](https://e.example/a) |\\n\\n"
+            "[x](https://e.example/%s) <https://e.example/%s> "
+            "[y](javascript:%s) ![%s](https://e.example/i.png)\\n\\n"
+            "[z](https://e.example/z)\"}}",
+            name, p, p, p, p, p, p, p, p, p);
+        input = input_of(cs_buf_cstr(&brief), cs_buf_cstr(&text));
+        render(&pdf, &input, false, &result);
+        assert_true(walk(&pdf) >= 1);
+        cs_buf_clear(&pdf);
+        cs_buf_clear(&text);
+        cs_buf_clear(&brief);
+    }
+}
+
 static void odd_documents_are_reports(void **state)
 {
     static const char *const states[] = {
@@ -215,6 +379,28 @@ static void big_tables_and_words_fit(void **state)
     input = input_of("{}", cs_buf_cstr(&text));
     render(&pdf, &input, false, &result);
     assert_true(result.pages > 12);
+    (void)walk(&pdf);
+    cs_buf_clear(&pdf);
+    cs_buf_clear(&text);
+}
+
+static void hundreds_of_artifacts_are_sections(void **state)
+{
+    struct cs_buf text = CS_BUF_INIT(1u << 20), pdf;
+    struct cs_report_result result;
+    struct cs_render_input input;
+
+    (void)state;
+    cs_buf_add_cstr(&text, "{\"artifacts\":{");
+    for (int i = 0; i < 300; i++)
+        cs_buf_add_fmt(&text, "%s\"part %d\":\"# Heading %d\\n\\nText of the part.\"",
+                       i > 0 ? "," : "", i, i);
+    cs_buf_add_cstr(&text, "}}");
+    input = input_of("{}", cs_buf_cstr(&text));
+    render(&pdf, &input, false, &result);
+    assert_true(result.pages > 60 && result.pages < 400);
+    assert_true(times(&pdf, "/Title <FEFF") > 300);
+    (void)walk(&pdf);
     cs_buf_clear(&pdf);
     cs_buf_clear(&text);
 }
@@ -327,7 +513,9 @@ int main(void)
         cmocka_unit_test(the_same_input_gives_the_same_bytes),
         cmocka_unit_test(a_spent_document_gives_the_same_bytes),
         cmocka_unit_test(hostile_text_stays_text),
+        cmocka_unit_test(hostile_fields_make_no_objects),
         cmocka_unit_test(odd_documents_are_reports),
+        cmocka_unit_test(hundreds_of_artifacts_are_sections),
         cmocka_unit_test(big_tables_and_words_fit),
         cmocka_unit_test(every_allocation_may_fail),
         cmocka_unit_test(every_allocation_of_the_fonts_may_fail),
