@@ -204,6 +204,7 @@ static const char *why_not(unsigned lacking)
         "there are no credentials that AWS takes",
         "the bucket does not answer",
         "no probe object was written",
+        "the probe object was not read",
         "the table does not answer",
         "no probe item was written",
     };

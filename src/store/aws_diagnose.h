@@ -10,9 +10,10 @@ enum {
     CS_NEEDS_KEYS = 1u << 0,   /* credentials that are not refused */
     CS_NEEDS_BUCKET = 1u << 1, /* the bucket answers */
     CS_NEEDS_OBJECT = 1u << 2, /* the probe object was written */
-    CS_NEEDS_TABLE = 1u << 3,  /* the table answers */
-    CS_NEEDS_ITEM = 1u << 4,   /* the probe item was written */
-    CS_NEEDS_COUNT = 5
+    CS_NEEDS_BODY = 1u << 3,   /* and read */
+    CS_NEEDS_TABLE = 1u << 4,  /* the table answers */
+    CS_NEEDS_ITEM = 1u << 5,   /* the probe item was written */
+    CS_NEEDS_COUNT = 6
 };
 
 #define CS_PROBE_ID_LEN 16u
@@ -30,6 +31,7 @@ struct cs_aws_diagnosis {
     struct cs_buf fix;           /* filled by the step where it knows better */
     struct cs_buf missing;
     char *version;                /* of the object that was put; "" or NULL: none */
+    char algorithm[32];           /* that S3 encrypted it by; "": it did not say */
     char id[CS_PROBE_ID_LEN + 1]; /* random: of this run's objects and items */
 };
 

@@ -130,17 +130,12 @@ static enum cs_code check_body(struct cs_aws_diagnosis *d,
 {
     struct cs_view algorithm =
         cs_net_response_header(response, "x-amz-server-side-encryption");
-    bool wanted = cs_aws_store_setting(d->store, "S3_KMS_KEY_ID") != NULL;
 
+    (void)snprintf(d->algorithm, sizeof(d->algorithm), "%.*s", CS_FMT(algorithm));
     if (!cs_view_eq_cstr(cs_buf_view(&response->body), body_text))
         return cs_err_set(err, CS_ECONFLICT,
                           "the object came back with other bytes than were put");
-    if (wanted && !cs_view_starts(algorithm, CS_LIT("aws:kms")))
-        return cs_err_set(err, CS_ECONFLICT,
-                          "the object is not encrypted with the key of S3_KMS_KEY_ID");
     cs_buf_add_cstr(&d->text, "the bytes that were put");
-    if (algorithm.len > 0)
-        cs_buf_add_fmt(&d->text, ", encrypted by %.*s", CS_FMT(algorithm));
     return CS_OK;
 }
 
@@ -174,6 +169,24 @@ static enum cs_code get_version(struct cs_aws_diagnosis *d, struct cs_err *err)
     if (d->version == NULL || d->version[0] == '\0')
         return cs_err_set(err, CS_EUNSUPPORTED, "the bucket keeps no versions");
     return get_body(d, cs_view_cstr(d->version), err);
+}
+
+/* Putting and getting the object has used the key; this says whether it was the one. */
+static enum cs_code check_key(struct cs_aws_diagnosis *d, struct cs_err *err)
+{
+    const char *key = cs_aws_store_setting(d->store, "S3_KMS_KEY_ID");
+
+    if (key == NULL) {
+        cs_buf_add_fmt(&d->text,
+                       "S3_KMS_KEY_ID is not set; the object is encrypted by %s",
+                       d->algorithm[0] != '\0' ? d->algorithm : "what S3 does not say");
+        return CS_OK;
+    }
+    if (!cs_view_starts(cs_view_cstr(d->algorithm), CS_LIT("aws:kms")))
+        return cs_err_set(err, CS_ECONFLICT,
+                          "the object is not encrypted with the key of S3_KMS_KEY_ID");
+    cs_buf_add_fmt(&d->text, "%.200s encrypts and decrypts (%s)", key, d->algorithm);
+    return CS_OK;
 }
 
 static enum cs_code begin_upload(struct cs_aws_diagnosis *d, const char *name,
@@ -366,8 +379,10 @@ static const struct cs_aws_probe probes[] = {
     {.name = "object: put", .run = put_object, .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET,
      .gives = CS_NEEDS_OBJECT, .operation = "PutObject", .resource = "/*"},
     {.name = "object: get", .run = get_object, .needs = CS_NEEDS_KEYS | CS_NEEDS_OBJECT,
-     .operation = "GetObject", .resource = "/*",
-     .fix = "look at S3_KMS_KEY_ID, and at what stands between here and S3"},
+     .operation = "GetObject", .resource = "/*", .gives = CS_NEEDS_BODY,
+     .fix = "look at what stands between here and S3"},
+    {.name = "KMS key", .run = check_key, .needs = CS_NEEDS_KEYS | CS_NEEDS_BODY,
+     .fix = "name a key of the bucket's region; a stand-in for S3 may know no KMS"},
     {.name = "object: get a version", .run = get_version,
      .needs = CS_NEEDS_KEYS | CS_NEEDS_OBJECT, .operation = "GetObject", .resource = "/*",
      .versioned = true, .fix = "look at S3_VERSIONING"},

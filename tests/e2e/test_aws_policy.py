@@ -302,7 +302,7 @@ def test_doctor_names_what_was_taken_away(set_up):
             assert check["missing"].startswith(f"{action} on arn:aws:"), check
             assert check["missing"] in check["fix"]
         skipped = [name for name, check in checks.items() if check.get("skipped")]
-        assert len(skipped) <= 2, (action, skipped)
+        assert len(skipped) <= 3, (action, skipped)
         if action not in ("s3:DeleteObjectVersion", "s3:ListBucketVersions",
                           "dynamodb:DeleteItem"):
             assert leftovers(set_up) == before, action
@@ -315,6 +315,12 @@ def test_init_names_what_was_taken_away(set_up):
         refused = set_up.ctl("init", S3_BUCKET_NAME=BUCKET + "2", DYNAMODB_TABLE_NAME=TABLE + "3")
         assert refused.returncode != 0 and action in refused.stderr, refused.stderr
     set_up.allow(None)
+
+
+def test_doctor_with_a_key(set_up):
+    status, checks = set_up.doctor(S3_KMS_KEY_ID="alias/store")
+    assert status == 0
+    assert checks["KMS key"]["text"] == "alias/store encrypts and decrypts (aws:kms)"
 
 
 def test_doctor_with_wrong_keys(set_up):
