@@ -156,12 +156,22 @@ static enum cs_code take_connection(struct server *server, int *fd_out,
     }
 }
 
+/* Where one connection follows the other there is no wait that would let signals in. */
+static void let_signals_in(const struct server *server)
+{
+    sigset_t held;
+
+    if (sigprocmask(SIG_SETMASK, &server->options->wait_mask, &held) == 0)
+        (void)sigprocmask(SIG_SETMASK, &held, NULL);
+}
+
 static enum cs_server_end loop(struct server *server, struct cs_err *err)
 {
     const struct cs_server_options *options = server->options;
     int fd = -1;
 
     for (;;) {
+        let_signals_in(server);
         reopen_log(server);
         if (*options->stop != 0)
             return CS_SERVER_STOPPED;

@@ -581,6 +581,31 @@ static void test_term_during_request(void **state)
     (void)close(fd);
 }
 
+/* One connection follows the other, so that the server never waits for one. */
+static void test_term_when_never_idle(void **state)
+{
+    static const char *const params[] = {"REQUEST_METHOD=GET", "REQUEST_URI=/slow", NULL};
+    struct fixture *f = *state;
+    struct cs_buf sent = CS_BUF_INIT(FCGI_ANSWER_MAX);
+    struct fcgi_answer answer;
+    int waiting[20]; /* six seconds of work */
+
+    fcgi_head(&sent, params);
+    fcgi_stream(&sent, FCGI_STDIN, CS_LIT(""));
+    for (size_t i = 0; i < CS_COUNT(waiting); i++) {
+        waiting[i] = fcgi_connect(f->socket);
+        assert_true(fcgi_send(waiting[i], cs_buf_view(&sent)));
+    }
+    start(f);
+    fcgi_receive(waiting[0], &answer);
+    assert_int_equal(answer.status, 200);
+    assert_int_equal(stop(f), CS_SERVER_STOPPED);
+    for (size_t i = 0; i < CS_COUNT(waiting); i++)
+        (void)close(waiting[i]);
+    fcgi_answer_clear(&answer);
+    cs_buf_clear(&sent);
+}
+
 static void test_recycle(void **state)
 {
     struct fixture *f = *state;
@@ -745,6 +770,7 @@ int main(void)
         with_server(test_many_idle_connections),
         with_server(test_term_at_random_moments),
         with_server(test_term_during_request),
+        with_server(test_term_when_never_idle),
         with_server(test_recycle),
         with_server(test_signal_actions),
         with_server(test_hostile_records),
