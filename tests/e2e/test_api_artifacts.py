@@ -245,6 +245,24 @@ def test_a_brief_of_two_lines_is_rendered(user, text):
     assert user.complete(campaign_id, {"x": {"y": text}}).status_code == 200
 
 
+def test_characters_without_a_font_are_counted(stack, user):
+    """In the answer and in the log; the report shows a mark for each of them."""
+    campaign_id = user.create()
+    state = {"artifacts": {"copy": "One \U000f1234 and two \U000f1235\U000f1236."}}
+    answer = user.complete(campaign_id, state)
+    assert answer.status_code == 200, answer.text
+    counted = answer.json()["render"]["missing_glyphs"]
+    assert counted >= 3
+    lines = [line for line in stack.log_text().splitlines()
+             if "characters without a font" in line and campaign_id in line]
+    assert len(lines) == 1 and f"count={counted}" in lines[0], lines
+    plain = user.create()
+    answer = user.complete(plain, {"artifacts": {"copy": "One and two."}})
+    assert answer.json()["render"]["missing_glyphs"] == 0
+    for made in (campaign_id, plain):
+        user.delete(f"/campaigns/{made}/aws")
+
+
 def test_completing_again_gives_the_same_once(user, admin):
     before = admin.get("/campaigns/aws/stats").json()["aws_stats"]["completed_campaigns"]
     campaign_id = user.create()
