@@ -23,6 +23,8 @@ def pytest_addoption(parser):
                     help="store to test on (may be repeated; default: local)")
     group.addoption("--server", action="append", choices=sorted(SERVERS),
                     help="web server to test behind (may be repeated; default: nginx)")
+    group.addoption("--soak-seconds", type=int, default=20,
+                    help="how long the soak goes on (default: 20)")
     group.addoption("--full", action="store_true",
                     default=os.environ.get("CI") == "true",
                     help="the long form of the load, memory and durability tests")

@@ -127,3 +127,37 @@ def test_it_starts_in_no_time_and_calls_nobody(stack):
             path.unlink()
     after = resource.getrusage(resource.RUSAGE_CHILDREN)
     assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.1
+
+
+def test_a_soak_without_growth(make_stack, request):
+    """Whole lives of campaigns; what processes and Apache's spool hold afterwards."""
+    seconds = request.config.getoption("--soak-seconds")
+    stack = make_stack()
+
+    def work(client, _number):
+        campaign_id = client.create()
+        steps = (client.complete(campaign_id), client.get(f"/campaigns/{campaign_id}/pdf"),
+                 client.get("/campaigns?limit=5"), client.delete(f"/campaigns/{campaign_id}/aws"))
+        wrong = [answered(step) for step in steps if step.status_code != 200]
+        return wrong[0] if wrong else "ok"
+
+    def measure():
+        pids = stack.workers()
+        return {pid: (resident_bytes(pid), len(os.listdir(f"/proc/{pid}/fd"))) for pid in pids}
+
+    with Load(stack, 6, work) as load:
+        # each process has done all of it by then
+        wait_for(lambda: load.answered() > 40, "the warm-up", 120)
+        before = measure()
+        wait_for(lambda until=time.monotonic() + seconds: time.monotonic() >= until,
+                 "the end of the soak", seconds + 60)
+        after = measure()
+    failed = Counter(load.failed())
+    failed.pop("later", None)
+    assert not failed, failed
+    kept = before.keys() & after.keys()
+    assert kept
+    for pid in kept:
+        assert after[pid][0] < before[pid][0] + 4 * MIB and after[pid][0] < 24 * MIB, (before, after)
+        assert after[pid][1] <= before[pid][1] + 4, (before, after)
+    print(f"{load.answered()} lives; (resident, descriptors) before {before}, after {after}")
