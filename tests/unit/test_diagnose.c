@@ -26,6 +26,7 @@ struct services {
     const struct fault *fault;
     int64_t clock_offset_us;
     const char *bucket_region; /* other regions are sent there */
+    bool region_in_body;       /* by 400 and not by 301 */
     struct cs_buf object;      /* of the last put */
     unsigned objects;          /* versions and markers there are */
     unsigned uploads;
@@ -180,6 +181,21 @@ static void add_headers(const struct services *s, struct cs_buf *out)
     cs_buf_add_fmt(out, "Date: %s\r\nETag: \"e\"\r\nx-amz-version-id: v9\r\n", date);
 }
 
+static int send_elsewhere(const struct services *s, struct cs_buf *headers,
+                          struct cs_buf *body)
+{
+    if (s->region_in_body) {
+        cs_buf_add_fmt(body,
+                       "<Error><Code>AuthorizationHeaderMalformed</Code>"
+                       "<Region>%s</Region></Error>",
+                       s->bucket_region);
+        return 400;
+    }
+    cs_buf_add_fmt(headers, "x-amz-bucket-region: %s\r\n", s->bucket_region);
+    cs_buf_add_cstr(body, "<Error><Code>PermanentRedirect</Code></Error>");
+    return 301;
+}
+
 static void answer(void *payload, const struct fake_request *request,
                    struct fake_reply *reply)
 {
@@ -193,9 +209,7 @@ static void answer(void *payload, const struct fake_request *request,
     add_headers(s, &headers);
     if (s->bucket_region != NULL && has(request->head, "/s3/aws4_request") &&
         !has(request->head, s->bucket_region)) {
-        cs_buf_add_fmt(&headers, "x-amz-bucket-region: %s\r\n", s->bucket_region);
-        cs_buf_add_cstr(&body, "<Error><Code>PermanentRedirect</Code></Error>");
-        status = 301;
+        status = send_elsewhere(s, &headers, &body);
     } else if (fault != NULL &&
                (strcmp(fault->operation, "*") == 0 ||
                 cs_view_eq_cstr(operation, fault->operation)) &&
@@ -696,18 +710,22 @@ static void test_other_faults(void **state)
 
 static void test_wrong_region(void **state)
 {
-    struct run run = {.access_key = "AKIDEXAMPLE", .services.bucket_region = "eu-west-1"};
-    const struct step *step;
-
     (void)state;
-    diagnose(&run);
-    step = find(&run, "bucket: region");
-    assert_int_equal(step->result, CS_STORE_AWS_FAILED);
-    assert_has(step->text, "in eu-west-1");
-    assert_has(step->fix, "set S3_BUCKET_REGION=eu-west-1");
-    assert_int_equal(count(&run, CS_STORE_AWS_FAILED), 1);
-    assert_int_equal(count(&run, CS_STORE_AWS_SKIPPED), 0);
-    run_clear(&run);
+    for (int in_body = 0; in_body < 2; in_body++) {
+        struct run run = {.access_key = "AKIDEXAMPLE",
+                          .services.bucket_region = "eu-west-1",
+                          .services.region_in_body = in_body != 0};
+        const struct step *step;
+
+        diagnose(&run);
+        step = find(&run, "bucket: region");
+        assert_int_equal(step->result, CS_STORE_AWS_FAILED);
+        assert_has(step->text, "in eu-west-1");
+        assert_has(step->fix, "set S3_BUCKET_REGION=eu-west-1");
+        assert_int_equal(count(&run, CS_STORE_AWS_FAILED), 1);
+        assert_int_equal(count(&run, CS_STORE_AWS_SKIPPED), 0);
+        run_clear(&run);
+    }
 }
 
 static void test_skewed_clock(void **state)
