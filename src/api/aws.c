@@ -26,8 +26,8 @@ static bool write_detail_member(void *payload, struct cs_view name, struct cs_vi
 }
 
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
-                           const struct cs_record *record, struct cs_view files,
-                           struct cs_view data_urls, struct cs_view brief)
+                           const struct cs_record *record, struct cs_view urls,
+                           struct cs_view brief)
 {
     const struct cs_store_names *names = x->app->store->ops->names(x->app->store);
 
@@ -37,7 +37,7 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     cs_json_object(w);
     cs_json_member_str(w, "bucket_name", names->bucket_name);
     cs_json_member_str(w, "region", names->bucket_region);
-    cs_json_member_raw(w, "files", files);
+    cs_json_member_raw(w, "files", urls);
     cs_json_object_end(w);
     cs_json_key(w, "dynamodb");
     cs_json_object(w);
@@ -49,7 +49,7 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     if (cs_json_slice(record->summary, "tags").ptr == NULL &&
         cs_json_slice(record->detail, "tags").ptr != NULL)
         cs_json_member_raw(w, "tags", cs_json_slice(record->detail, "tags"));
-    cs_json_each_member(data_urls, write_detail_member, w);
+    cs_view_url_members(w, urls);
     cs_json_member_raw(w, "campaign_brief", brief);
     cs_json_each_member(record->detail, write_detail_member, w);
     cs_json_object_end(w);
@@ -57,52 +57,31 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     cs_json_object_end(w);
 }
 
-/* An object of the four URLs, under names of the given form. */
-static enum cs_code url_object(struct cs_exchange *x, const struct cs_record *record,
-                               const char *prefix, const char *suffix, struct cs_buf *out,
-                               int64_t *expires_us, struct cs_err *err)
-{
-    struct cs_json_writer w;
-    enum cs_code rc;
-
-    cs_json_writer_init(&w, out);
-    cs_json_object(&w);
-    rc = cs_view_urls(x, &w, record, prefix, suffix, expires_us, err);
-    cs_json_object_end(&w);
-    return rc != CS_OK ? rc : cs_buf_check(out, err);
-}
-
 enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_record *record = NULL;
-    struct cs_buf files = CS_BUF_INIT(256u * 1024u);
-    struct cs_buf data_urls = CS_BUF_INIT(256u * 1024u);
+    struct cs_buf urls = CS_BUF_INIT(CS_URLS_MAX);
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
     struct cs_json_writer w;
     int64_t expires_us = 0;
     enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
                                        CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
 
-    if (rc != CS_OK ||
-        (rc = url_object(x, record, "", "", &files, &expires_us, err)) != CS_OK ||
-        (rc = url_object(x, record, "s3_", "_url", &data_urls, &expires_us, err)) !=
-            CS_OK ||
+    if (rc != CS_OK || (rc = cs_view_urls(x, &urls, record, &expires_us, err)) != CS_OK ||
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
                                      err)) != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);
-    write_services(x, &w, record, cs_buf_view(&files), cs_buf_view(&data_urls),
-                   cs_buf_view(&brief));
+    write_services(x, &w, record, cs_buf_view(&urls), cs_buf_view(&brief));
     if (expires_us != 0)
         cs_json_member_time(&w, "urls_expire_at", expires_us);
     cs_json_object_end(&w);
     rc = cs_exchange_answer(x, 200, err);
 out:
     cs_record_free(record);
-    cs_buf_clear(&files);
-    cs_buf_clear(&data_urls);
+    cs_buf_clear(&urls);
     cs_buf_clear(&brief);
     return rc;
 }

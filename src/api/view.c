@@ -2,73 +2,107 @@
 
 #include "api/view.h"
 
+#include <stdio.h>
+
 #include "api/links.h"
 #include "json/scan.h"
 
 static const char *const artifact_names[] = {"website", "pdf", "artifacts", "metadata"};
 
+/* The artifacts of the record, by their place in artifact_names. */
+struct links {
+    struct cs_artifact artifacts[CS_COUNT(artifact_names)];
+    bool there[CS_COUNT(artifact_names)];
+    struct cs_buf keys[CS_COUNT(artifact_names)];
+};
+
+static bool take_artifact(void *payload, struct cs_view name,
+                          const struct cs_artifact *artifact)
+{
+    struct links *links = payload;
+
+    for (size_t i = 0; i < CS_COUNT(artifact_names); i++) {
+        if (!cs_view_eq_cstr(name, artifact_names[i]))
+            continue;
+        links->artifacts[i] = *artifact;
+        links->there[i] = true;
+    }
+    return true;
+}
+
 /* A record from a list has no detail: what a link needs follows from the
  * campaign's id and the version in the summary. */
-static bool find_artifact(const struct cs_record *record, struct cs_view name,
-                          struct cs_buf *key, struct cs_artifact *out)
+static void find_artifacts(struct links *links, const struct cs_record *record)
 {
-    struct cs_view version;
+    if (record->detail.len > 0) {
+        cs_artifact_each(record, take_artifact, links);
+        return;
+    }
+    for (size_t i = 0; i < CS_COUNT(artifact_names); i++) {
+        struct cs_view name = cs_view_cstr(artifact_names[i]);
+        struct cs_view version = cs_artifact_listed_version(record, name);
 
-    if (record->detail.len > 0)
-        return cs_artifact_find(record, name, out, NULL) == CS_OK;
-    version = cs_artifact_listed_version(record, name);
-    cs_artifact_key(key, record->key, name);
-    *out = (struct cs_artifact){.key = cs_buf_view(key),
-                                .version = version,
-                                .content_type = cs_artifact_content_type(name)};
-    return version.ptr != NULL;
+        if (version.ptr == NULL)
+            continue;
+        cs_artifact_key(&links->keys[i], record->key, name);
+        links->artifacts[i] =
+            (struct cs_artifact){.key = cs_buf_view(&links->keys[i]),
+                                 .version = version,
+                                 .content_type = cs_artifact_content_type(name)};
+        links->there[i] = true;
+    }
 }
 
-static enum cs_code write_url(struct cs_exchange *x, struct cs_json_writer *w,
-                              const struct cs_record *record, const char *name,
-                              int64_t *expires_us, struct cs_err *err)
+enum cs_code cs_view_urls(struct cs_exchange *x, struct cs_buf *out,
+                          const struct cs_record *record, int64_t *expires_us_out,
+                          struct cs_err *err)
 {
-    struct cs_buf url = CS_BUF_INIT(64u * 1024u);
-    struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
-    struct cs_artifact artifact;
-    const struct cs_link link = {.name = cs_view_cstr(name), .artifact = &artifact};
-    int64_t own_expires_us = 0;
-    enum cs_code rc = CS_OK;
-
-    if (!find_artifact(record, cs_view_cstr(name), &key, &artifact)) {
-        cs_json_null(w);
-        goto out;
-    }
-    rc = cs_link_make(x, &link, &url, &own_expires_us, err);
-    if (rc == CS_OK) {
-        cs_json_str(w, cs_buf_view(&url));
-        if (*expires_us == 0 || own_expires_us < *expires_us)
-            *expires_us = own_expires_us;
-    }
-out:
-    cs_buf_clear(&url);
-    cs_buf_clear(&key);
-    return rc;
-}
-
-enum cs_code cs_view_urls(struct cs_exchange *x, struct cs_json_writer *w,
-                          const struct cs_record *record, const char *prefix,
-                          const char *suffix, int64_t *expires_us_out, struct cs_err *err)
-{
+    struct links links = {.there = {false}};
+    struct cs_buf url = CS_BUF_INIT(CS_URLS_MAX / CS_COUNT(artifact_names));
+    struct cs_json_writer w;
     enum cs_code rc = CS_OK;
 
     *expires_us_out = 0;
+    for (size_t i = 0; i < CS_COUNT(artifact_names); i++)
+        cs_buf_init(&links.keys[i], CS_STORE_KEY_MAX);
+    find_artifacts(&links, record);
+    cs_json_writer_init(&w, out);
+    cs_json_object(&w);
     for (size_t i = 0; i < CS_COUNT(artifact_names) && rc == CS_OK; i++) {
-        struct cs_buf name = CS_BUF_INIT(64);
+        const struct cs_link link = {.name = cs_view_cstr(artifact_names[i]),
+                                     .artifact = &links.artifacts[i]};
+        int64_t expires_us = 0;
 
-        cs_buf_add_cstr(&name, prefix);
-        cs_buf_add_cstr(&name, artifact_names[i]);
-        cs_buf_add_cstr(&name, suffix);
-        cs_json_key_view(w, cs_buf_view(&name));
-        rc = write_url(x, w, record, artifact_names[i], expires_us_out, err);
-        cs_buf_clear(&name);
+        cs_json_key(&w, artifact_names[i]);
+        if (!links.there[i]) {
+            cs_json_null(&w);
+            continue;
+        }
+        cs_buf_reset(&url);
+        rc = cs_link_make(x, &link, &url, &expires_us, err);
+        cs_json_str(&w, cs_buf_view(&url));
+        if (*expires_us_out == 0 || expires_us < *expires_us_out)
+            *expires_us_out = expires_us;
     }
-    return rc;
+    cs_json_object_end(&w);
+    for (size_t i = 0; i < CS_COUNT(artifact_names); i++)
+        cs_buf_clear(&links.keys[i]);
+    cs_buf_clear(&url);
+    return rc != CS_OK ? rc : cs_buf_check(out, err);
+}
+
+static bool write_url_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    char full[64];
+
+    (void)snprintf(full, sizeof(full), "s3_%.*s_url", CS_FMT(name));
+    cs_json_member_raw(payload, full, value);
+    return true;
+}
+
+void cs_view_url_members(struct cs_json_writer *w, struct cs_view urls)
+{
+    cs_json_each_member(urls, write_url_member, w);
 }
 
 static bool write_member(void *payload, struct cs_view name, struct cs_view value)

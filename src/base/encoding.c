@@ -137,18 +137,20 @@ static bool is_unreserved(char c)
 
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash)
 {
+    size_t plain = 0; /* where the run of bytes that stay as they are starts */
+
     for (size_t i = 0; i < bytes.len; i++) {
         char c = bytes.ptr[i];
+        const char escape[3] = {'%', hex_upper[(unsigned char)c >> 4],
+                                hex_upper[(unsigned char)c & 15]};
 
-        if (is_unreserved(c) || (c == '/' && keep_slash)) {
-            cs_buf_add_byte(out, c);
-        } else {
-            const char escape[3] = {'%', hex_upper[(unsigned char)c >> 4],
-                                    hex_upper[(unsigned char)c & 15]};
-
-            cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
-        }
+        if (is_unreserved(c) || (c == '/' && keep_slash))
+            continue;
+        cs_buf_add(out, cs_view_sub(bytes, plain, i - plain));
+        cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
+        plain = i + 1;
     }
+    cs_buf_add(out, cs_view_from(bytes, plain));
 }
 
 enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text,

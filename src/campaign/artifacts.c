@@ -112,29 +112,47 @@ void cs_artifact_key(struct cs_buf *out, struct cs_view id, struct cs_view name)
 /* ---- what the record says ---- */
 
 /* Keys, versions and types are of our own making: plain ASCII without escapes. */
-static struct cs_view plain_member(struct cs_view object, const char *name)
+static struct cs_view plain_text(struct cs_view value)
 {
-    struct cs_view value = cs_json_slice(object, name);
-
     if (value.len < 2 || value.ptr[0] != '"')
         return CS_LIT("");
     return cs_view_of(value.ptr + 1, value.len - 2);
 }
 
+static bool take_artifact_member(void *payload, struct cs_view name, struct cs_view value)
+{
+    struct cs_artifact *out = payload;
+    const struct {
+        struct cs_view name;
+        struct cs_view *to;
+    } texts[] = {
+        {CS_LIT("key"), &out->key},
+        {CS_LIT("version"), &out->version},
+        {CS_LIT("bucket"), &out->bucket},
+        {CS_LIT("sha256"), &out->sha256},
+        {CS_LIT("content_type"), &out->content_type},
+    };
+
+    for (size_t i = 0; i < CS_COUNT(texts); i++)
+        if (cs_view_eq(name, texts[i].name))
+            *texts[i].to = plain_text(value);
+    if (cs_view_eq(name, CS_LIT("size")) && !cs_view_to_u64(value, &out->size))
+        out->size = 0;
+    if (cs_view_eq(name, CS_LIT("supplied")))
+        out->supplied = cs_view_eq(value, CS_LIT("true"));
+    return true;
+}
+
 static void read_artifact(struct cs_artifact *out, struct cs_view object)
 {
-    uint64_t size = 0;
+    static const struct cs_view none = CS_LIT_INIT("");
 
-    *out = (struct cs_artifact){
-        .key = plain_member(object, "key"),
-        .version = plain_member(object, "version"),
-        .bucket = plain_member(object, "bucket"),
-        .sha256 = plain_member(object, "sha256"),
-        .content_type = plain_member(object, "content_type"),
-        .supplied = cs_view_eq(cs_json_slice(object, "supplied"), CS_LIT("true")),
-    };
-    if (cs_view_to_u64(cs_json_slice(object, "size"), &size))
-        out->size = size;
+    *out = (struct cs_artifact){.key = none,
+                                .version = none,
+                                .bucket = none,
+                                .sha256 = none,
+                                .content_type = none};
+    cs_json_each_member(object, take_artifact_member, out);
 }
 
 struct find_artifact {
@@ -217,7 +235,7 @@ static bool add_version(void *payload, struct cs_view name, struct cs_view value
     if (kind == NULL || kind == &file_kind || cs_view_eq(name, CS_LIT("brief")))
         return true;
     cs_json_key_view(w, name);
-    cs_json_str(w, plain_member(value, "version"));
+    cs_json_str(w, plain_text(cs_json_slice(value, "version")));
     return true;
 }
 

@@ -333,41 +333,79 @@ enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *
 
 /* ---- walking valid text ---- */
 
+/* The closing quote of the string whose text starts at `from`. */
+static const char *end_of_string(const char *from, const char *end)
+{
+    const char *quote = from;
+
+    while ((quote = memchr(quote, '"', (size_t)(end - quote))) != NULL) {
+        const char *escape = quote;
+
+        while (escape > from && escape[-1] == '\\')
+            escape--;
+        if ((quote - escape) % 2 == 0)
+            return quote;
+        quote++;
+    }
+    return end;
+}
+
 /* Moves *rest behind the string whose opening quote it starts with. */
 static void pass_string(struct cs_view *rest)
 {
-    size_t i = 1;
+    const char *quote = end_of_string(rest->ptr + 1, rest->ptr + rest->len);
 
-    while (i < rest->len && rest->ptr[i] != '"')
-        i += rest->ptr[i] == '\\' ? 2 : 1;
-    *rest = cs_view_from(*rest, i + 1);
+    *rest = cs_view_from(*rest, (size_t)(quote - rest->ptr) + 1);
+}
+
+/* Behind the list or object that starts at `from`. */
+static const char *end_of_nest(const char *from, const char *end)
+{
+    size_t depth = 0;
+
+    for (const char *at = from; at < end; at++) {
+        switch (*at) {
+        case '"':
+            at = end_of_string(at + 1, end);
+            break;
+        case '{':
+        case '[':
+            depth++;
+            break;
+        case '}':
+        case ']':
+            if (--depth == 0)
+                return at + 1;
+            break;
+        default:
+            break;
+        }
+    }
+    return end;
+}
+
+static bool ends_scalar(char c)
+{
+    return is_space(c) || c == ',' || c == '}' || c == ']';
 }
 
 /* Takes one value off the front of *rest. */
 static struct cs_view take_value(struct cs_view *rest)
 {
     struct cs_view value = *rest;
-    size_t depth = 0;
+    char first = rest->len > 0 ? rest->ptr[0] : '\0';
+    size_t len = 0;
 
-    do {
-        char c = rest->len > 0 ? rest->ptr[0] : '\0';
-
-        if (c == '"') {
-            pass_string(rest);
-        } else if (c == '{' || c == '[') {
-            depth++;
-            *rest = cs_view_from(*rest, 1);
-        } else if (c == '}' || c == ']') {
-            depth--;
-            *rest = cs_view_from(*rest, 1);
-        } else if (depth > 0) {
-            *rest = cs_view_from(*rest, 1);
-        } else {
-            while (rest->len > 0 && !is_space(rest->ptr[0]) && rest->ptr[0] != ',' &&
-                   rest->ptr[0] != '}' && rest->ptr[0] != ']')
-                *rest = cs_view_from(*rest, 1);
-        }
-    } while (depth > 0 && rest->len > 0);
+    if (first == '"') {
+        pass_string(rest);
+    } else {
+        if (first == '{' || first == '[')
+            len = (size_t)(end_of_nest(rest->ptr, rest->ptr + rest->len) - rest->ptr);
+        else
+            while (len < rest->len && !ends_scalar(rest->ptr[len]))
+                len++;
+        *rest = cs_view_from(*rest, len);
+    }
     value.len -= rest->len;
     return value;
 }

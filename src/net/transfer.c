@@ -6,7 +6,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#define KEPT_MAX (1u << 20) /* far above the 16 KiB that curl hands out at once */
+#define KEPT_MAX       (1u << 20) /* far above the 16 KiB that curl hands out at once */
+#define WATCH_EVERY_US 20000      /* the idle limits are of seconds */
 
 static long status_of(CURL *easy)
 {
@@ -296,7 +297,13 @@ static bool set_method(struct cs_net_transfer *t)
     const struct cs_net_request *request = t->request;
     const struct cs_net_body *body = &request->body;
     const char *method = request->method != NULL ? request->method : "GET";
+    bool post = body->kind == CS_NET_BODY_BYTES && strcmp(method, "POST") == 0;
     CURL *easy = t->easy;
+
+    /* Each option costs a copy or a look-up; most calls are of one shape. */
+    if (post && t->set.shape == CS_NET_SHAPE_POST)
+        return set_bytes(easy, body->bytes);
+    t->set.shape = post ? CS_NET_SHAPE_POST : CS_NET_SHAPE_OTHER;
 
     /* Back to a plain GET first, whatever the handle did before. Fields left over from
      * a POST would keep libcurl from going back in the body of a later PUT. */
@@ -318,7 +325,24 @@ static bool set_method(struct cs_net_transfer *t)
         if (!set_bytes(easy, body->kind == CS_NET_BODY_BYTES ? body->bytes : CS_LIT("")))
             return false;
     }
-    return strcmp(method, "GET") == 0 || set_text(easy, CURLOPT_CUSTOMREQUEST, method);
+    return post || strcmp(method, "GET") == 0 ||
+           set_text(easy, CURLOPT_CUSTOMREQUEST, method);
+}
+
+static bool set_connection(struct cs_net_transfer *t, const char *no_proxy,
+                           long connect_ms, bool fresh)
+{
+    CURL *easy = t->easy;
+
+    if ((t->set.no_proxy != no_proxy && !set_text(easy, CURLOPT_NOPROXY, no_proxy)) ||
+        (t->set.connect_ms != connect_ms &&
+         !set_long(easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms)) ||
+        (t->set.fresh != fresh && !set_long(easy, CURLOPT_FRESH_CONNECT, fresh ? 1 : 0)))
+        return false;
+    t->set.no_proxy = no_proxy; /* a literal, or the client's: it stays where it is */
+    t->set.connect_ms = connect_ms;
+    t->set.fresh = fresh;
+    return true;
 }
 
 static void clear_marks(struct cs_net_transfer *t)
@@ -333,6 +357,7 @@ static void clear_marks(struct cs_net_transfer *t)
     t->text[0] = '\0';
     t->started_us = cs_clock_monotonic_us();
     t->moved_us = t->started_us;
+    t->watched_us = t->started_us;
     t->moved_bytes = 0;
     cs_buf_reset(&t->kept);
 }
@@ -356,7 +381,9 @@ enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
 {
     int connect_ms = request->connect_timeout_ms > 0 ? request->connect_timeout_ms
                                                      : options->connect_timeout_ms;
-    const char *no_proxy = request->direct ? "*" : options->no_proxy;
+    const char *no_proxy = request->direct             ? "*"
+                           : options->no_proxy != NULL ? options->no_proxy
+                                                       : "";
     enum cs_code rc;
 
     t->request = request;
@@ -374,9 +401,7 @@ enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
     if ((rc = fill_fields(t, err)) != CS_OK)
         return rc;
     if (!set_text(t->easy, CURLOPT_URL, request->url) || !set_method(t) ||
-        !set_text(t->easy, CURLOPT_NOPROXY, no_proxy != NULL ? no_proxy : "") ||
-        !set_long(t->easy, CURLOPT_CONNECTTIMEOUT_MS, connect_ms) ||
-        !set_long(t->easy, CURLOPT_FRESH_CONNECT, fresh ? 1 : 0))
+        !set_connection(t, no_proxy, connect_ms, fresh))
         return cs_err_set(err, CS_EINTERNAL, "libcurl refused an option of the request");
     t->state = CS_NET_RUNNING;
     return CS_OK;
@@ -399,6 +424,9 @@ void cs_net_transfer_watch(struct cs_net_transfer *t, int64_t now_us)
         t->fault = CS_NET_DEADLINE;
         return;
     }
+    if (now_us - t->watched_us < WATCH_EVERY_US)
+        return;
+    t->watched_us = now_us;
     bytes = offset_info(t->easy, CURLINFO_SIZE_UPLOAD_T) +
             offset_info(t->easy, CURLINFO_SIZE_DOWNLOAD_T) +
             (int64_t)t->response->head.len;

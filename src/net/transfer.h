@@ -15,6 +15,12 @@ enum cs_net_state {
     CS_NET_DONE
 };
 
+enum cs_net_shape { /* what libcurl is told of method and body */
+                    CS_NET_SHAPE_NONE,
+                    CS_NET_SHAPE_POST, /* a POST of bytes: all that DynamoDB ever gets */
+                    CS_NET_SHAPE_OTHER
+};
+
 struct cs_net_transfer {
     struct cs_net_client *client;
     CURL *easy;
@@ -25,6 +31,12 @@ struct cs_net_transfer {
     struct curl_slist *fields; /* ours, so that a request allocates nothing for them */
     size_t field_room;
     struct cs_buf field_text;
+    struct cs_net_set { /* what the handle is set to */
+        enum cs_net_shape shape;
+        const char *no_proxy;
+        long connect_ms;
+        bool fresh;
+    } set;
     uint64_t body_at;
     bool answered;           /* a byte of the answer came */
     bool paused;             /* by us: kept is full */
@@ -32,7 +44,8 @@ struct cs_net_transfer {
     enum cs_code local;      /* why source, sink or a ceiling ended it */
     int idle_ms;
     int64_t started_us;
-    int64_t moved_us; /* when bytes moved last */
+    int64_t moved_us;   /* when bytes moved last */
+    int64_t watched_us; /* when that was looked at */
     int64_t moved_bytes;
     struct cs_buf kept; /* of a held body: received, not yet read */
     size_t kept_at;
