@@ -3,6 +3,7 @@
 #include "http/fastcgi.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -15,6 +16,8 @@
 /* Largest content that one record can carry, as a multiple of 8. */
 #define RECORD_MAX 65528u
 
+#define FEED_MAX 16384u /* fits into a pipe, as large as they usually are */
+
 #define WRITE_STEP (1u << 20) /* libfcgi counts in int */
 
 struct cs_fastcgi {
@@ -24,7 +27,8 @@ struct cs_fastcgi {
     struct cs_fastcgi_unanswered *unanswered; /* or NULL */
     size_t params_max;
     int silence_ms;
-    int fd; /* -1: no connection */
+    int fd;      /* -1: no connection */
+    int feed[2]; /* a pipe, empty between requests; -1: none */
 };
 
 /* libfcgi replaces ignored and default handlers of these. */
@@ -94,12 +98,35 @@ static bool carrier_flush(void *payload)
     return FCGX_FFlush(fastcgi->request.out) == 0;
 }
 
+static void close_feed(struct cs_fastcgi *fastcgi)
+{
+    for (size_t i = 0; i < CS_COUNT(fastcgi->feed); i++) {
+        if (fastcgi->feed[i] >= 0)
+            (void)close(fastcgi->feed[i]);
+        fastcgi->feed[i] = -1;
+    }
+}
+
+/* Without one, each request has a file of its own. */
+static void open_feed(struct cs_fastcgi *fastcgi)
+{
+    if (pipe2(fastcgi->feed, O_CLOEXEC) != 0) {
+        fastcgi->feed[0] = fastcgi->feed[1] = -1;
+        return;
+    }
+    /* never to wait for a reader that is ourselves */
+    if (fcntl(fastcgi->feed[1], F_SETFL, O_NONBLOCK) != 0)
+        close_feed(fastcgi);
+}
+
 struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
                                   struct cs_fastcgi_unanswered *unanswered,
                                   struct cs_err *err)
 {
     struct cs_fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
 
+    if (fastcgi != NULL)
+        open_feed(fastcgi);
     if (fastcgi == NULL || (fastcgi->records = cs_records_new(limits)) == NULL) {
         (void)cs_err_nomem(err);
         goto fail;
@@ -127,6 +154,7 @@ void cs_fastcgi_free(struct cs_fastcgi *fastcgi)
     if (fastcgi == NULL)
         return;
     cs_records_free(fastcgi->records);
+    close_feed(fastcgi);
     free(fastcgi);
 }
 
@@ -190,6 +218,17 @@ static int file_of(struct cs_view bytes)
     return -1;
 }
 
+/* The same without a file where the bytes are few: files cost several times more. */
+static int source_of(struct cs_fastcgi *fastcgi, struct cs_view bytes)
+{
+    if (bytes.len <= FEED_MAX && fastcgi->feed[1] >= 0) {
+        if (write(fastcgi->feed[1], bytes.ptr, bytes.len) == (ssize_t)bytes.len)
+            return fastcgi->feed[0];
+        close_feed(fastcgi); /* with what part of it came in */
+    }
+    return file_of(bytes);
+}
+
 /* Lets libfcgi make its request from the parameters, then points it at the
  * connection, to which it only writes. */
 static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view params,
@@ -203,7 +242,7 @@ static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view para
 
     if (rc != CS_OK)
         goto out;
-    source = file_of(cs_buf_view(&spelled));
+    source = source_of(fastcgi, cs_buf_view(&spelled));
     if (source < 0) {
         rc = cs_err_errno(err, errno, "handing a request's parameters over failed");
         goto out;
@@ -212,10 +251,15 @@ static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view para
     request->ipcFd = source;
     request->keepConnection = 1;       /* else FCGX_Accept_r() begins by closing it */
     if (FCGX_Accept_r(request) != 0) { /* which has closed source */
+        if (source == fastcgi->feed[0]) {
+            fastcgi->feed[0] = -1;
+            close_feed(fastcgi);
+        }
         rc = cs_err_set(err, CS_EINTERNAL, "libfcgi did not take a request's parameters");
         goto out;
     }
-    (void)close(source);
+    if (source != fastcgi->feed[0])
+        (void)close(source);
     request->ipcFd = fastcgi->fd;
     (void)FCGX_Detach(
         request); /* else it waits for the peer to close, seconds each time */
