@@ -38,6 +38,8 @@ static void find_artifacts(struct links *links, const struct cs_record *record)
         cs_artifact_each(record, take_artifact, links);
         return;
     }
+    if (cs_json_slice(record->summary, "versions").ptr == NULL)
+        return; /* nothing to link to: most campaigns that still run */
     for (size_t i = 0; i < CS_COUNT(artifact_names); i++) {
         struct cs_view name = cs_view_cstr(artifact_names[i]);
         struct cs_view version = cs_artifact_listed_version(record, name);
