@@ -1,0 +1,92 @@
+"""How often a request waits for AWS: every call takes a while, and the request is
+held to the number of whiles that its calls must take one after the other."""
+
+import json
+import os
+import pathlib
+import subprocess
+import sys
+import time
+
+import pytest
+import requests
+
+from client import Client
+from faulty import aws_settings
+from stack import Stack
+from support import TOP, end_with_parent, free_port, wait_for
+
+pytestmark = pytest.mark.plain_build
+
+DELAY = 0.2  # seconds; ten times what a call takes, so that a loaded machine is not seen
+EXAMPLES = pathlib.Path(os.environ.get("CS_EXAMPLES", TOP / "share/example"))
+
+
+class Canned:
+    """canned_aws.py in a process of its own."""
+
+    def __init__(self, delay):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = subprocess.Popen(
+            [sys.executable, TOP / "tests/e2e/canned_aws.py", str(port), str(delay * 1000)],
+            preexec_fn=end_with_parent)
+        wait_for(self.answers, "the server", 30)
+
+    def answers(self):
+        try:
+            return requests.get(f"{self.url}/-/calls", timeout=5).ok
+        except requests.RequestException:
+            return False
+
+    def calls(self):
+        """Operations since the last time, and connections since the start."""
+        told = requests.get(f"{self.url}/-/calls", timeout=5).json()
+        return told["calls"], told["connections"]
+
+
+@pytest.fixture(params=[0.0, DELAY], ids=["at once", "after a while"], scope="module")
+def world(request, tls):
+    canned = Canned(request.param)
+    stack = Stack(request.config.getoption("--build-dir"), tls,
+                  settings=aws_settings(canned.url, "slow", WORKERS="1"))
+    try:
+        stack.start()
+        yield canned, stack, request.param
+    finally:
+        stack.stop()
+        canned.process.kill()
+        canned.process.wait()
+
+
+def maple_transit():
+    """Brief and state of the largest example, or of the one that is shipped."""
+    folder = EXAMPLES / "maple-transit"
+    folder = folder if folder.is_dir() else TOP / "share/example"
+    return (json.loads((folder / "brief.json").read_text()),
+            (folder / "final_state.json").read_bytes())
+
+
+TOOK = {}
+
+
+def test_a_completion_waits_twice(world):
+    canned, stack, delay = world
+    brief, state = maple_transit()
+    client = Client(stack, stack.token("alice"))
+    client.completed(brief=brief)  # connections, fonts
+    times = []
+    for _ in range(5):
+        campaign_id = client.create(brief=brief)
+        canned.calls()
+        started = time.monotonic()
+        assert client.complete(campaign_id, state).status_code == 200
+        times.append(time.monotonic() - started)
+        calls, _connections = canned.calls()
+        assert calls.count("PutObject") == 4 and calls.count("TransactWriteItems") == 1
+        assert len(calls) == 5, calls
+    TOOK[delay] = min(times)  # what else runs on the machine only adds
+    if delay:
+        waits = (TOOK[delay] - TOOK[0.0]) / delay
+        print(f"rendering {TOOK[0.0]:.3f} s, with delays {TOOK[delay]:.3f} s: {waits:.2f} delays")
+        assert waits <= 2.3
