@@ -46,15 +46,16 @@ def check_machine():
 
 def mirror():
     """Where this machine has its own packages from."""
-    lists = [pathlib.Path("/etc/apt/sources.list"),
-             *sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*.sources")),
-             *sorted(pathlib.Path("/etc/apt/sources.list.d").glob("*.list"))]
-    for path in lists:
-        text = path.read_text(errors="replace") if path.is_file() else ""
-        found = re.search(r"^(?:deb (?:\[[^]]*\] )?|URIs: *)(\S+/debian/?)(?:\s|$)", text, re.MULTILINE)
-        if found:
-            return found[1]
-    raise Missing("the machine's package sources name no Debian mirror")
+    folder = pathlib.Path("/etc/apt")
+    lists = [folder / "sources.list", *sorted(folder.glob("sources.list.d/*.sources")),
+             *sorted(folder.glob("sources.list.d/*.list"))]
+    named = [address for path in lists if path.is_file() for address in re.findall(
+        r"^(?:deb (?:\[[^]]*\] )?|URIs: *)(https?://\S+)", path.read_text(errors="replace"),
+        re.MULTILINE) if "security" not in address]
+    named.sort(key=lambda address: "debian" not in address)  # stable: the first of those
+    if not named:
+        raise Missing("the machine's package sources name no Debian mirror")
+    return named[0]
 
 
 def run(command, log, **options):
