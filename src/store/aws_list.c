@@ -196,7 +196,12 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
     } else {
         write_query(c, &w);
     }
-    cs_json_member_u64(&w, "Limit", c->query->limit + (all ? 0 : 1));
+    /* one more than asked for, to be certain of the last; and the cursor's own record,
+     * which comes again */
+    cs_json_member_u64(&w, "Limit",
+                       c->query->limit + (all                          ? 0u
+                                          : c->from.created_at.len > 0 ? 2u
+                                                                       : 1u));
     if (c->start.len > 0)
         cs_json_member_raw(&w, "ExclusiveStartKey", cs_buf_view(&c->start));
     cs_json_object_end(&w);

@@ -17,6 +17,7 @@ class LocalStore:
     objects_are_files = True  # below folder/data/objects, sent by the web server
     links_are_ours = True  # signed by this service and served by it, not presigned
     links_rename = True  # the server behind links takes Content-Disposition from them
+    meters = False
     bucket, table = "outputs", "campaigns"
 
     def __init__(self, stack):
@@ -42,6 +43,7 @@ class AwsStore:
     objects_are_files = False
     links_are_ours = False
     links_rename = True
+    meters = False  # it says what each call consumed, as DynamoDB does
     s3_server = dynamodb_server = None
 
     def __init__(self, _stack):
@@ -84,6 +86,7 @@ class DynamoDbLocalStore(AwsStore):
     which does by code of its own."""
 
     name = "dynamodb-local"
+    meters = True
     s3_server = "versitygw"
     dynamodb_server = "dynamodb-local"
 

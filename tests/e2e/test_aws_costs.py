@@ -1,0 +1,194 @@
+"""What requests cost at AWS: calls, by the service's own log, and the capacity units
+that DynamoDB says it consumed."""
+
+import json
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+
+import boto3
+import pytest
+
+import emulators
+from client import Client
+from support import wait_for
+
+pytestmark = pytest.mark.store(links_are_ours=False)
+
+CALL = re.compile(r" (S3|DynamoDB) ([A-Za-z]+) .* attempts=(\d+) .* units=\"?([0-9.]*)")
+JSON = {"Content-Type": "application/json"}
+
+
+class Meter:
+    """`with Meter(stack) as meter: ...` reads what the log says of the calls inside."""
+
+    def __init__(self, stack):
+        self.stack = stack
+
+    def __enter__(self):
+        self.start = len(self.stack.log_text())
+        return self
+
+    def __exit__(self, *failure):
+        lines = self.stack.log_text()[self.start:].splitlines()
+        found = [match for match in map(CALL.search, lines) if match]
+        self.calls = Counter(match[2] for match in found)
+        assert all(match[3] == "1" for match in found), lines
+        self.written = sum(float(match[4] or 0) for match in found
+                           if match[2] in ("TransactWriteItems", "PutItem", "UpdateItem",
+                                           "BatchWriteItem", "DeleteItem"))
+        self.read = sum(float(match[4] or 0) for match in found
+                        if match[2] in ("GetItem", "BatchGetItem", "Query", "Scan"))
+
+
+@pytest.fixture(scope="module")
+def instance(stack):
+    """Every worker has its credentials and connections."""
+    client = Client(stack, stack.token("warm"))
+    wait_for(lambda: client.get("/campaigns?limit=1") and all(
+        f" {pid} DynamoDB" in stack.log_text() for pid in stack.wait_workers()),
+        "calls by every worker", 60)
+    client.close()
+    return stack
+
+
+def example(examples, name):
+    file = examples / "maple-transit" / f"{name}.json"
+    return file.read_bytes().strip()
+
+
+# ---- calls ----
+
+def test_calls_of_a_campaigns_life(instance, user, examples):
+    brief = json.loads(example(examples, "brief"))
+    with Meter(instance) as create:
+        campaign_id = user.create(name=brief["campaign_name"], brief=brief)
+    assert create.calls == {"TransactWriteItems": 1}
+    with Meter(instance) as status:
+        assert user.get(f"/campaigns/{campaign_id}/status").status_code == 200
+    assert status.calls == {"GetItem": 1}
+    for part in ("progress", "interactions"):
+        answer = user.post(f"/campaigns/{campaign_id}/{part}", data=example(examples, part),
+                           headers=JSON)
+        assert answer.status_code in (200, 201)
+    # whichever worker it comes to: what the others wrote a moment ago is remembered
+    with Meter(instance) as complete:
+        assert user.complete(campaign_id, example(examples, "final_state")).status_code == 200
+    assert complete.calls == {"PutObject": 4, "TransactWriteItems": 1}
+    with Meter(instance) as info:
+        assert user.get(f"/campaigns/{campaign_id}/aws").status_code == 200
+    assert info.calls == {"GetItem": 1}
+    # and what is remembered is not what was there before the progress was told
+    metadata = user.get(f"/campaigns/{campaign_id}/metadata").json()
+    assert metadata["agent_interactions"] == json.loads(example(examples, "interactions"))
+    assert metadata["progress_log"]["current_step"] == 16
+
+
+def test_a_page_of_a_list_is_one_query(instance):
+    client = Client(instance, instance.token("pages"))
+    for _ in range(6):
+        client.create()
+    cursor, seen = None, 0
+    for number in range(3):
+        with Meter(instance) as page:
+            answer = client.get("/campaigns", params={"limit": 2, "cursor": cursor}).json()
+        # the first of several pages asks for the total, too, and the cursor carries it on
+        assert page.calls == {"Query": 1, **({} if number else {"BatchGetItem": 1})}
+        assert answer["total"] == 6
+        seen += len(answer["campaigns"])
+        cursor = answer["next_cursor"]
+    assert (seen, cursor) == (6, None)
+    with Meter(instance) as page:
+        assert client.get("/campaigns").json()["total"] == 6
+    assert page.calls == {"Query": 1}
+    client.close()
+
+
+def test_what_others_wrote_is_not_forgotten(instance):
+    """A completion whose ground was remembered, and changed by somebody else since."""
+    client = Client(instance, instance.token("alice"))
+    campaign_id = client.create()
+    client.post(f"/campaigns/{campaign_id}/interactions", json={"agent": "one"})
+    resource = boto3.resource("dynamodb", region_name=emulators.REGION,
+                              endpoint_url=instance.store.dynamodb.url,
+                              aws_access_key_id=emulators.ACCESS_KEY,
+                              aws_secret_access_key=emulators.SECRET_KEY)
+    table = resource.Table(instance.store.table)
+    # another program's append: a piece behind the first, and the head moved on
+    piece = {"campaign_id": f"#store/log-{1:010d}/{campaign_id}", "count": 1,
+             "entries": '[{"agent":"two"}]'}
+    table.put_item(Item=piece)
+    table.update_item(Key={"campaign_id": f"#store/log/{campaign_id}"},
+                      UpdateExpression="SET #next = :n", ExpressionAttributeNames={"#next": "next"},
+                      ExpressionAttributeValues={":n": 2})
+    assert client.complete(campaign_id).status_code == 200
+    metadata = client.get(f"/campaigns/{campaign_id}/metadata").json()
+    assert [entry["agent"] for entry in metadata["agent_interactions"]] == ["one", "two"]
+    client.delete(f"/campaigns/{campaign_id}/aws")
+    client.close()
+
+
+# ---- sizes ----
+
+@pytest.mark.parametrize("kilobytes", [399, 401, 5000])
+def test_states_beyond_an_items_limit(user, kilobytes):
+    head, tail = b'{"artifacts":{"copy":"', b'"},"n":9007199254740993}'
+    state = head + b"x" * (kilobytes * 1000 - len(head) - len(tail)) + tail
+    campaign_id = user.create()
+    assert user.complete(campaign_id, state).status_code == 200
+    assert user.get(f"/campaigns/{campaign_id}/artifacts").content == state
+    assert user.get(f"/campaigns/{campaign_id}").content.endswith(
+        b'"final_state":' + state + b"}")
+
+
+# ---- units ----
+
+@pytest.mark.store(meters=True)
+def test_the_thousandth_interaction_costs_as_the_first(instance):
+    client = Client(instance, instance.token("alice"))
+    campaign_id = client.create()
+    path = f"/campaigns/{campaign_id}/interactions"
+    entry = {"agent": "copywriter", "message": "word " * 20, "timestamp": "2024-12-01T12:00:00Z"}
+
+    def append():
+        with Meter(instance) as meter:
+            assert client.post(path, json=entry).status_code == 201
+        return meter.written
+
+    first = append()
+    for _ in range(499):
+        client.post(path, json=[entry])
+    middle = append()
+    for _ in range(498):
+        client.post(path, json=[entry])
+    assert first > 0 and (middle, append()) == (first, first)
+    assert client.get(path + "?limit=1000").json()["count"] > 0
+    client.close()
+
+
+@pytest.mark.store(meters=True)
+def test_statistics_cost_the_same_among_many_campaigns(instance, admin, full):
+    with Meter(instance) as before:
+        assert admin.get("/campaigns/aws/stats").status_code == 200
+    database = boto3.client("dynamodb", region_name=emulators.REGION,
+                            endpoint_url=instance.store.dynamodb.url,
+                            aws_access_key_id=emulators.ACCESS_KEY,
+                            aws_secret_access_key=emulators.SECRET_KEY)
+    count = 100000 if full else 2500
+    text = json.dumps({"campaign_name": "many", "text": "x" * 500})
+
+    def fill(first):
+        items = [{"PutRequest": {"Item": {
+            "campaign_id": {"S": f"many-{number}"}, "user_id": {"S": "many"},
+            "status": {"S": "completed"}, "created_at": {"S": "2024-12-01T12:00:00.000000Z"},
+            "revision": {"N": "1"}, "summary": {"S": text}, "detail": {"S": "{}"}}}}
+            for number in range(first, first + 25)]
+        answer = database.batch_write_item(RequestItems={instance.store.table: items})
+        assert not answer["UnprocessedItems"]
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(fill, range(0, count, 25)))
+    with Meter(instance) as after:
+        assert admin.get("/campaigns/aws/stats").status_code == 200
+    assert after.calls == before.calls and after.calls.total() == 1
+    assert 0 < after.read == before.read <= 10
