@@ -33,6 +33,7 @@ static const struct cs_aws_operation operations[] = {
     {CS_AWS_DYNAMODB, "GetItem", CS_AWS_FOR_ITEMS, {"dynamodb:GetItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "PutItem", CS_AWS_FOR_ITEMS, {"dynamodb:PutItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "UpdateItem", CS_AWS_FOR_ITEMS, {"dynamodb:UpdateItem"}, NULL, {NULL}},
+    {CS_AWS_DYNAMODB, "DeleteItem", CS_AWS_FOR_ITEMS, {"dynamodb:DeleteItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "TransactWriteItems", CS_AWS_FOR_ITEMS,
      {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "BatchGetItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchGetItem"}, NULL, {NULL}},

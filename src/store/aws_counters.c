@@ -5,12 +5,11 @@
 
 #include "store/aws_internal.h"
 
-#define DELTAS_MAX  40u
-#define NAME_PREFIX "n_" /* of a counter's attribute */
+#define DELTAS_MAX 40u
 
 /* ---- in a transaction ---- */
 
-static void shard_key(struct cs_buf *out, size_t shard, struct cs_view group)
+void cs_aws_counters_key(struct cs_buf *out, size_t shard, struct cs_view group)
 {
     cs_buf_reset(out);
     cs_buf_add_fmt(out, CS_AWS_INTERNAL "counters/%zu/", shard);
@@ -63,7 +62,7 @@ static void add_values(struct cs_json_writer *w, const struct cs_delta *deltas,
         if (!in_group(&deltas[i], group))
             continue;
         (void)snprintf(key, sizeof(key), "#n%zu", i);
-        cs_buf_add_cstr(&name, NAME_PREFIX);
+        cs_buf_add_cstr(&name, CS_AWS_COUNTER_PREFIX);
         cs_buf_add(&name, deltas[i].name);
         cs_json_member_str(w, key, cs_buf_view(&name));
         cs_buf_clear(&name);
@@ -83,6 +82,7 @@ static void add_values(struct cs_json_writer *w, const struct cs_delta *deltas,
         if (add != 0)
             cs_item_add_integer(w, key, add > 0 ? INT64_MAX - add : INT64_MIN - add);
     }
+    cs_item_add_integer(w, ":one", 1);
     cs_json_object_end(w);
 }
 
@@ -95,11 +95,13 @@ static enum cs_code add_update(struct cs_aws_store *store, struct cs_json_writer
     struct cs_buf condition = CS_BUF_INIT(4096);
     enum cs_code rc;
 
-    shard_key(&key, shard, group);
+    cs_aws_counters_key(&key, shard, group);
     cs_buf_add_cstr(&update, "ADD ");
     for (size_t i = 0; i < count; i++)
         if (in_group(&deltas[i], group))
             add_clauses(&update, &condition, i, deltas[i].add);
+    /* a recount sees by it that somebody was here, also when all adds up to nothing */
+    cs_buf_add_cstr(&update, ",changes :one");
     cs_json_object(w);
     cs_json_key(w, "Update");
     cs_json_object(w);
@@ -177,7 +179,7 @@ static enum cs_code add_counter(struct cs_counters *out, struct cs_view name,
 static enum cs_code read_shard(void *payload, const struct cs_json *item,
                                struct cs_err *err)
 {
-    static const struct cs_view prefix = CS_LIT_INIT(NAME_PREFIX);
+    static const struct cs_view prefix = CS_LIT_INIT(CS_AWS_COUNTER_PREFIX);
     struct cs_counters *out = payload;
     struct cs_json_iter iter = {0};
     enum cs_code rc = CS_OK;
@@ -213,7 +215,7 @@ enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
     rc = cs_aws_store_open(store, err);
     for (; made < store->counter_shards && rc == CS_OK; made++) {
         cs_buf_init(&texts[made], 8192);
-        shard_key(&key, made, group);
+        cs_aws_counters_key(&key, made, group);
         rc = cs_aws_store_key_text(&texts[made], cs_buf_view(&key), err);
         keys[made] = cs_buf_view(&texts[made]);
     }
@@ -224,236 +226,5 @@ enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
     cs_buf_clear(&key);
     if (rc != CS_OK)
         cs_counters_clear(out);
-    return rc;
-}
-
-/* ---- recount ---- */
-
-struct total { /* of one group and name */
-    char *group;
-    char *name;
-    int64_t value;
-};
-
-struct recount {
-    struct cs_aws_store *store;
-    cs_recount_fn *deltas_of;
-    void *payload;
-    struct cs_deadline deadline;
-    struct total *totals; /* sorted by group and name */
-    size_t count, room;
-    struct cs_buf requests; /* texts of a batch, each ended by a NUL */
-    size_t request_count;
-};
-
-/* Index of the first total that is not before (group, name). */
-static size_t place_of(const struct recount *r, const struct cs_delta *delta,
-                       bool *found_out)
-{
-    size_t low = 0;
-    size_t high = r->count;
-
-    while (low < high) {
-        size_t middle = low + (high - low) / 2;
-        int order = cs_view_compare(cs_view_cstr(r->totals[middle].group), delta->group);
-
-        if (order == 0)
-            order = cs_view_compare(cs_view_cstr(r->totals[middle].name), delta->name);
-        if (order < 0)
-            low = middle + 1;
-        else
-            high = middle;
-    }
-    *found_out = low < r->count && cs_view_eq_cstr(delta->group, r->totals[low].group) &&
-                 cs_view_eq_cstr(delta->name, r->totals[low].name);
-    return low;
-}
-
-static enum cs_code add_total(struct recount *r, const struct cs_delta *delta,
-                              struct cs_err *err)
-{
-    struct total fresh = {NULL, NULL, delta->add};
-    bool found;
-    size_t at = place_of(r, delta, &found);
-
-    if (found)
-        return __builtin_add_overflow(r->totals[at].value, delta->add,
-                                      &r->totals[at].value)
-                   ? cs_err_set(err, CS_ETOOBIG, "a counter can't hold the sum")
-                   : CS_OK;
-    if (r->count == r->room) {
-        size_t room = r->room == 0 ? 64 : r->room * 2;
-        struct total *grown = reallocarray(r->totals, room, sizeof(*grown));
-
-        if (grown == NULL)
-            return cs_err_nomem(err);
-        r->totals = grown;
-        r->room = room;
-    }
-    fresh.group = cs_view_dup(delta->group);
-    fresh.name = cs_view_dup(delta->name);
-    if (fresh.group == NULL || fresh.name == NULL) {
-        free(fresh.group);
-        free(fresh.name);
-        return cs_err_nomem(err);
-    }
-    memmove(r->totals + at + 1, r->totals + at, (r->count - at) * sizeof(fresh));
-    r->totals[at] = fresh;
-    r->count++;
-    return CS_OK;
-}
-
-static enum cs_code flush(struct recount *r, struct cs_err *err)
-{
-    struct cs_view requests[25];
-    const char *at = cs_buf_cstr(&r->requests);
-    enum cs_code rc;
-
-    if ((rc = cs_buf_check(&r->requests, err)) != CS_OK)
-        return rc;
-    for (size_t i = 0; i < r->request_count; i++) {
-        requests[i] = cs_view_cstr(at);
-        at += requests[i].len + 1;
-    }
-    rc = cs_dynamodb_batch_write(r->store->db, cs_view_cstr(r->store->table), requests,
-                                 r->request_count, r->deadline, err);
-    cs_buf_reset(&r->requests);
-    r->request_count = 0;
-    return rc;
-}
-
-static enum cs_code end_request(struct recount *r, struct cs_err *err)
-{
-    cs_buf_add_byte(&r->requests, '\0');
-    return ++r->request_count == 25 ? flush(r, err) : CS_OK;
-}
-
-static enum cs_code delete_item(struct recount *r, struct cs_view key, struct cs_err *err)
-{
-    struct cs_json_writer w;
-
-    cs_json_writer_init(&w, &r->requests);
-    cs_json_object(&w);
-    cs_json_key(&w, "DeleteRequest");
-    cs_json_object(&w);
-    cs_aws_store_add_key(&w, key);
-    cs_json_object_end(&w);
-    cs_json_object_end(&w);
-    return end_request(r, err);
-}
-
-/* All totals of one group as one item, from index `at` on; returns where it ends. */
-static size_t put_group(struct recount *r, size_t at)
-{
-    struct cs_buf key = CS_BUF_INIT(2048);
-    struct cs_json_writer w;
-    size_t end = at;
-
-    shard_key(&key, 0, cs_view_cstr(r->totals[at].group));
-    cs_json_writer_init(&w, &r->requests);
-    cs_json_object(&w);
-    cs_json_key(&w, "PutRequest");
-    cs_json_object(&w);
-    cs_json_key(&w, "Item");
-    cs_json_object(&w);
-    cs_item_add_text(&w, "campaign_id", cs_buf_view(&key));
-    for (; end < r->count && strcmp(r->totals[end].group, r->totals[at].group) == 0;
-         end++) {
-        struct cs_buf name = CS_BUF_INIT(1024);
-
-        cs_buf_add_cstr(&name, NAME_PREFIX);
-        cs_buf_add_cstr(&name, r->totals[end].name);
-        cs_item_add_integer(&w, cs_buf_cstr(&name), r->totals[end].value);
-        cs_buf_clear(&name);
-    }
-    cs_json_object_end(&w);
-    cs_json_object_end(&w);
-    cs_json_object_end(&w);
-    cs_buf_clear(&key);
-    return end;
-}
-
-static enum cs_code count_item(struct recount *r, const struct cs_json *item,
-                               struct cs_err *err)
-{
-    struct cs_view key = cs_item_text(item, "campaign_id");
-    struct cs_delta deltas[CS_RECOUNT_DELTAS];
-    struct cs_record *record;
-    size_t count;
-    enum cs_code rc;
-
-    if (cs_view_starts(key, CS_LIT(CS_AWS_INTERNAL "counters/")))
-        return delete_item(r, key, err);
-    if (cs_aws_item_is_internal(key))
-        return CS_OK;
-    if ((rc = cs_aws_item_read(&record, item, err)) != CS_OK)
-        return rc;
-    count = r->deltas_of(r->payload, record, deltas);
-    for (size_t i = 0; i < count && rc == CS_OK; i++)
-        rc = add_total(r, &deltas[i], err);
-    cs_record_free(record);
-    return rc;
-}
-
-static enum cs_code scan_page(struct recount *r, struct cs_buf *start, struct cs_err *err)
-{
-    const struct cs_json *items;
-    const struct cs_json *last;
-    struct cs_json_writer w;
-    struct cs_json *answer;
-    enum cs_code rc;
-
-    cs_aws_store_begin(r->store, &w, true);
-    cs_json_key(&w, "ConsistentRead");
-    cs_json_boolean(&w, true);
-    if (start->len > 0)
-        cs_json_member_raw(&w, "ExclusiveStartKey", cs_buf_view(start));
-    cs_json_object_end(&w);
-    if ((rc = cs_aws_store_call(r->store, "Scan", &answer, r->deadline, err)) != CS_OK)
-        return rc;
-    items = cs_json_get(answer, "Items");
-    for (size_t i = 0; i < cs_json_length(items) && rc == CS_OK; i++)
-        rc = count_item(r, cs_json_at(items, i), err);
-    cs_buf_reset(start);
-    last = cs_json_get(answer, "LastEvaluatedKey");
-    if (last != NULL)
-        cs_json_write_node(start, last);
-    cs_json_free(answer);
-    return rc == CS_OK ? cs_buf_check(start, err) : rc;
-}
-
-/* The old counters go while the records are read, the new ones come at the end: what
- * is committed in between may be missed, so a recount wants a quiet hour. */
-enum cs_code cs_aws_store_recount(struct cs_store *base, cs_recount_fn *deltas_of,
-                                  void *payload, struct cs_deadline deadline,
-                                  struct cs_err *err)
-{
-    struct recount r = {.store = cs_aws_store_of(base),
-                        .deltas_of = deltas_of,
-                        .payload = payload,
-                        .deadline = deadline,
-                        .requests = CS_BUF_INIT(CS_AWS_BODY_MAX)};
-    struct cs_buf start = CS_BUF_INIT(8192);
-    enum cs_code rc = cs_aws_store_open(r.store, err);
-
-    do {
-        if (rc == CS_OK)
-            rc = scan_page(&r, &start, err);
-    } while (rc == CS_OK && start.len > 0);
-    if (rc == CS_OK)
-        rc = flush(&r, err);
-    for (size_t at = 0; at < r.count && rc == CS_OK;) {
-        at = put_group(&r, at);
-        rc = end_request(&r, err);
-    }
-    if (rc == CS_OK)
-        rc = flush(&r, err);
-    for (size_t i = 0; i < r.count; i++) {
-        free(r.totals[i].group);
-        free(r.totals[i].name);
-    }
-    free(r.totals);
-    cs_buf_clear(&r.requests);
-    cs_buf_clear(&start);
     return rc;
 }

@@ -208,6 +208,10 @@ enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
 enum cs_code cs_aws_store_recount(struct cs_store *base, cs_recount_fn *deltas_of,
                                   void *payload, struct cs_deadline deadline,
                                   struct cs_err *err);
+#define CS_AWS_COUNTERS       CS_AWS_INTERNAL "counters/"
+#define CS_AWS_COUNTER_PREFIX "n_" /* of a counter's attribute */
+/* Key of a shard of a group's counters, in place of what out held. */
+void cs_aws_counters_key(struct cs_buf *out, size_t shard, struct cs_view group);
 /* The transaction's updates of counters; *count_out items were written. */
 enum cs_code cs_aws_counters_write(struct cs_aws_store *store, struct cs_json_writer *w,
                                    const struct cs_delta *deltas, size_t count,
