@@ -5,9 +5,9 @@
 
 #include "api/exchange.h"
 
-/* Answers with the problem. Faults of this machine are logged in full and told
- * to the client without their inner cause. */
-void cs_problem_answer(struct cs_exchange *x, const struct cs_err *err);
+/* Answers with the problem. Faults of this machine, and of services behind it, are
+ * logged in full and told to the client without their inner cause. */
+void cs_problem_answer(struct cs_exchange *x, const struct cs_err *cause);
 
 int cs_problem_status(const struct cs_err *err);
 

@@ -85,17 +85,22 @@ void cs_buf_grew(struct cs_buf *buf, size_t len)
     buf->ptr[buf->len] = '\0';
 }
 
+/* What cs_buf_reserve() comes to most times, for what is added byte by byte. */
+static bool has_room(struct cs_buf *buf, size_t more)
+{
+    if (buf->failed == CS_OK && more < buf->cap - buf->len && more <= buf->max - buf->len)
+        return true;
+    cs_buf_reserve(buf, more);
+    return buf->failed == CS_OK;
+}
+
 void cs_buf_add(struct cs_buf *buf, struct cs_view bytes)
 {
-    char *room;
-
-    if (bytes.len == 0)
+    if (bytes.len == 0 || !has_room(buf, bytes.len))
         return;
-    room = cs_buf_room(buf, bytes.len);
-    if (room == NULL)
-        return;
-    memcpy(room, bytes.ptr, bytes.len);
-    cs_buf_grew(buf, bytes.len);
+    memcpy(buf->ptr + buf->len, bytes.ptr, bytes.len);
+    buf->len += bytes.len;
+    buf->ptr[buf->len] = '\0';
 }
 
 void cs_buf_add_cstr(struct cs_buf *buf, const char *text)
@@ -105,7 +110,10 @@ void cs_buf_add_cstr(struct cs_buf *buf, const char *text)
 
 void cs_buf_add_byte(struct cs_buf *buf, char byte)
 {
-    cs_buf_add(buf, cs_view_of(&byte, 1));
+    if (!has_room(buf, 1))
+        return;
+    buf->ptr[buf->len++] = byte;
+    buf->ptr[buf->len] = '\0';
 }
 
 void cs_buf_add_u64(struct cs_buf *buf, uint64_t value)

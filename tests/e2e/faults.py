@@ -16,6 +16,7 @@ import hashlib
 import json
 import re
 import socket
+import ssl
 import struct
 import threading
 import urllib.parse
@@ -276,7 +277,8 @@ class Chance:
 # ---- the proxy ----
 
 class Proxy:
-    def __init__(self, upstream, decide=None):
+    def __init__(self, upstream, decide=None, certificate=None):
+        """certificate: (certificate, key) files, for https."""
         parts = urllib.parse.urlsplit(upstream)
         self.upstream = (parts.hostname, parts.port)
         self.decide = decide or (lambda request: None)
@@ -290,7 +292,12 @@ class Proxy:
         self.tasks = set()
         self.thread = threading.Thread(target=self._run, daemon=True)
         self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.url = f"http://127.0.0.1:{self.listener.getsockname()[1]}"
+        self.tls = None
+        if certificate:
+            self.tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+            self.tls.load_cert_chain(*certificate)
+        scheme = "https://localhost" if certificate else "http://127.0.0.1"
+        self.url = f"{scheme}:{self.listener.getsockname()[1]}"
 
     def __enter__(self):
         self.thread.start()
@@ -316,7 +323,7 @@ class Proxy:
     def _run(self):
         asyncio.set_event_loop(self.loop)
         server = self.loop.run_until_complete(
-            asyncio.start_server(self._serve, sock=self.listener, limit=1 << 20))
+            asyncio.start_server(self._serve, sock=self.listener, limit=1 << 20, ssl=self.tls))
         try:
             self.loop.run_forever()
         finally:

@@ -11,8 +11,9 @@ import pytest
 
 import faults
 from client import Client, assert_problem
-from faults import Script
-from faulty import Emulator, World, fetched
+from faults import Proxy, Script
+from faulty import Emulator, World, aws_settings, fetched, start_on_aws
+from stack import make_certificate
 
 pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
 
@@ -425,3 +426,33 @@ def test_connections_are_kept(make_world):
     assert world.client.get(f"/campaigns/{campaign_id}/aws").status_code == 200
     world.client.completed()
     assert world.proxy.accepted == before
+
+
+def test_a_server_must_show_a_certificate_that_is_trusted(request, tls, emulator, tmp_path):
+    """AWS_CA_BUNDLE names who is; without it the system's roots do, and nothing
+    switches the check off."""
+    stranger = tmp_path / "stranger"
+    stranger.mkdir()
+    make_certificate(stranger)
+    with Proxy(emulator, certificate=(tls / "server.pem", tls / "server.key")) as proxy:
+        settings = aws_settings(proxy.url, "tls", WORKERS="1", LIMIT_REQUEST_SECONDS="5",
+                                AWS_CA_BUNDLE=tls / "ca.pem")
+        stack = start_on_aws(request.config.getoption("--build-dir"), tls, settings)
+        try:
+            client = Client(stack, stack.token("alice"))
+            campaign_id = client.create()
+            handshakes = proxy.accepted
+            for _ in range(20):
+                assert client.get(f"/campaigns/{campaign_id}/status").status_code == 200
+            assert proxy.accepted == handshakes, "the session was not kept"
+            for bundle in (stranger / "ca.pem", ""):
+                stack.stop_campaignd()
+                stack.write_settings(AWS_CA_BUNDLE=bundle)
+                seen = len(proxy.seen)
+                stack.start_campaignd()
+                stack.wait_workers()
+                answer = client.get(f"/campaigns/{campaign_id}/status")
+                assert_problem(answer, 502, "upstream")
+                assert len(proxy.seen) == seen, "a request was sent all the same"
+        finally:
+            stack.stop()

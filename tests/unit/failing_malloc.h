@@ -10,10 +10,11 @@
 
 #include "unit.h"
 
-static bool failing_armed;
+/* volatile: compilers know malloc, and take it that it reads nothing of ours */
+static volatile bool failing_armed;
 static bool failing_failed;
-static bool failing_libraries;
-static size_t failing_left;
+static volatile bool failing_libraries;
+static volatile size_t failing_left;
 
 #define FAILING_MALLOC (!UNIT_SANITIZED)
 
