@@ -4,7 +4,6 @@ What the tests must know of a server are its attributes: tests ask for those, ne
 for its name (`@pytest.mark.server(supervised=True)` picks the servers that a test
 is for). What differs for users is told in doc/deploy.md."""
 
-import atexit
 import grp
 import os
 import pathlib
@@ -246,10 +245,10 @@ class Htaccess(Apache):
         policy = pathlib.Path("/etc/apache2/suexec")
         if not self.account or not policy.is_dir():
             return "", ""
-        own = policy / self.user
-        if not own.exists():
-            atexit.register(own.unlink, missing_ok=True)
-        own.write_text(f"{self.stack.folder.parent}\npublic_html\n")
+        # of the tests' account alone; it stays, as the account does, for other runs
+        own, text = policy / self.user, f"{self.stack.folder.parent}\npublic_html\n"
+        if not own.exists() or own.read_text() != text:
+            own.write_text(text)
         user, group = pwd.getpwuid(self.account[0]).pw_name, grp.getgrgid(self.account[1]).gr_name
         return "Suexec On\n", f"SuexecUserGroup {user} {group}"
 

@@ -1,4 +1,4 @@
-"""nginx/quickstart, run as a newcomer does: in a copy of the tree, with nothing
+"""nginx/quickstart and apache/quickstart, run as a newcomer does: in a copy of the tree, with nothing
 built and no settings."""
 
 import os
@@ -46,12 +46,12 @@ class Tree:
         self.user = user
         subprocess.run(["chown", "-R", f"{user.pw_uid}:{user.pw_gid}", self.home], check=True)
 
-    def quickstart(self, *options, check=True, **environment):
+    def quickstart(self, *options, check=True, server="nginx", **environment):
         identity = {}
         if self.user:
             identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
         result = subprocess.run(
-            ["./nginx/quickstart", *options], cwd=self.folder, stdin=subprocess.DEVNULL,
+            [f"./{server}/quickstart", *options], cwd=self.folder, stdin=subprocess.DEVNULL,
             capture_output=True, text=True, timeout=600, check=False, **identity,
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8",
                  **environment})
@@ -202,6 +202,24 @@ def test_fresh_forgets(tree, first):
     tree.quickstart("--fresh", "--port", str(tree.port))
     check_example(tree)
     assert tree.env()["USER_TOKEN"] != before["USER_TOKEN"]
+
+
+def test_apache_takes_the_place_of_nginx(tree, first):
+    if shutil.which("apache2", path=os.environ["PATH"] + ":/usr/sbin") is None:
+        pytest.skip("apache2 is not installed")
+    pids = tree.pids()
+    # which runs as another user where root starts it
+    tree.home.chmod(0o755)
+    tree.quickstart("--port", str(tree.port), server="apache")
+    try:
+        assert not any(process_alive(pid) for pid in pids)
+        check_example(tree)
+        assert tree.get("/health").json()["started_as"] == "fastcgi"
+    finally:
+        tree.quickstart("--stop", server="apache")
+        tree.home.chmod(0o700)
+    tree.quickstart("--fresh", "--port", str(tree.port))
+    check_example(tree)
 
 
 def test_a_normal_user_can_run_it(tree, first):
