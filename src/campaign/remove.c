@@ -36,31 +36,46 @@ static bool delete_objects(const struct cs_campaigns *campaigns,
     return rc == CS_OK && out->objects.left == 0;
 }
 
-/* The revision of the tombstone is not known where another request set it, so
- * the record is read again. */
+static enum cs_code delete_it(const struct cs_campaigns *campaigns,
+                              const struct cs_call *call, const struct cs_record *record,
+                              struct cs_err *err)
+{
+    struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+
+    return campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
+                                         err);
+}
+
+/* Where another request moved the tombstone on, it is read again. */
 static bool delete_record(const struct cs_campaigns *campaigns,
-                          const struct cs_call *call, struct cs_view id,
+                          const struct cs_call *call, const struct cs_record *tombstone,
                           struct cs_removal *out)
 {
     const struct cs_store_ops *ops = campaigns->store->ops;
+    struct cs_view id = tombstone->key;
     struct cs_record *record = NULL;
     struct cs_err err = CS_ERR_NONE;
     uint64_t log_entries = 0;
+    bool deleted;
     enum cs_code rc =
         ops->log_delete(campaigns->store, id, &log_entries, call->deadline, &err);
 
     out->records_deleted = log_entries;
     if (rc == CS_OK)
+        rc = delete_it(campaigns, call, tombstone, &err);
+    deleted = rc == CS_OK;
+    if (rc == CS_ECONFLICT) {
+        cs_err_clear(&err);
         rc = ops->get(campaigns->store, id, &record, call->deadline, &err);
-    if (rc == CS_OK) {
-        struct cs_write write = {CS_WRITE_DELETE, record};
-        const struct cs_transaction transaction = {&write, 1, NULL, 0};
-
-        rc = ops->commit(campaigns->store, &transaction, call->deadline, &err);
-        out->records_deleted += rc == CS_OK ? 1 : 0;
-    } else if (rc == CS_ENOTFOUND) {
-        rc = CS_OK; /* somebody else finished it meanwhile */
+        if (rc == CS_OK && cs_campaign_is(record, "deleting")) {
+            rc = delete_it(campaigns, call, record, &err);
+            deleted = rc == CS_OK;
+        } else if (rc == CS_ENOTFOUND) {
+            rc = CS_OK; /* somebody else finished it meanwhile */
+        }
     }
+    out->records_deleted += deleted ? 1 : 0;
     if (rc != CS_OK)
         note_failure(out->records_error, sizeof(out->records_error), &err);
     cs_record_free(record);
@@ -68,11 +83,13 @@ static bool delete_record(const struct cs_campaigns *campaigns,
 }
 
 static void finish(const struct cs_campaigns *campaigns, const struct cs_call *call,
-                   struct cs_view id, struct cs_removal *out)
+                   const struct cs_record *tombstone, struct cs_removal *out)
 {
+    struct cs_view id = tombstone->key;
+
     out->objects_ok = delete_objects(campaigns, call, id, out);
     if (out->objects_ok)
-        out->records_ok = delete_record(campaigns, call, id, out);
+        out->records_ok = delete_record(campaigns, call, tombstone, out);
     else
         (void)snprintf(
             out->records_error, sizeof(out->records_error),
@@ -86,15 +103,18 @@ static void finish(const struct cs_campaigns *campaigns, const struct cs_call *c
                CS_LOG_TEXT("records_error", cs_view_cstr(out->records_error)));
 }
 
+/* *out is the record with its tombstone. */
 static enum cs_code set_tombstone(const struct cs_campaigns *campaigns,
                                   const struct cs_call *call,
-                                  const struct cs_record *record, struct cs_err *err)
+                                  const struct cs_record *record, struct cs_record **out,
+                                  struct cs_err *err)
 {
     const struct cs_campaign_change change = {.status = "deleting", .unlist = true};
 
-    if (cs_campaign_is(record, "deleting"))
-        return CS_OK;
-    return cs_campaign_commit(campaigns, call, record, &change, NULL, err);
+    if (!cs_campaign_is(record, "deleting"))
+        return cs_campaign_commit(campaigns, call, record, &change, out, err);
+    *out = cs_record_copy(record);
+    return *out != NULL ? CS_OK : cs_err_nomem(err);
 }
 
 enum cs_code cs_campaign_remove_record(const struct cs_campaigns *campaigns,
@@ -102,11 +122,13 @@ enum cs_code cs_campaign_remove_record(const struct cs_campaigns *campaigns,
                                        const struct cs_record *record,
                                        struct cs_removal *out, struct cs_err *err)
 {
+    struct cs_record *tombstone = NULL;
     enum cs_code rc;
 
     *out = (struct cs_removal){.objects_ok = false};
-    if ((rc = set_tombstone(campaigns, call, record, err)) == CS_OK)
-        finish(campaigns, call, record->key, out);
+    if ((rc = set_tombstone(campaigns, call, record, &tombstone, err)) == CS_OK)
+        finish(campaigns, call, tombstone, out);
+    cs_record_free(tombstone);
     return rc;
 }
 

@@ -621,16 +621,20 @@ enum cs_code cs_aws_store_delete_prefix(struct cs_store *base, struct cs_view pr
                       .texts = CS_BUF_INIT(4u << 20),
                       .last_key = CS_BUF_INIT(4096),
                       .err = CS_ERR_NONE};
+    uint64_t versions;
     enum cs_code rc;
 
     memset(out, 0, sizeof(*out));
     if ((rc = cs_store_check_folder_prefix(prefix, err)) != CS_OK ||
         (rc = cs_aws_store_open(s.store, err)) != CS_OK)
         return rc;
-    if ((rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, sweep_version)) == CS_OK &&
-        (rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, sweep_upload)) == CS_OK &&
-        (rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, count_left)) == CS_OK)
-        rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, count_left);
+    if ((rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, sweep_version)) == CS_OK) {
+        versions = out->versions_deleted;
+        if ((rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, sweep_upload)) == CS_OK &&
+            (rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, count_left)) == CS_OK &&
+            out->versions_deleted > versions) /* the first listing found none otherwise */
+            rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, count_left);
+    }
     cs_buf_clear(&s.texts);
     cs_buf_clear(&s.last_key);
     if (rc != CS_OK && err != NULL && err->code == CS_OK)
