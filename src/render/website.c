@@ -274,6 +274,10 @@ static void add_section(struct site *site, struct cs_data *list, size_t index,
     cs_data_add_cstr(&site->arena, data, "number",
                      cs_arena_text(&site->arena, cs_buf_view(&digits)));
     cs_data_add_bool(&site->arena, data, "visual", section->kind == CS_SECTION_VISUAL);
+    /* A media plan is its charts; elsewhere they follow what they are drawn from. */
+    cs_data_add_bool(&site->arena, data, "charts_first",
+                     section->kind == CS_SECTION_MEDIA ||
+                         section->kind == CS_SECTION_TIMELINE);
     cs_data_add_html(&site->arena, data, "charts", piece_view(site, site->charts[index]));
     cs_data_add_html(&site->arena, data, "content",
                      piece_view(site, site->content[index]));
