@@ -16,7 +16,7 @@ from support import TOP
 # Chromium itself asks for nothing with these; each browser has a new profile.
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
-         "--hide-scrollbars"]
+         "--disable-dev-shm-usage", "--hide-scrollbars"]
 DESKTOP, PHONE, NARROW, WALL = (1440, 900), (390, 844), (320, 640), (3840, 2160)
 TOOLS = pathlib.Path(os.environ.get("CS_BROWSER_TOOLS", TOP / "build/browser-tools"))
 
