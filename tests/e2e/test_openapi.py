@@ -86,6 +86,7 @@ def test_the_examples_are_right():
 
 
 @pytest.mark.plain_build
+@pytest.mark.server(answers_alone=True)
 def test_the_service_keeps_it(make_stack, tmp_path, full):
     """Examples, edge cases, random requests and chains of them, the same each time:
     no 5xx, no undocumented status, media type, header or shape, nothing wrong taken."""
