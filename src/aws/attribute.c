@@ -394,14 +394,13 @@ void cs_item_add_text(struct cs_json_writer *w, const char *name, struct cs_view
 
 void cs_item_add_integer(struct cs_json_writer *w, const char *name, int64_t value)
 {
-    struct cs_buf digits = CS_BUF_INIT(32);
-
-    cs_buf_add_i64(&digits, value);
     cs_json_key(w, name);
     cs_json_object(w);
-    cs_json_member_str(w, "N", cs_buf_view(&digits));
+    cs_json_key(w, "N");
+    cs_buf_add_byte(w->out, '"');
+    cs_buf_add_i64(w->out, value);
+    cs_buf_add_byte(w->out, '"');
     cs_json_object_end(w);
-    cs_buf_clear(&digits);
 }
 
 void cs_item_add_binary(struct cs_json_writer *w, const char *name, struct cs_view bytes)

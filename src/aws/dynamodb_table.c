@@ -165,8 +165,10 @@ static enum cs_code describe(struct task *task, struct cs_json **out, struct cs_
     cs_json_object(&w);
     cs_json_member_str(&w, "TableName", task->table->name);
     cs_json_object_end(&w);
-    rc = cs_dynamodb_call(task->db, "DescribeTable", task->table->name,
-                          cs_buf_view(&task->body), out, task->deadline, &why);
+    *out = NULL;
+    if ((rc = cs_buf_check(&task->body, &why)) == CS_OK)
+        rc = cs_dynamodb_call(task->db, "DescribeTable", task->table->name,
+                              cs_buf_view(&task->body), out, task->deadline, &why);
     if (rc == CS_ENOTFOUND)
         return CS_OK;
     if (rc != CS_OK && err != NULL && err->code == CS_OK)

@@ -122,7 +122,11 @@ static void read_json(struct cs_aws_error *error, struct cs_view body)
     struct cs_json *root;
     const struct cs_json *item;
 
-    if (cs_json_parse(&root, body, NULL, NULL) != CS_OK)
+    enum cs_code rc = cs_json_parse(&root, body, NULL, NULL);
+
+    if (rc == CS_ENOMEM)
+        error->text.failed = rc;
+    if (rc != CS_OK)
         return; /* an intermediary's page, or cut short: the status has to do */
     set_field(error, CS_AWS_ERROR_CODE, bare_code(cs_json_get_string(root, "__type")));
     set_field(error, CS_AWS_ERROR_CODE, bare_code(cs_json_get_string(root, "code")));
@@ -141,12 +145,18 @@ static void read_json(struct cs_aws_error *error, struct cs_view body)
 
 static void read_body(struct cs_aws_error *error, struct cs_view body)
 {
+    enum cs_code rc = CS_OK;
+
     body = cs_view_trim(body);
     if (body.len == 0)
         return;
     if (body.ptr[0] == '{')
         read_json(error, body);
-    else if (body.ptr[0] == '<' && cs_xml_read(body, on_element, error, NULL) != CS_OK)
+    else if (body.ptr[0] == '<')
+        rc = cs_xml_read(body, on_element, error, NULL);
+    if (rc == CS_ENOMEM)
+        error->text.failed = rc;
+    if (rc != CS_OK)
         /* what was read before the fault may be half a text */
         error->fields[CS_AWS_ERROR_CODE] = error->fields[CS_AWS_ERROR_MESSAGE] =
             not_given;

@@ -65,6 +65,8 @@ static void add_values(struct cs_json_writer *w, const struct cs_delta *deltas,
         cs_buf_add_cstr(&name, CS_AWS_COUNTER_PREFIX);
         cs_buf_add(&name, deltas[i].name);
         cs_json_member_str(w, key, cs_buf_view(&name));
+        if (name.failed != CS_OK)
+            w->out->failed = name.failed;
         cs_buf_clear(&name);
     }
     cs_json_object_end(w);
@@ -106,7 +108,7 @@ static enum cs_code add_update(struct cs_aws_store *store, struct cs_json_writer
     cs_json_key(w, "Update");
     cs_json_object(w);
     cs_json_member_cstr(w, "TableName", store->table);
-    cs_aws_store_add_key(w, cs_buf_view(&key));
+    cs_aws_store_add_key(w, cs_aws_key_view(&key));
     cs_json_member_str(w, "UpdateExpression", cs_buf_view(&update));
     if (condition.len > 0)
         cs_json_member_str(w, "ConditionExpression", cs_buf_view(&condition));
@@ -216,7 +218,7 @@ enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
     for (; made < store->counter_shards && rc == CS_OK; made++) {
         cs_buf_init(&texts[made], 8192);
         cs_aws_counters_key(&key, made, group);
-        rc = cs_aws_store_key_text(&texts[made], cs_buf_view(&key), err);
+        rc = cs_aws_store_key_text(&texts[made], cs_aws_key_view(&key), err);
         keys[made] = cs_buf_view(&texts[made]);
     }
     if (rc == CS_OK)

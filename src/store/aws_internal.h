@@ -67,7 +67,10 @@ enum cs_code cs_aws_store_call(struct cs_aws_store *store, const char *operation
 void cs_aws_store_begin(struct cs_aws_store *store, struct cs_json_writer *w,
                         bool with_table);
 
-/* "Key":{"campaign_id":{"S":key}} */
+/* The text of a key that was put together; empty when memory lacked for it. */
+struct cs_view cs_aws_key_view(const struct cs_buf *key);
+
+/* "Key":{"campaign_id":{"S":key}}; an empty key makes the whole request fail. */
 void cs_aws_store_add_key(struct cs_json_writer *w, struct cs_view key);
 
 /* {"campaign_id":{"S":key}} as a text of its own. */

@@ -62,7 +62,7 @@ static enum cs_code read_head(struct cs_aws_store *store, struct cs_view key,
     cs_aws_store_begin(store, &w, true);
     cs_json_key(&w, "ConsistentRead");
     cs_json_boolean(&w, true);
-    cs_aws_store_add_key(&w, cs_buf_view(&name));
+    cs_aws_store_add_key(&w, cs_aws_key_view(&name));
     cs_json_object_end(&w);
     rc = cs_buf_check(&name, err);
     if (rc == CS_OK)
@@ -87,7 +87,7 @@ enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer 
     cs_json_key(w, "ConditionCheck");
     cs_json_object(w);
     cs_json_member_cstr(w, "TableName", store->table);
-    cs_aws_store_add_key(w, cs_buf_view(&name));
+    cs_aws_store_add_key(w, cs_aws_key_view(&name));
     cs_json_member_cstr(w, "ConditionExpression",
                         next == 0 ? "attribute_not_exists(#next)" : "#next = :next");
     cs_json_key(w, "ExpressionAttributeNames");
@@ -167,7 +167,7 @@ static void add_head(struct appending *a, struct cs_json_writer *w, uint64_t nex
 
     head_key(&name, a->key);
     begin_action(a, w, "Update");
-    cs_aws_store_add_key(w, cs_buf_view(&name));
+    cs_aws_store_add_key(w, cs_aws_key_view(&name));
     cs_json_member_cstr(w, "UpdateExpression", "SET #next = :after");
     cs_json_member_cstr(w, "ConditionExpression",
                         next == 0 ? "attribute_not_exists(#next)" : "#next = :next");
@@ -202,14 +202,15 @@ static enum cs_code add_piece(struct appending *a, struct cs_json_writer *w,
     begin_action(a, w, "Put");
     cs_json_key(w, "Item");
     cs_json_object(w);
-    cs_item_add_text(w, "campaign_id", cs_buf_view(&name));
+    cs_item_add_text(w, "campaign_id", cs_aws_key_view(&name));
     cs_item_add_integer(w, "count", (int64_t)(a->ends[piece] - first));
     cs_item_add_text(w, "entries", cs_buf_view(&text));
     if (piece == 0 && a->used.len > 0)
         cs_item_add_text(w, "used", cs_buf_view(&a->used));
     cs_json_object_end(w);
     end_action(w);
-    rc = cs_buf_check(&text, err);
+    if ((rc = cs_buf_check(&text, err)) == CS_OK)
+        rc = cs_buf_check(&name, err);
     cs_buf_clear(&text);
     cs_buf_clear(&name);
     return rc;
@@ -378,7 +379,7 @@ static enum cs_code read_window(struct cs_aws_store *store, struct window *windo
     for (; made < count && rc == CS_OK; made++) {
         cs_buf_init(&texts[made], 4 * KEY_MAX_BYTES);
         piece_key(&name, window->key, first + made);
-        rc = cs_aws_store_key_text(&texts[made], cs_buf_view(&name), err);
+        rc = cs_aws_store_key_text(&texts[made], cs_aws_key_view(&name), err);
         keys[made] = cs_buf_view(&texts[made]);
     }
     if (rc == CS_OK)
@@ -556,12 +557,12 @@ static enum cs_code delete_window(struct cs_aws_store *store, struct window *win
 
     for (size_t i = 0; i < count; i++) {
         piece_key(&name, window->key, window->first + i);
-        add_delete(&texts, cs_buf_view(&name));
+        add_delete(&texts, cs_aws_key_view(&name));
         requests++;
         *deleted += window->counts[i] > 0 ? (uint64_t)window->counts[i] : 0;
         if (window->used[i].len == 0)
             continue;
-        add_delete(&texts, cs_buf_view(&window->used[i]));
+        add_delete(&texts, cs_aws_key_view(&window->used[i]));
         requests++;
     }
     rc = send_deletes(store, &texts, requests, deadline, err);
@@ -601,7 +602,7 @@ enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
     }
     if (rc == CS_OK) {
         head_key(&head, key);
-        add_delete(&text, cs_buf_view(&head));
+        add_delete(&text, cs_aws_key_view(&head));
         rc = send_deletes(store, &text, 1, deadline, err);
     }
     free(window);

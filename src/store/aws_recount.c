@@ -370,6 +370,13 @@ static enum cs_code send_if_unchanged(struct recount *r, const char *operation,
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 
+/* What failed to be written makes the whole request fail. */
+static void pass_on(struct cs_json_writer *w, const struct cs_buf *part)
+{
+    if (part->failed != CS_OK)
+        w->out->failed = part->failed;
+}
+
 static void add_name(struct cs_json_writer *w, size_t index, const struct tally *tally)
 {
     struct cs_buf key = CS_BUF_INIT(32);
@@ -379,6 +386,8 @@ static void add_name(struct cs_json_writer *w, size_t index, const struct tally 
     cs_buf_add_cstr(&name, CS_AWS_COUNTER_PREFIX);
     cs_buf_add_cstr(&name, tally->name);
     cs_json_member_str(w, cs_buf_cstr(&key), cs_buf_view(&name));
+    pass_on(w, &key);
+    pass_on(w, &name);
     cs_buf_clear(&key);
     cs_buf_clear(&name);
 }
@@ -389,6 +398,7 @@ static void add_value(struct cs_json_writer *w, size_t index, int64_t value)
 
     cs_buf_add_fmt(&key, ":a%zu", index);
     cs_item_add_integer(w, cs_buf_cstr(&key), value);
+    pass_on(w, &key);
     cs_buf_clear(&key);
 }
 
@@ -404,7 +414,7 @@ static enum cs_code add_missing(struct recount *r, const struct tally *const *wr
 
     cs_aws_counters_key(&key, 0, cs_view_cstr(wrong[0]->group));
     cs_aws_store_begin(r->store, &w, true);
-    cs_aws_store_add_key(&w, cs_buf_view(&key));
+    cs_aws_store_add_key(&w, cs_aws_key_view(&key));
     cs_buf_add_cstr(&update, "ADD changes :one");
     for (size_t i = 0; i < count; i++)
         cs_buf_add_fmt(&update, ", #n%zu :a%zu", i, i);
@@ -479,7 +489,7 @@ static enum cs_code drop_unused(struct recount *r, struct cs_err *err)
             continue;
         cs_aws_counters_key(&key, (size_t)shard->number, cs_view_cstr(shard->group));
         cs_aws_store_begin(r->store, &w, true);
-        cs_aws_store_add_key(&w, cs_buf_view(&key));
+        cs_aws_store_add_key(&w, cs_aws_key_view(&key));
         if (shard->changes >= 0) {
             cs_json_key(&w, "ExpressionAttributeValues");
             cs_json_object(&w);

@@ -175,8 +175,15 @@ void cs_aws_store_begin(struct cs_aws_store *store, struct cs_json_writer *w,
     cs_json_member_cstr(w, "ReturnConsumedCapacity", "TOTAL");
 }
 
+struct cs_view cs_aws_key_view(const struct cs_buf *key)
+{
+    return key->failed == CS_OK ? cs_buf_view(key) : cs_view_of("", 0);
+}
+
 void cs_aws_store_add_key(struct cs_json_writer *w, struct cs_view key)
 {
+    if (key.len == 0)
+        w->out->failed = CS_ENOMEM;
     cs_json_key(w, "Key");
     cs_json_object(w);
     cs_item_add_text(w, "campaign_id", key);
@@ -190,6 +197,8 @@ enum cs_code cs_aws_store_key_text(struct cs_buf *out, struct cs_view key,
 
     cs_json_writer_init(&w, out);
     cs_json_object(&w);
+    if (key.len == 0)
+        out->failed = CS_ENOMEM;
     cs_item_add_text(&w, "campaign_id", key);
     cs_json_object_end(&w);
     return cs_buf_check(out, err);
