@@ -153,6 +153,7 @@ class Apache(Server):
             for program in ("campaignd", "campaignctl"):
                 shutil.copy2(stack.build / program, stack.bin)
             shutil.copytree(TOP / "share", stack.folder / "share")
+            self.give(stack.folder)
 
     def find_account(self):
         found = pwd.getpwnam(self.user)
