@@ -8,8 +8,6 @@
 #include "store/store_aws.h"
 #include "store/store_local.h"
 
-#define INLINE_BRIEF_BYTES (16u * 1024u)
-
 const char *cs_wiring_share_dir(const struct cs_settings *settings)
 {
     const char *setting = cs_settings_text(settings, CS_SET_SHARE_DIR);
@@ -25,7 +23,7 @@ static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
         .files = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_FILES),
         .part_bytes = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_PART),
         .interactions = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_INTERACTIONS),
-        .inline_brief_bytes = INLINE_BRIEF_BYTES,
+        .inline_brief_bytes = (size_t)cs_settings_integer(settings, CS_SET_INLINE_BRIEF),
     };
 }
 
