@@ -148,10 +148,11 @@ def test_a_soak_without_growth(make_stack, request):
     with Load(stack, 6, work) as load:
         # each process has done all of it by then
         wait_for(lambda: load.answered() > 40, "the warm-up", 120)
-        before = measure()
+    before = measure()
+    with Load(stack, 6, work) as load:
         wait_for(lambda until=time.monotonic() + seconds: time.monotonic() >= until,
                  "the end of the soak", seconds + 60)
-        after = measure()
+    after = measure()
     failed = Counter(load.failed())
     failed.pop("later", None)
     assert not failed, failed
