@@ -428,6 +428,8 @@ static enum cs_code build(struct builder *builder, const struct cs_render_input 
     set_record_facts(builder, input);
     cs_facts_from_brief(document, &builder->arena, input->campaign_name, builder->brief,
                         builder->state);
+    if (strcmp(document->status, "completed") == 0)
+        document->status = cs_label(document->language, CS_LABEL_IS_COMPLETED);
     cs_value_writer_init(&builder->writer, &builder->markdown, document->language,
                          member_title, MAX_TEXT);
     add_sections(builder);

@@ -82,6 +82,7 @@ static const char *const words[CS_LABEL_COUNT][LANGUAGE_COUNT] = {
     [CS_LABEL_VALUE] = {"Value", "Valeur", "Wert", "Valor", "القيمة", "ערך"},
     [CS_LABEL_TO_TOP] = {"Back to top", "Haut de page", "Nach oben", "Volver arriba", "إلى الأعلى", "חזרה למעלה"},
     [CS_LABEL_CAMPAIGN_ID] = {"Campaign id", "Numéro de campagne", "Kampagnennummer", "Número de campaña", "معرّف الحملة", "מזהה הקמפיין"},
+    [CS_LABEL_IS_COMPLETED] = {"completed", "terminée", "abgeschlossen", "terminada", "مكتملة", "הושלם"},
 };
 /* clang-format on */
 
