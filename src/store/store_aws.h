@@ -47,10 +47,10 @@ struct cs_store_aws_options {
 struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
                                   struct cs_err *err);
 
-/* Lets the store, one of cs_store_aws_new(), remember in memory that it shares with
+/* Lets `base`, one of cs_store_aws_new(), remember in memory that it shares with
  * others; borrowed. Without it each remembers by itself. */
 struct cs_recent;
-void cs_store_aws_share(struct cs_store *store, struct cs_recent *recent);
+void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent);
 
 /* ---- diagnosis ---- */
 
