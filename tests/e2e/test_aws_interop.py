@@ -223,6 +223,7 @@ def make_old_table(stack):
     return table
 
 
+@pytest.mark.server(supervised=True)
 def test_a_table_of_a_python_service(make_stack):
     stack = make_stack()
     stack.stop_campaignd()
