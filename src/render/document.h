@@ -107,7 +107,7 @@ struct cs_document {
         *summary; /* plain text of one paragraph, at most 300 bytes, for descriptions */
     const char *language; /* "en", "fr-CA": BCP 47 */
     bool rtl;
-    const char *status; /* in the campaign's language */
+    const char *status;     /* in the campaign's language */
     const char *created_at; /* as in the record, RFC 3339 */
     const char *completed_at;
     const char *execution_time; /* seconds, decimal text, or "" */
