@@ -15,8 +15,7 @@
 #define WIDTHS_PER_ROW 8000u /* libharu's arrays are limited to 32767 entries */
 #define FONT_MAX       (32u << 20)
 #define STREAM_MAX     (128u << 20)
-#define COMPRESSION    3      /* a tenth larger than 6, in three fifths of its time */
-#define POOL           65536u /* bytes that libharu takes at once for its objects */
+#define COMPRESSION    3 /* a tenth larger than 6, in three fifths of its time */
 #define OUTLINE_LEVELS 8u
 #define OUTLINE_OPEN   1u
 
@@ -75,8 +74,9 @@ enum cs_code cs_pdf_doc_new(struct cs_pdf_doc **doc_out, double width, double he
     doc->width = width;
     doc->height = height;
     doc->deflate = cs_deflate_new(COMPRESSION);
+    /* no memory pool: libharu's hands out addresses that no struct may have */
     if (doc->deflate == NULL ||
-        (doc->pdf = HPDF_NewEx(NULL, NULL, NULL, POOL, NULL)) == NULL) {
+        (doc->pdf = HPDF_NewEx(NULL, NULL, NULL, 0, NULL)) == NULL) {
         rc = cs_err_nomem(err);
         goto fail;
     }

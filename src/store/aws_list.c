@@ -228,13 +228,14 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
  * another time. DynamoDB has no order among those of one time; the list has. */
 static bool is_certain(const struct collecting *c)
 {
-    struct cs_record *const *records = c->records + c->first;
+    struct cs_record *const *records;
     size_t count = c->count - c->first;
 
     if (!c->more)
         return true;
     if (count <= c->query->limit)
         return false;
+    records = c->records + c->first;
     return !cs_view_eq(records[count - 1]->created_at,
                        records[c->query->limit - 1]->created_at);
 }
