@@ -156,9 +156,10 @@ def test_a_soak_without_growth(make_stack, request):
     failed = Counter(load.failed())
     failed.pop("later", None)
     assert not failed, failed
-    kept = before.keys() & after.keys()
-    assert kept
-    for pid in kept:
-        assert after[pid][0] < before[pid][0] + 4 * MIB and after[pid][0] < 24 * MIB, (before, after)
-        assert after[pid][1] <= before[pid][1] + 4, (before, after)
+    # mod_fcgid replaces processes in a long run: the new ones are held to the same
+    assert before and after
+    most = max(descriptors for _, descriptors in before.values())
+    for pid, (resident, descriptors) in after.items():
+        assert resident < before.get(pid, (resident,))[0] + 4 * MIB, (before, after)
+        assert resident < 24 * MIB and descriptors <= most + 4, (before, after)
     print(f"{load.answered()} lives; (resident, descriptors) before {before}, after {after}")
