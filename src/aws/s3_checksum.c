@@ -9,8 +9,8 @@
 
 #define BLOCK_LEN 65536u
 
-static enum cs_code add_file(struct cs_md5 *digest, const struct cs_net_body *body,
-                             struct cs_err *err)
+enum cs_code cs_s3_each_block(const struct cs_net_body *body, cs_s3_block_fn *use,
+                              void *payload, struct cs_err *err)
 {
     char *block = malloc(BLOCK_LEN);
     enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
@@ -23,11 +23,16 @@ static enum cs_code add_file(struct cs_md5 *digest, const struct cs_net_body *bo
             rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
                             "the file to upload can't be read to its end");
         else
-            rc = cs_md5_add(digest, cs_view_of(block, (size_t)got), err);
+            rc = use(payload, cs_view_of(block, (size_t)got), err);
         at += got > 0 ? (uint64_t)got : 0;
     }
     free(block);
     return rc;
+}
+
+static enum cs_code add_md5(void *digest, struct cs_view block, struct cs_err *err)
+{
+    return cs_md5_add(digest, block, err);
 }
 
 static enum cs_code md5_text(struct cs_buf *out, const struct cs_net_body *body,
@@ -39,7 +44,7 @@ static enum cs_code md5_text(struct cs_buf *out, const struct cs_net_body *body,
 
     if (digest == NULL)
         return cs_err_nomem(err);
-    rc = body->kind == CS_NET_BODY_FILE ? add_file(digest, body, err)
+    rc = body->kind == CS_NET_BODY_FILE ? cs_s3_each_block(body, add_md5, digest, err)
                                         : cs_md5_add(digest, body->bytes, err);
     if (rc == CS_OK && (rc = cs_md5_end(digest, bytes, err)) == CS_OK)
         cs_base64_encode(out, cs_view_of(bytes, sizeof(bytes)));

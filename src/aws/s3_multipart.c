@@ -2,7 +2,6 @@
 
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
 #include "aws/s3_internal.h"
 #include "aws/xml.h"
@@ -11,7 +10,6 @@
 #define ETAG_MAX  256u
 #define PARTS_MAX 10000u
 #define QUERY_MAX 16384u
-#define BLOCK_LEN 65536u
 
 struct cs_s3_upload {
     struct cs_s3 *s3;
@@ -105,29 +103,23 @@ struct part {
     char payload[CS_SHA256_HEX_LEN + 1];
 };
 
+static enum cs_code add_sha256(void *digest, struct cs_view block, struct cs_err *err)
+{
+    return cs_sha256_add(digest, block, err);
+}
+
 static enum cs_code hash_file(const struct cs_net_body *body, char *hex,
                               struct cs_err *err)
 {
     struct cs_sha256 *digest = cs_sha256_new();
-    char *block = malloc(BLOCK_LEN);
     uint8_t out[CS_SHA256_LEN];
-    enum cs_code rc = digest != NULL && block != NULL ? CS_OK : cs_err_nomem(err);
+    enum cs_code rc = digest != NULL ? CS_OK : cs_err_nomem(err);
 
-    for (uint64_t at = 0; at < body->size && rc == CS_OK;) {
-        size_t want = body->size - at < BLOCK_LEN ? (size_t)(body->size - at) : BLOCK_LEN;
-        ssize_t got = pread(body->fd, block, want, (off_t)(body->offset + at));
-
-        if (got <= 0)
-            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
-                            "the file to upload can't be read to its end");
-        else
-            rc = cs_sha256_add(digest, cs_view_of(block, (size_t)got), err);
-        at += got > 0 ? (uint64_t)got : 0;
-    }
+    if (rc == CS_OK)
+        rc = cs_s3_each_block(body, add_sha256, digest, err);
     if (rc == CS_OK && (rc = cs_sha256_end(digest, out, err)) == CS_OK)
         cs_sha256_hex(hex, out);
     cs_sha256_free(digest);
-    free(block);
     return rc;
 }
 
