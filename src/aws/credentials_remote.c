@@ -43,6 +43,25 @@ static enum cs_code bad_status(const char *what, const struct cs_net_response *r
                       response->status);
 }
 
+/* Keys, as JSON from a GET of `url`; `service` names who is asked in a failure. */
+static enum cs_code ask_for_keys(const struct cs_key_search *search, const char *service,
+                                 const char *url, const struct cs_net_header *header,
+                                 struct cs_keyset *out, struct cs_err *err)
+{
+    struct cs_net_response response;
+    enum cs_code rc;
+
+    cs_net_response_init(&response, ANSWER_MAX);
+    rc = ask(search, "GET", url, header, &response, err);
+    if (rc == CS_OK)
+        rc = response.status == 200
+                 ? cs_keyset_from_json(out, cs_buf_view(&response.body), err)
+                 : bad_status(service, &response, err);
+    cs_buf_wipe(&response.body);
+    cs_net_response_clear(&response);
+    return rc;
+}
+
 /* ---- container ---- */
 
 /* Plain http goes to the addresses of ECS, EKS and this machine alone: the token
@@ -115,23 +134,16 @@ enum cs_code cs_keys_from_container(const struct cs_key_search *search,
 {
     struct cs_buf url = CS_BUF_INIT(4096);
     struct cs_buf token = CS_BUF_INIT(CS_KEY_TOKEN_MAX);
-    struct cs_net_response response;
     struct cs_net_header header = {.name = CS_LIT("Authorization")};
     enum cs_code rc;
 
-    cs_net_response_init(&response, ANSWER_MAX);
     if ((rc = container_url(search, &url, err)) != CS_OK ||
         (rc = container_token(search, &token, err)) != CS_OK)
         goto out;
     header.value = cs_view_trim(cs_buf_view(&token));
-    if ((rc = ask(search, "GET", cs_buf_cstr(&url), &header, &response, err)) != CS_OK)
-        goto out;
-    rc = response.status == 200
-             ? cs_keyset_from_json(out, cs_buf_view(&response.body), err)
-             : bad_status("the container's credentials endpoint", &response, err);
+    rc = ask_for_keys(search, "the container's credentials endpoint", cs_buf_cstr(&url),
+                      &header, out, err);
 out:
-    cs_buf_wipe(&response.body);
-    cs_net_response_clear(&response);
     cs_buf_wipe(&token);
     cs_buf_clear(&url);
     return rc;
@@ -222,25 +234,18 @@ enum cs_code cs_keys_from_instance(const struct cs_key_search *search,
     const char *disabled = cs_key_setting(search, "AWS_EC2_METADATA_DISABLED");
     struct cs_buf url = CS_BUF_INIT(4096);
     struct cs_buf token = CS_BUF_INIT(CS_KEY_TOKEN_MAX);
-    struct cs_net_response response;
     struct cs_net_header header = {.name = CS_LIT("X-aws-ec2-metadata-token")};
     enum cs_code rc;
 
     if (disabled != NULL && cs_view_eq_nocase(cs_view_cstr(disabled), CS_LIT("true")))
         return CS_ENOTFOUND;
-    cs_net_response_init(&response, ANSWER_MAX);
     if ((rc = session_token(search, &url, &token, err)) != CS_OK)
         goto out;
     header.value = cs_buf_view(&token);
-    if ((rc = role_name(search, &url, &header, err)) != CS_OK ||
-        (rc = ask(search, "GET", cs_buf_cstr(&url), &header, &response, err)) != CS_OK)
-        goto out;
-    rc = response.status == 200
-             ? cs_keyset_from_json(out, cs_buf_view(&response.body), err)
-             : bad_status("the instance metadata service", &response, err);
+    if ((rc = role_name(search, &url, &header, err)) == CS_OK)
+        rc = ask_for_keys(search, "the instance metadata service", cs_buf_cstr(&url),
+                          &header, out, err);
 out:
-    cs_buf_wipe(&response.body);
-    cs_net_response_clear(&response);
     cs_buf_wipe(&token);
     cs_buf_clear(&url);
     return rc;
