@@ -319,6 +319,12 @@ void cs_pdf_font_free(struct cs_pdf_font *font)
     free(font);
 }
 
+void cs_pdf_font_rest(const struct cs_pdf_font *font)
+{
+    if (font->map != NULL)
+        (void)madvise(font->map, font->map_len, MADV_DONTNEED);
+}
+
 const struct cs_pdf_font_facts *cs_pdf_font_facts(const struct cs_pdf_font *font)
 {
     return &font->facts;

@@ -36,6 +36,10 @@ enum cs_code cs_pdf_font_read(struct cs_pdf_font **font_out, struct cs_view byte
                               unsigned index, struct cs_err *err) CS_MUST_USE;
 void cs_pdf_font_free(struct cs_pdf_font *font);
 
+/* Gives back the memory that the parts of a mapped file take which were read; where
+ * they are read again, the system brings them back from its cache of files. */
+void cs_pdf_font_rest(const struct cs_pdf_font *font);
+
 const struct cs_pdf_font_facts *cs_pdf_font_facts(const struct cs_pdf_font *font);
 
 /* The glyph of a Unicode code point; 0 when the font has none. */

@@ -298,6 +298,10 @@ enum cs_code cs_pdf_font_files_new(struct cs_pdf_font_files **files_out,
         cs_pdf_font_files_free(files);
         return rc;
     }
+    /* A process that only forks would keep what the search has read, and its
+     * children get none of it: fork() leaves out what is mapped from a file. */
+    for (size_t i = 0; i < files->count; i++)
+        cs_pdf_font_rest(files->files[i].font);
     *files_out = files;
     return CS_OK;
 }

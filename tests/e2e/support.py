@@ -36,12 +36,20 @@ def end_with_parent():
     ctypes.CDLL(None).prctl(1, signal.SIGTERM)
 
 
-def process_alive(pid):
+def process_state(pid):
+    """The letter of proc(5); None where there is no such process."""
     try:
-        state = pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
-        return False
-    return state != "Z"
+        return None
+
+
+def process_alive(pid):
+    return process_state(pid) not in (None, "Z")
+
+
+def process_sleeps(pid):
+    return process_state(pid) == "S"
 
 
 def descendants_of(pid, program):
