@@ -1,13 +1,14 @@
 """S3 and DynamoDB as far as a campaign's life needs them, in a few lines that answer
 at once: for measuring what calls cost this side, and what waiting for them costs.
 
-    canned_aws.py PORT [DELAY-MS]     (DELAY-MS passes before each answer)
+    canned_aws.py PORT [DELAY-MS [CERTIFICATE KEY]]
 
-It checks no signatures, no conditions and no expressions; items are those of the
+DELAY-MS passes before each answer; with a certificate it speaks https. It checks no signatures, no conditions and no expressions; items are those of the
 last Put of a key."""
 
 import asyncio
 import json
+import ssl
 import sys
 
 from faults import read_request
@@ -23,7 +24,9 @@ class Canned:
         self.delay_s = delay_s
         self.items = {}
         self.objects = {}
-        self.connections = 0
+        self.connections = 0  # that calls came by
+        self.resumed = 0      # of them, with a TLS session of an earlier one
+        self.closing = False  # each connection after one answer
         self.calls = []  # operations, since they were last asked for
         self.last_get = None
 
@@ -69,7 +72,11 @@ class Canned:
         """Status, headers and body."""
         if request.target == OWN + "calls":
             calls, self.calls = self.calls, []
-            return 200, "", json.dumps({"calls": calls, "connections": self.connections}).encode()
+            return 200, "", json.dumps({"calls": calls, "connections": self.connections,
+                                        "resumed": self.resumed}).encode()
+        if request.target in (OWN + "close", OWN + "keep"):
+            self.closing = request.target == OWN + "close"
+            return 200, "", b"{}"
         if request.target == OWN + "last-get":
             return 200, "", json.dumps({"head": self.last_get.head.decode(),
                                         "body": self.last_get.body.decode()}).encode()
@@ -87,25 +94,41 @@ class Canned:
             return 200, "ETag: \"canned\"\r\n", self.objects[request.path]
         return 200, "", b""
 
-    async def serve(self, reader, writer):
+    def count_connection(self, writer):
+        session = writer.get_extra_info("ssl_object")
         self.connections += 1
+        self.resumed += session is not None and session.session_reused
+
+    async def serve(self, reader, writer):
+        counted = False
         try:
             while (request := await read_request(reader)) is not None:
+                own = request.target.startswith(OWN)
+                if not own and not counted:
+                    counted = True
+                    self.count_connection(writer)
                 status, headers, body = self.answer(request)
-                if self.delay_s and not request.target.startswith(OWN):
+                if self.delay_s and not own:
                     await asyncio.sleep(self.delay_s)
                 writer.write(f"HTTP/1.1 {status} Canned\r\n{headers}"
                              f"Content-Length: {len(body)}\r\n\r\n".encode() + body)
                 await writer.drain()
+                if self.closing and not own:
+                    break
         except (ConnectionError, asyncio.IncompleteReadError):
             pass
         finally:
             writer.close()
 
 
-async def main(port, delay_ms=0.0):
+async def main(port, delay_ms=0.0, *certificate):
     canned = Canned(float(delay_ms) / 1000)
-    server = await asyncio.start_server(canned.serve, "127.0.0.1", int(port), limit=1 << 20)
+    tls = None
+    if certificate:
+        tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        tls.load_cert_chain(*certificate)
+    server = await asyncio.start_server(canned.serve, "127.0.0.1", int(port), limit=1 << 20,
+                                        ssl=tls)
     async with server:
         await server.serve_forever()
 

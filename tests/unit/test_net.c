@@ -2,7 +2,10 @@
 
 #include "unit.h"
 
+#include <dlfcn.h>
+#include <netdb.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -355,6 +358,48 @@ static void test_reads_headers_and_keeps_the_connection(void **state)
     }
     assert_int_equal(fake_http_connections(b->server), 1);
     assert_int_equal(cs_net_client_counts(b->client).requests, 50);
+}
+
+/* In place of the C library's: libcurl asks here, in a thread of its own. It knows one
+ * name more than others do. */
+static atomic_uint names_asked;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    int (*next)(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out);
+
+    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name == NULL || strcmp(name, "kept.test") != 0)
+        return next(name, service, hints, out);
+    atomic_fetch_add(&names_asked, 1);
+    return next("127.0.0.1", service, hints, out);
+}
+
+static void closes(struct bench *b, const struct fake_request *request,
+                   struct fake_reply *reply)
+{
+    echo(b, request, reply);
+    reply->then = FAKE_CLOSE;
+}
+
+static void test_names_are_kept(void **state)
+{
+    struct bench *b = *state;
+    char url[128];
+
+    (void)snprintf(url, sizeof(url), "http://kept.test:%u/", fake_http_port(b->server));
+    b->script = closes;
+    for (unsigned i = 1; i <= 10; i++) {
+        struct cs_net_request request = request_of(b, "GET");
+
+        request.url = url;
+        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+        assert_int_equal(b->response.status, 200);
+        assert_int_equal(fake_http_connections(b->server), i);
+    }
+    assert_int_equal(atomic_load(&names_asked), 1);
 }
 
 static void dies_once(struct bench *b, const struct fake_request *request,
@@ -774,6 +819,7 @@ int main(void)
         with_bench(test_sends_what_it_is_given),
         with_bench(test_methods_on_one_handle),
         with_bench(test_reads_headers_and_keeps_the_connection),
+        with_bench(test_names_are_kept),
         with_bench(test_dead_connection_with_bytes),
         with_bench(test_dead_connection_with_a_stream),
         with_bench(test_dead_connection_with_a_file),
