@@ -70,12 +70,14 @@ struct cs_dynamodb_table {
     const char *hash; /* S attribute, the key */
     const struct cs_dynamodb_index *indexes;
     size_t index_count;
+    const char *expiry; /* N attribute, in seconds since 1970, behind which the service
+                         * drops an item within days (TTL); NULL: none */
 };
 
 /* Makes the table (paid by request) or adds the indexes that it lacks, one after
- * another, and waits until all are active; adds a line to report for what it did. A
- * table of another key is CS_ECONFLICT; CS_EBUSY when it is not active in time. Safe
- * to run by many at once. */
+ * another, and waits until all are active; switches the expiry on, where the table has
+ * no other one. Adds a line to report for what it did. A table of another key is
+ * CS_ECONFLICT; CS_EBUSY when it is not active in time. Safe to run by many at once. */
 enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
                                 const struct cs_dynamodb_table *table,
                                 struct cs_buf *report, struct cs_deadline deadline,

@@ -352,6 +352,55 @@ static enum cs_code run(struct task *task,
     return rc;
 }
 
+/* ---- expiry ---- */
+
+/* Whether the call's failure means that the table keeps the expiry that it has: it is
+ * on already, by this attribute or another one, somebody has just changed it, or a
+ * stand-in for the service has none. */
+static bool keeps_its_expiry(const struct cs_aws_error *error)
+{
+    struct cs_view message = cs_aws_error_text(error, CS_AWS_ERROR_MESSAGE);
+
+    return cs_aws_error_is(error, "UnknownOperationException") || is_being_done(error) ||
+           (cs_aws_error_is(error, "ValidationException") &&
+            (cs_view_find(message, CS_LIT("TimeToLive")) != SIZE_MAX ||
+             cs_view_find(message, CS_LIT("Time to live")) != SIZE_MAX));
+}
+
+static enum cs_code switch_expiry_on(struct cs_dynamodb *db,
+                                     const struct cs_dynamodb_table *table,
+                                     struct cs_buf *report, struct cs_deadline deadline,
+                                     struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    struct cs_err why = CS_ERR_NONE;
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    cs_json_writer_init(&w, &body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", table->name);
+    cs_json_key(&w, "TimeToLiveSpecification");
+    cs_json_object(&w);
+    cs_json_member_cstr(&w, "AttributeName", table->expiry);
+    cs_json_key(&w, "Enabled");
+    cs_json_boolean(&w, true);
+    cs_json_object_end(&w);
+    cs_json_object_end(&w);
+    if ((rc = cs_buf_check(&body, &why)) == CS_OK)
+        rc = cs_dynamodb_call(db, "UpdateTimeToLive", table->name, cs_buf_view(&body),
+                              NULL, deadline, &why);
+    cs_buf_clear(&body);
+    if (rc == CS_OK)
+        cs_buf_add_fmt(report, "DynamoDB table %.*s lets items expire by %s\n",
+                       CS_FMT(table->name), table->expiry);
+    else if (why.code != CS_ENOMEM && keeps_its_expiry(cs_dynamodb_error(db)))
+        return CS_OK;
+    else if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
 enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
                                 const struct cs_dynamodb_table *table,
                                 struct cs_buf *report, struct cs_deadline deadline,
@@ -365,6 +414,8 @@ enum cs_code cs_dynamodb_ensure(struct cs_dynamodb *db,
     size_t said = report->len;
     enum cs_code rc = run(&task, step, err);
 
+    if (rc == CS_OK && table->expiry != NULL)
+        rc = switch_expiry_on(db, table, report, deadline, err);
     if (rc == CS_OK && report->len == said)
         cs_buf_add_fmt(report, "DynamoDB table %.*s is there\n", CS_FMT(table->name));
     return rc;

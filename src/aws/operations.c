@@ -44,6 +44,7 @@ static const struct cs_aws_operation operations[] = {
 
     {CS_AWS_DYNAMODB, "CreateTable", CS_AWS_FOR_NEW_TABLE, {"dynamodb:CreateTable"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "UpdateTable", CS_AWS_FOR_NEW_TABLE, {"dynamodb:UpdateTable"}, NULL, {NULL}},
+    {CS_AWS_DYNAMODB, "UpdateTimeToLive", CS_AWS_FOR_NEW_TABLE, {"dynamodb:UpdateTimeToLive"}, NULL, {NULL}},
 
     {CS_AWS_DYNAMODB, "DescribeTable", CS_AWS_FOR_TABLE_STATE, {"dynamodb:DescribeTable"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "DescribeTimeToLive", CS_AWS_FOR_TABLE_LOOK, {"dynamodb:DescribeTimeToLive"}, NULL, {NULL}},

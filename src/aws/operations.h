@@ -20,7 +20,7 @@ enum cs_aws_purpose {
     CS_AWS_FOR_BUCKET_TAGS, /* of a new bucket */
     CS_AWS_FOR_ITEMS,       /* reading and writing them */
     CS_AWS_FOR_INDEXES,     /* querying them */
-    CS_AWS_FOR_NEW_TABLE,   /* making a table, adding an index */
+    CS_AWS_FOR_NEW_TABLE,   /* making a table, adding an index, its expiry */
     CS_AWS_FOR_TABLE_STATE, /* whether it is there and active */
     CS_AWS_FOR_BUCKET_LOOK, /* how the bucket is set up; for diagnosis alone */
     CS_AWS_FOR_TABLE_LOOK,  /* how the table is set up; the same */

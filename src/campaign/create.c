@@ -354,6 +354,7 @@ static enum cs_code commit_record(const struct cs_campaigns *campaigns,
     struct cs_record key_record = {.key = cs_buf_view(&creation->idempotency_record),
                                    .revision = creation->spent_revision,
                                    .expires_at_us = call->now_us + IDEMPOTENCY_LIFE_US,
+                                   .vanishes = true,
                                    .detail = CS_LIT("{}")};
     const struct cs_write writes[] = {
         {CS_WRITE_CREATE, record},

@@ -88,9 +88,14 @@ static enum cs_code check_expiry(struct cs_aws_diagnosis *d, struct cs_err *err)
                                               &attribute, d->deadline, err);
 
     if (rc == CS_OK && attribute.len > 0)
-        cs_buf_add_fmt(&d->text, "by %s", cs_buf_cstr(&attribute));
+        cs_buf_add_fmt(&d->text, "by %s%s", cs_buf_cstr(&attribute),
+                       cs_view_eq_cstr(cs_buf_view(&attribute), CS_AWS_VANISHES)
+                           ? ""
+                           : ", which is not ours: campaignctl cleanup removes what has "
+                             "expired");
     else if (rc == CS_OK)
-        cs_buf_add_cstr(&d->text, "off: campaignctl cleanup removes what has expired");
+        cs_buf_add_cstr(&d->text, "off: campaignctl cleanup removes what has expired, "
+                                  "campaignctl init switches it on");
     cs_buf_clear(&attribute);
     return rc;
 }
@@ -130,6 +135,7 @@ static enum cs_code add_action(struct cs_aws_diagnosis *d, struct cs_json_writer
         cs_json_key(w, "Item");
         cs_json_object(w);
         cs_item_add_text(w, "campaign_id", cs_buf_view(&key));
+        cs_aws_item_vanishes(w, cs_clock_now_us());
         cs_json_object_end(w);
     } else {
         cs_aws_store_add_key(w, cs_buf_view(&key));

@@ -14,6 +14,8 @@
 #define CS_AWS_STATUS_SHARDS_MAX 32u
 #define CS_AWS_INTERNAL          "#store/" /* keys of items that are no records */
 
+#define CS_AWS_VANISHES "vanishes_at" /* attribute that DynamoDB drops items by (TTL) */
+
 #define CS_AWS_USER_INDEX   "user_campaigns_index"
 #define CS_AWS_STATUS_INDEX "status_created_index"
 
@@ -131,6 +133,9 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
                               struct cs_err *err) CS_MUST_USE;
 
 bool cs_aws_item_is_internal(struct cs_view key);
+
+/* Lets DynamoDB drop the item, a day or more after it has expired. */
+void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us);
 
 /* ---- keys of the status index (aws_shards.c) ---- */
 

@@ -4,12 +4,13 @@
 
 #include "store/aws_internal.h"
 
-#define TEXT_MAX (8u << 20) /* JSON made of an item of 400 KiB written by others */
+#define TEXT_MAX         (8u << 20) /* JSON made of an item of 400 KiB written by others */
+#define VANISHES_AFTER_S (24 * 3600) /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
-static const char *const own_names[] = {"campaign_id", "user_id",      "status",
-                                        "created_at",  "revision",     "summary",
-                                        "detail",      "expires_at_us"};
+static const char *const own_names[] = {"campaign_id", "user_id",       "status",
+                                        "created_at",  "revision",      "summary",
+                                        "detail",      "expires_at_us", CS_AWS_VANISHES};
 
 /* Of an item which another program wrote, what belongs into a summary: what lists show,
  * by the names of the original service. The rest is detail. */
@@ -156,6 +157,12 @@ static enum cs_code add_status(struct cs_json_writer *w, const struct cs_record 
     return rc;
 }
 
+void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us)
+{
+    cs_item_add_integer(w, CS_AWS_VANISHES,
+                        expires_at_us / CS_SECOND_US + VANISHES_AFTER_S);
+}
+
 enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
                                uint64_t revision, size_t status_shards,
                                struct cs_err *err)
@@ -176,6 +183,8 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
     add_text(w, "created_at", record->created_at);
     if (record->expires_at_us != 0)
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
+    if (record->expires_at_us != 0 && record->vanishes)
+        cs_aws_item_vanishes(w, record->expires_at_us);
     cs_item_add_text(w, "summary", record->summary);
     if (record->extra.len > 0)
         rc = write_split(w, record, err);
@@ -384,6 +393,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         .detail = cs_item_text(item, "detail"),
     };
     int64_t revision = 0;
+    int64_t vanishes_at = 0;
     enum cs_code rc;
 
     *out = NULL;
@@ -393,6 +403,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         record.revision = (uint64_t)revision;
     if (!cs_item_integer(item, "expires_at_us", &record.expires_at_us))
         record.expires_at_us = 0;
+    record.vanishes = cs_item_integer(item, CS_AWS_VANISHES, &vanishes_at);
     if ((rc = take_others(&texts, item, &record, err)) == CS_OK) {
         *out = cs_record_copy(&record);
         rc = *out != NULL ? CS_OK : cs_err_nomem(err);

@@ -24,8 +24,11 @@ struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store)
         {CS_AWS_STATUS_INDEX, "status", "created_at", shown_by_status},
     };
 
-    return (struct cs_dynamodb_table){cs_view_cstr(store->table), "campaign_id", indexes,
-                                      CS_COUNT(indexes)};
+    return (struct cs_dynamodb_table){.name = cs_view_cstr(store->table),
+                                      .hash = "campaign_id",
+                                      .indexes = indexes,
+                                      .index_count = CS_COUNT(indexes),
+                                      .expiry = CS_AWS_VANISHES};
 }
 
 struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store)

@@ -48,7 +48,9 @@ struct cs_record {
     struct cs_view user_id;    /* listed by user when not empty */
     struct cs_view status;     /* listed by status when not empty */
     struct cs_view created_at; /* RFC 3339 text: the order of both lists */
-    int64_t expires_at_us;     /* 0: never; the store does not act on it, it lists it */
+    int64_t expires_at_us; /* 0: never; the store lists it, and acts on it only where: */
+    bool vanishes;         /* nothing hangs on the record, so that the store may drop it
+                            * some time after it has expired */
     struct cs_view
         summary;           /* JSON object, at most CS_SUMMARY_BYTES_MAX; lists carry it */
     struct cs_view detail; /* JSON object; read by get alone */

@@ -8,6 +8,8 @@
  *                              exact JSON text; the plain members of the summary
  *                              stand beside it as attributes of their own names,
  *                              for other readers of the table
+ *                              A record that the store may drop has vanishes_at,
+ *                              the seconds by which DynamoDB's TTL does
  *   #store/log/<key>           head of a record's log: `next` piece
  *   #store/log-<n>/<key>       a piece of it: the entries of one append
  *   #store/used-<hash>/<key>   a dedupe text that was used on the key

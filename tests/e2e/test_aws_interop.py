@@ -6,9 +6,11 @@ import hashlib
 import json
 import os
 import pathlib
+import secrets
 import shutil
 import subprocess
 import sys
+import time
 
 import boto3
 import pytest
@@ -141,6 +143,31 @@ def test_attributes_have_the_names_and_types_of_the_document(aws, stack, carol, 
     by_user = table.query(IndexName="user_campaigns_index",
                           KeyConditionExpression=Key("user_id").eq("carol"))
     assert campaign in [entry["campaign_id"] for entry in by_user["Items"]]
+
+
+def test_dynamodb_drops_what_nothing_hangs_on(stack, carol):
+    """The table's TTL is on. Of what expires, the mark of an Idempotency-Key may vanish by
+    itself; a campaign, whose objects would stay, may not."""
+    client = boto(stack, "client", "dynamodb")
+    described = client.describe_time_to_live(TableName=stack.store.table)
+    assert described["TimeToLiveDescription"] == {"TimeToLiveStatus": "ENABLED",
+                                                  "AttributeName": "vanishes_at"}
+    stack.campaignctl("init")  # once more does no harm
+    name = f"expiry-{secrets.token_hex(4)}"
+    now = time.time()
+    tomorrow = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(now + 86400))
+    answer = carol.post("/campaigns", headers={"Idempotency-Key": name}, json={
+        "campaign_name": name, "campaign_brief": {"product": "Tea"}, "expires_at": tomorrow})
+    assert answer.status_code == 201, answer.text
+    table = boto(stack, "resource", "dynamodb").Table(stack.store.table)
+    made = table.get_item(Key={"campaign_id": answer.json()["campaign_id"]})["Item"]
+    assert made["expires_at_us"] > 0 and "vanishes_at" not in made
+    marks = [item for item in table.scan(ConsistentRead=True)["Items"]
+             if name in str(item) or answer.json()["campaign_id"] in item.get("summary", "")]
+    (mark,) = [item for item in marks if item["campaign_id"].startswith("#")]
+    # in seconds, and a day behind its end
+    assert abs(mark["vanishes_at"] - mark["expires_at_us"] / 10**6 - 86400) <= 1
+    assert now + 86400 < mark["vanishes_at"] < now + 3 * 86400
 
 
 def test_curl_fetches_presigned_links(stack, carol, campaign):

@@ -30,7 +30,7 @@ SETTINGS = {
 # of the operations that the store calls: what bucket and table are made by
 MAKING = {"s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutEncryptionConfiguration",
           "s3:PutBucketVersioning", "s3:PutBucketTagging", "dynamodb:CreateTable",
-          "dynamodb:UpdateTable"}
+          "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"}
 
 
 class Service:
@@ -310,7 +310,7 @@ def test_doctor_names_what_was_taken_away(set_up):
 
 def test_init_names_what_was_taken_away(set_up):
     policy = set_up.policy(S3_BUCKET_NAME=BUCKET + "2", DYNAMODB_TABLE_NAME=TABLE + "3")
-    for action in ("s3:CreateBucket", "dynamodb:CreateTable"):
+    for action in ("s3:CreateBucket", "dynamodb:CreateTable", "dynamodb:UpdateTimeToLive"):
         set_up.allow(without(policy, action))
         refused = set_up.ctl("init", S3_BUCKET_NAME=BUCKET + "2", DYNAMODB_TABLE_NAME=TABLE + "3")
         assert refused.returncode != 0 and action in refused.stderr, refused.stderr

@@ -336,7 +336,7 @@ static const char *const shown[] = {"summary", NULL};
 static const struct cs_dynamodb_index indexes[] = {
     {"by_user", "user_id", "created_at", shown},
     {"by_status", "status", "created_at", shown}};
-static const struct cs_dynamodb_table table = {CS_LIT_INIT("t"), "id", indexes, 2};
+static const struct cs_dynamodb_table table = {CS_LIT_INIT("t"), "id", indexes, 2, NULL};
 
 #define INDEX(name, hash)                                                               \
     "{\"IndexName\":\"" name                                                            \
@@ -401,6 +401,71 @@ static void test_ensure(void **state)
     cs_buf_clear(&report);
 }
 
+static void test_expiry(void **state)
+{
+#define THERE                                              \
+    {                                                      \
+        200, "", TABLE("ACTIVE", "id", BOTH), FAKE_KEEP, 0 \
+    }
+#define INVALID(message)                                                             \
+    {                                                                                \
+        400, "", "{\"__type\":\"ValidationException\",\"message\":\"" message "\"}", \
+            FAKE_KEEP, 0                                                             \
+    }
+    static const struct fake_answer off[] = {THERE, {200, "", "{}", FAKE_KEEP, 0}, {0}};
+    static const struct fake_answer kept[][3] = {
+        {THERE, INVALID("TimeToLive is already enabled"), {0}},
+        {THERE,
+         INVALID("TimeToLive is active on a different AttributeName: current "
+                 "AttributeName is gone"),
+         {0}},
+        {THERE,
+         INVALID("Time to live has been modified multiple times within a fixed interval"),
+         {0}},
+        {THERE,
+         {400, "", "{\"__type\":\"UnknownOperationException\"}", FAKE_KEEP, 0},
+         {0}},
+        {THERE, {400, "", IN_USE, FAKE_KEEP, 0}, {0}},
+    };
+    static const struct fake_answer malformed[] = {
+        THERE, INVALID("1 validation error detected"), {0}};
+    static const struct fake_answer denied[] = {
+        THERE, {400, "", "{\"__type\":\"AccessDeniedException\"}", FAKE_KEEP, 0}, {0}};
+    struct bench *b = *state;
+    struct cs_dynamodb_table expiring = table;
+    struct cs_buf report = CS_BUF_INIT(4096);
+    struct cs_err why = CS_ERR_NONE;
+
+    expiring.expiry = "gone_at";
+    fake_aws_play(&b->fake, denied);
+    assert_int_equal(
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), &why),
+        CS_EDENIED);
+    assert_non_null(strstr(why.text, "dynamodb:UpdateTimeToLive"));
+    fake_aws_play(&b->fake, malformed);
+    assert_int_equal(
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), NULL),
+        CS_EUPSTREAM);
+    assert_int_equal(report.len, 0);
+    for (size_t i = 0; i < CS_COUNT(kept); i++) {
+        cs_buf_reset(&report);
+        fake_aws_play(&b->fake, kept[i]);
+        assert_ok(
+            cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), err));
+        assert_view(cs_buf_view(&report), "DynamoDB table t is there\n");
+    }
+    cs_buf_reset(&report);
+    fake_aws_play(&b->fake, off);
+    assert_ok(
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), err));
+    assert_view(cs_buf_view(&report), "DynamoDB table t lets items expire by gone_at\n");
+    assert_int_equal(fake_aws_saw(&b->fake,
+                                  "{\"TableName\":\"t\",\"TimeToLiveSpecification\":"
+                                  "{\"AttributeName\":\"gone_at\",\"Enabled\":true}}"),
+                     1);
+    cs_buf_clear(&report);
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -414,6 +479,7 @@ int main(void)
         with_bench(test_batch_write),
         with_bench(test_batch_get),
         with_bench(test_ensure),
+        with_bench(test_expiry),
     };
 
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
