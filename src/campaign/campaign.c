@@ -75,6 +75,13 @@ static bool is_owner(const struct cs_record *record, struct cs_view user_id)
     return same;
 }
 
+static bool may_access(const struct cs_record *record, const struct cs_call *call,
+                       enum cs_access access)
+{
+    return is_owner(record, call->user_id) ||
+           (access == CS_ACCESS_OWNER_OR_ADMIN && call->admin);
+}
+
 static bool has_expired(const struct cs_record *record, int64_t now_us)
 {
     return record->expires_at_us != 0 && record->expires_at_us <= now_us;
@@ -103,8 +110,7 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
             *err = cause;
         return rc;
     }
-    allowed = is_owner(record, call->user_id) ||
-              (access == CS_ACCESS_OWNER_OR_ADMIN && call->admin);
+    allowed = may_access(record, call, access);
     gone = has_expired(record, call->now_us);
     if (cs_campaign_is(record, "deleting"))
         gone = !deleting_too;
@@ -118,7 +124,7 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
 
 enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call, struct cs_view id,
-                                struct cs_recall *out)
+                                enum cs_access access, struct cs_recall *out)
 {
     enum cs_code rc;
 
@@ -126,9 +132,9 @@ enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
     if (!cs_campaign_id_valid(id))
         return CS_ENOTFOUND;
     rc = campaigns->store->ops->recall(campaigns->store, id, out, NULL);
-    if (rc == CS_OK && (!is_owner(out->record, call->user_id) ||
+    if (rc == CS_OK && (!may_access(out->record, call, access) ||
                         has_expired(out->record, call->now_us) ||
-                        !cs_campaign_is(out->record, "running"))) {
+                        cs_campaign_is(out->record, "deleting"))) {
         cs_recall_clear(out);
         rc = CS_ENOTFOUND;
     }

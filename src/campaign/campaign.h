@@ -77,12 +77,13 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               enum cs_access access, bool deleting_too,
                               struct cs_record **out, struct cs_err *err) CS_MUST_USE;
 
-/* What the store remembers of a running campaign of this caller, good as the ground of
- * a commit alone (see cs_store_ops.recall); CS_ENOTFOUND where that is of no use. Never
- * says anything about the campaign: only a load does. */
+/* What the store remembers of a campaign that the caller may access, not expired nor
+ * being deleted, good as the ground of a commit alone (see cs_store_ops.recall);
+ * CS_ENOTFOUND where that is of no use. Never says anything about the campaign: only a
+ * load does. */
 enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call, struct cs_view id,
-                                struct cs_recall *out) CS_MUST_USE;
+                                enum cs_access access, struct cs_recall *out) CS_MUST_USE;
 
 /* Fields of a loaded record, raw JSON; .ptr NULL where absent. */
 struct cs_view cs_campaign_field(const struct cs_record *record, const char *name);

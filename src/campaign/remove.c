@@ -3,8 +3,12 @@
 #include "campaign/remove.h"
 
 #include <stdio.h>
+#include <stdlib.h>
+
+#include "campaign/artifacts.h"
 
 #define TOMBSTONE_ATTEMPTS 8
+#define NAMED_MAX          200u /* objects that are deleted without being listed */
 
 static void note_failure(char *out, size_t size, const struct cs_err *err)
 {
@@ -12,20 +16,68 @@ static void note_failure(char *out, size_t size, const struct cs_err *err)
                    *err->text != '\0' ? err->text : cs_code_name(err->code));
 }
 
+/* The objects that the record names, which are mostly all that there are. */
+struct named {
+    struct cs_view prefix;
+    struct cs_view bucket;
+    struct cs_object_entry entries[NAMED_MAX];
+    size_t count;
+    bool too_many;
+};
+
+static bool add_named(void *payload, struct cs_view name,
+                      const struct cs_artifact *artifact)
+{
+    struct named *named = payload;
+
+    (void)name;
+    if (!cs_view_starts(artifact->key, named->prefix) ||
+        !cs_view_eq(artifact->bucket, named->bucket))
+        return true; /* a list finds what there is of it */
+    named->too_many = named->count == NAMED_MAX;
+    if (!named->too_many)
+        named->entries[named->count++] = (struct cs_object_entry){
+            .key = artifact->key, .version = artifact->version, .size = artifact->size};
+    return !named->too_many;
+}
+
+/* Of a deletion that was interrupted, nobody knows how far it came. */
+static enum cs_code delete_folder(const struct cs_campaigns *campaigns,
+                                  const struct cs_call *call, struct cs_view prefix,
+                                  const struct cs_record *before,
+                                  struct cs_delete_report *out, struct cs_err *err)
+{
+    const struct cs_store_ops *ops = campaigns->store->ops;
+    struct named *named = calloc(1, sizeof(*named));
+    enum cs_code rc;
+
+    if (named == NULL)
+        return cs_err_nomem(err);
+    named->prefix = prefix;
+    named->bucket = ops->names(campaigns->store)->bucket_name;
+    if (!cs_campaign_is(before, "deleting"))
+        cs_artifact_each(before, add_named, named);
+    if (cs_campaign_is(before, "deleting") || named->too_many)
+        rc = ops->delete_prefix(campaigns->store, prefix, out, call->deadline, err);
+    else
+        rc = ops->delete_folder(campaigns->store, prefix, named->entries, named->count,
+                                out, call->deadline, err);
+    free(named);
+    return rc;
+}
+
 static bool delete_objects(const struct cs_campaigns *campaigns,
-                           const struct cs_call *call, struct cs_view id,
+                           const struct cs_call *call, const struct cs_record *before,
                            struct cs_removal *out)
 {
     struct cs_buf prefix = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_err err = CS_ERR_NONE;
     enum cs_code rc;
 
-    cs_buf_add_cstr(&prefix, "campaigns/");
-    cs_buf_add(&prefix, id);
-    cs_buf_add_byte(&prefix, '/');
+    cs_artifact_key(&prefix, before->key, CS_LIT(""));
     if ((rc = cs_buf_check(&prefix, &err)) == CS_OK)
-        rc = campaigns->store->ops->delete_prefix(campaigns->store, cs_buf_view(&prefix),
-                                                  &out->objects, call->deadline, &err);
+        rc = delete_folder(campaigns, call, cs_buf_view(&prefix), before, &out->objects,
+                           &err);
     if (rc != CS_OK)
         note_failure(out->objects_error, sizeof(out->objects_error), &err);
     else if (out->objects.left > 0)
@@ -34,17 +86,6 @@ static bool delete_objects(const struct cs_campaigns *campaigns,
                        (unsigned long long)out->objects.left);
     cs_buf_clear(&prefix);
     return rc == CS_OK && out->objects.left == 0;
-}
-
-static enum cs_code delete_it(const struct cs_campaigns *campaigns,
-                              const struct cs_call *call, const struct cs_record *record,
-                              struct cs_err *err)
-{
-    struct cs_write write = {CS_WRITE_DELETE, record};
-    const struct cs_transaction transaction = {&write, 1, NULL, 0};
-
-    return campaigns->store->ops->commit(campaigns->store, &transaction, call->deadline,
-                                         err);
 }
 
 /* Where another request moved the tombstone on, it is read again. */
@@ -59,17 +100,16 @@ static bool delete_record(const struct cs_campaigns *campaigns,
     uint64_t log_entries = 0;
     bool deleted;
     enum cs_code rc =
-        ops->log_delete(campaigns->store, id, &log_entries, call->deadline, &err);
+        ops->erase(campaigns->store, tombstone, &log_entries, call->deadline, &err);
 
     out->records_deleted = log_entries;
-    if (rc == CS_OK)
-        rc = delete_it(campaigns, call, tombstone, &err);
     deleted = rc == CS_OK;
     if (rc == CS_ECONFLICT) {
         cs_err_clear(&err);
         rc = ops->get(campaigns->store, id, &record, call->deadline, &err);
         if (rc == CS_OK && cs_campaign_is(record, "deleting")) {
-            rc = delete_it(campaigns, call, record, &err);
+            rc = ops->erase(campaigns->store, record, &log_entries, call->deadline, &err);
+            out->records_deleted += log_entries;
             deleted = rc == CS_OK;
         } else if (rc == CS_ENOTFOUND) {
             rc = CS_OK; /* somebody else finished it meanwhile */
@@ -83,11 +123,10 @@ static bool delete_record(const struct cs_campaigns *campaigns,
 }
 
 static void finish(const struct cs_campaigns *campaigns, const struct cs_call *call,
-                   const struct cs_record *tombstone, struct cs_removal *out)
+                   const struct cs_record *before, const struct cs_record *tombstone,
+                   struct cs_removal *out)
 {
-    struct cs_view id = tombstone->key;
-
-    out->objects_ok = delete_objects(campaigns, call, id, out);
+    out->objects_ok = delete_objects(campaigns, call, before, out);
     if (out->objects_ok)
         out->records_ok = delete_record(campaigns, call, tombstone, out);
     else
@@ -96,7 +135,7 @@ static void finish(const struct cs_campaigns *campaigns, const struct cs_call *c
             "the record is kept until the objects are gone; repeat the request");
     cs_log_put(campaigns->log, out->records_ok ? CS_LOG_INFO : CS_LOG_WARN,
                out->records_ok ? "campaign deleted" : "campaign deletion incomplete",
-               CS_LOG_TEXT("campaign", id),
+               CS_LOG_TEXT("campaign", tombstone->key),
                CS_LOG_NUM("objects", out->objects.objects_deleted),
                CS_LOG_NUM("bytes", out->objects.bytes_deleted),
                CS_LOG_TEXT("objects_error", cs_view_cstr(out->objects_error)),
@@ -127,9 +166,27 @@ enum cs_code cs_campaign_remove_record(const struct cs_campaigns *campaigns,
 
     *out = (struct cs_removal){.objects_ok = false};
     if ((rc = set_tombstone(campaigns, call, record, &tombstone, err)) == CS_OK)
-        finish(campaigns, call, tombstone, out);
+        finish(campaigns, call, record, tombstone, out);
     cs_record_free(tombstone);
     return rc;
+}
+
+/* What is remembered will do for the tombstone, which depends on it. */
+static enum cs_code load(const struct cs_campaigns *campaigns, const struct cs_call *call,
+                         struct cs_view id, bool from_memory, struct cs_record **out,
+                         struct cs_err *err)
+{
+    struct cs_recall recall = {.record = NULL};
+
+    if (from_memory && cs_campaign_recall(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN,
+                                          &recall) == CS_OK) {
+        *out = recall.record;
+        recall.record = NULL;
+        cs_recall_clear(&recall);
+        return CS_OK;
+    }
+    return cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN, true, out,
+                            err);
 }
 
 enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
@@ -143,8 +200,7 @@ enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
         struct cs_record *record = NULL;
         struct cs_err cause = CS_ERR_NONE;
 
-        rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN, true,
-                              &record, err);
+        rc = load(campaigns, call, id, i == 0, &record, err);
         if (rc != CS_OK)
             return rc;
         rc = cs_campaign_remove_record(campaigns, call, record, out, &cause);

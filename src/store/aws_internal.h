@@ -173,13 +173,48 @@ void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put
 
 /* ---- logs (aws_log.c) ---- */
 
-/* A log's mark is the number of its next piece, made different from 0. */
-#define CS_AWS_LOG_MARK(next) ((uint64_t)(next) + 1)
+/* A log's mark: the number of its next piece, made different from 0, and whether it is
+ * plain: without texts for dedupe, that is known to consist of head and pieces alone. */
+#define CS_AWS_LOG_MARK(next, plain) (((uint64_t)(next) + 1) << 1 | ((plain) ? 1 : 0))
+#define CS_AWS_LOG_NEXT(mark)        (((mark) >> 1) - 1)
+#define CS_AWS_LOG_PLAIN(mark)       (((mark)&1) != 0)
 
 /* A ConditionCheck of a transaction: the log of `key` ends at `mark`. */
 enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
                               struct cs_view key, uint64_t mark,
                               struct cs_err *err) CS_MUST_USE;
+
+/* Whether a transaction can delete the log that has this mark. */
+bool cs_aws_log_is_short(uint64_t mark);
+/* Its Delete actions: the head first, which must end at `mark`, then the pieces. */
+enum cs_code cs_aws_log_erase(struct cs_aws_store *store, struct cs_json_writer *w,
+                              struct cs_view key, uint64_t mark,
+                              struct cs_err *err) CS_MUST_USE;
+
+/* ---- uploads in parts (aws_uploads.c) ---- */
+
+struct cs_aws_upload {
+    struct cs_s3_upload *parts;
+    struct cs_buf note; /* key of the object that says that there is an upload */
+    char *note_version;
+};
+
+/* The bucket is made where it is missing. *out goes to cs_aws_upload_end(). */
+enum cs_code cs_aws_upload_begin(struct cs_aws_store *store,
+                                 const struct cs_s3_info *info,
+                                 struct cs_aws_upload **out, struct cs_deadline deadline,
+                                 struct cs_err *err) CS_MUST_USE;
+/* Drops its parts unless it was completed, and frees it. The note stays where that
+ * fails. */
+void cs_aws_upload_end(struct cs_aws_store *store, struct cs_aws_upload *upload,
+                       bool completed);
+/* Is it a note's key, and of which object? */
+bool cs_aws_upload_is_note(struct cs_view key, struct cs_view *object_key_out);
+
+/* The bucket is made where it is missing, and all put once more. */
+enum cs_code cs_aws_store_put_all(struct cs_aws_store *store, struct cs_s3_put *puts,
+                                  size_t count, struct cs_deadline deadline,
+                                  struct cs_err *err) CS_MUST_USE;
 
 /* ---- the interface, by file ---- */
 
@@ -210,6 +245,9 @@ enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
 enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
                                      uint64_t *deleted_out, struct cs_deadline deadline,
                                      struct cs_err *err);
+enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
+                                uint64_t *deleted_out, struct cs_deadline deadline,
+                                struct cs_err *err);
 enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,
                                    struct cs_counters *out, struct cs_deadline deadline,
                                    struct cs_err *err);
@@ -260,6 +298,10 @@ enum cs_code cs_aws_store_delete_version(struct cs_store *base, struct cs_view k
                                          struct cs_deadline deadline, struct cs_err *err);
 enum cs_code cs_aws_store_delete_prefix(struct cs_store *base, struct cs_view prefix,
                                         struct cs_delete_report *out,
+                                        struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_delete_folder(struct cs_store *base, struct cs_view prefix,
+                                        const struct cs_object_entry *known,
+                                        size_t known_count, struct cs_delete_report *out,
                                         struct cs_deadline deadline, struct cs_err *err);
 
 #endif

@@ -10,8 +10,9 @@
 #define PIECE_BYTES   (300u * 1024u) /* entries in one item, far below its 400 KB */
 #define PIECES_MAX    16u            /* of one append */
 #define WINDOW        25u            /* pieces read at once */
-#define TRIES_MAX     20u            /* against others that append to the same log */
-#define POSITION_LEN  15u            /* 10 digits of the piece, 5 of the entry in it */
+#define ERASED_MAX    90u /* pieces that a transaction deletes; it has 100 items */
+#define TRIES_MAX     20u /* against others that append to the same log */
+#define POSITION_LEN  15u /* 10 digits of the piece, 5 of the entry in it */
 #define KEY_MAX_BYTES 2048u
 
 static void head_key(struct cs_buf *out, struct cs_view key)
@@ -46,18 +47,20 @@ static enum cs_code used_key(struct cs_buf *out, struct cs_view key,
     return cs_buf_check(out, err);
 }
 
-/* Number of the next piece; 0 for a log that has none. */
+/* Where the log ends; next piece 0 for a log that has none. */
 static enum cs_code read_head(struct cs_aws_store *store, struct cs_view key,
-                              uint64_t *next_out, struct cs_deadline deadline,
+                              uint64_t *mark_out, struct cs_deadline deadline,
                               struct cs_err *err)
 {
+    const struct cs_json *item;
     struct cs_buf name = CS_BUF_INIT(KEY_MAX_BYTES);
     struct cs_json_writer w;
     struct cs_json *answer = NULL;
     int64_t next = 0;
+    int64_t plain = 0;
     enum cs_code rc;
 
-    *next_out = 0;
+    *mark_out = CS_AWS_LOG_MARK(0, true);
     head_key(&name, key);
     cs_aws_store_begin(store, &w, true);
     cs_json_key(&w, "ConsistentRead");
@@ -67,24 +70,26 @@ static enum cs_code read_head(struct cs_aws_store *store, struct cs_view key,
     rc = cs_buf_check(&name, err);
     if (rc == CS_OK)
         rc = cs_aws_store_fetch(store, "GetItem", &answer, deadline, err);
-    if (rc == CS_OK && cs_item_integer(cs_json_get(answer, "Item"), "next", &next) &&
-        next > 0)
-        *next_out = (uint64_t)next;
+    item = cs_json_get(answer, "Item");
+    if (rc == CS_OK && cs_item_integer(item, "next", &next) && next > 0)
+        *mark_out = CS_AWS_LOG_MARK(next, cs_item_integer(item, "plain", &plain));
     cs_json_free(answer);
     cs_buf_clear(&name);
     return rc;
 }
 
-enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
-                              struct cs_view key, uint64_t mark, struct cs_err *err)
+/* An action on the head that demands that it ends at `mark`. */
+static enum cs_code add_head_action(struct cs_aws_store *store, struct cs_json_writer *w,
+                                    const char *action, struct cs_view key, uint64_t mark,
+                                    struct cs_err *err)
 {
     struct cs_buf name = CS_BUF_INIT(KEY_MAX_BYTES);
-    uint64_t next = mark - CS_AWS_LOG_MARK(0);
+    uint64_t next = CS_AWS_LOG_NEXT(mark);
     enum cs_code rc;
 
     head_key(&name, key);
     cs_json_object(w);
-    cs_json_key(w, "ConditionCheck");
+    cs_json_key(w, action);
     cs_json_object(w);
     cs_json_member_cstr(w, "TableName", store->table);
     cs_aws_store_add_key(w, cs_aws_key_view(&name));
@@ -103,6 +108,38 @@ enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer 
     cs_json_object_end(w);
     cs_json_object_end(w);
     rc = cs_buf_check(&name, err);
+    cs_buf_clear(&name);
+    return rc;
+}
+
+enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
+                              struct cs_view key, uint64_t mark, struct cs_err *err)
+{
+    return add_head_action(store, w, "ConditionCheck", key, mark, err);
+}
+
+bool cs_aws_log_is_short(uint64_t mark)
+{
+    return mark != 0 && CS_AWS_LOG_PLAIN(mark) && CS_AWS_LOG_NEXT(mark) <= ERASED_MAX;
+}
+
+enum cs_code cs_aws_log_erase(struct cs_aws_store *store, struct cs_json_writer *w,
+                              struct cs_view key, uint64_t mark, struct cs_err *err)
+{
+    struct cs_buf name = CS_BUF_INIT(KEY_MAX_BYTES);
+    enum cs_code rc = add_head_action(store, w, "Delete", key, mark, err);
+
+    for (uint64_t i = 0; i < CS_AWS_LOG_NEXT(mark) && rc == CS_OK; i++) {
+        piece_key(&name, key, i);
+        cs_json_object(w);
+        cs_json_key(w, "Delete");
+        cs_json_object(w);
+        cs_json_member_cstr(w, "TableName", store->table);
+        cs_aws_store_add_key(w, cs_aws_key_view(&name));
+        cs_json_object_end(w);
+        cs_json_object_end(w);
+        rc = cs_buf_check(&name, err);
+    }
     cs_buf_clear(&name);
     return rc;
 }
@@ -168,7 +205,10 @@ static void add_head(struct appending *a, struct cs_json_writer *w, uint64_t nex
     head_key(&name, a->key);
     begin_action(a, w, "Update");
     cs_aws_store_add_key(w, cs_aws_key_view(&name));
-    cs_json_member_cstr(w, "UpdateExpression", "SET #next = :after");
+    cs_json_member_cstr(w, "UpdateExpression",
+                        a->used.len > 0 ? "SET #next = :after REMOVE plain"
+                        : next == 0     ? "SET #next = :after, plain = :one"
+                                        : "SET #next = :after");
     cs_json_member_cstr(w, "ConditionExpression",
                         next == 0 ? "attribute_not_exists(#next)" : "#next = :next");
     cs_json_key(w, "ExpressionAttributeNames");
@@ -179,6 +219,8 @@ static void add_head(struct appending *a, struct cs_json_writer *w, uint64_t nex
     cs_json_object(w);
     if (next != 0)
         cs_item_add_integer(w, ":next", (int64_t)next);
+    else if (a->used.len == 0)
+        cs_item_add_integer(w, ":one", 1);
     cs_item_add_integer(w, ":after", (int64_t)(next + a->piece_count));
     cs_json_object_end(w);
     end_action(w);
@@ -249,17 +291,13 @@ static enum cs_code write_append(struct appending *a, uint64_t next, struct cs_e
 }
 
 /* Where the log ends: what is remembered will do, as the append depends on it. */
-static enum cs_code find_end(struct appending *a, bool first, uint64_t *next_out,
+static enum cs_code find_end(struct appending *a, bool first, uint64_t *mark_out,
                              struct cs_deadline deadline, struct cs_err *err)
 {
-    uint64_t mark =
+    *mark_out =
         first ? cs_recent_mark(a->store->recent, cs_view_cstr(a->store->table), a->key)
               : 0;
-
-    if (mark == 0)
-        return read_head(a->store, a->key, next_out, deadline, err);
-    *next_out = mark - CS_AWS_LOG_MARK(0);
-    return CS_OK;
+    return *mark_out != 0 ? CS_OK : read_head(a->store, a->key, mark_out, deadline, err);
 }
 
 /* One try; *again_out when somebody else appended in between. */
@@ -268,17 +306,20 @@ static enum cs_code try_append(struct appending *a, bool first, bool *again_out,
 {
     struct cs_view table = cs_view_cstr(a->store->table);
     struct cs_err why = CS_ERR_NONE;
-    uint64_t next;
+    uint64_t mark;
+    uint64_t after;
     enum cs_code rc;
 
     *again_out = false;
-    if ((rc = find_end(a, first, &next, deadline, err)) != CS_OK ||
-        (rc = write_append(a, next, err)) != CS_OK)
+    if ((rc = find_end(a, first, &mark, deadline, err)) != CS_OK ||
+        (rc = write_append(a, CS_AWS_LOG_NEXT(mark), err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(a->store, "TransactWriteItems", deadline, &why);
     if (rc == CS_OK) {
-        cs_recent_grow_log(a->store->recent, table, a->key, CS_AWS_LOG_MARK(next),
-                           a->entries, a->count, CS_AWS_LOG_MARK(next + a->piece_count));
+        after = CS_AWS_LOG_MARK(CS_AWS_LOG_NEXT(mark) + a->piece_count,
+                                CS_AWS_LOG_PLAIN(mark) && a->used.len == 0);
+        cs_recent_grow_log(a->store->recent, table, a->key, mark, a->entries, a->count,
+                           after);
         return CS_OK;
     }
     if (cs_aws_store_condition_failed(a->store, 0))
@@ -489,7 +530,7 @@ enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct reading r = {.page = out, .limit = limit};
-    uint64_t next;
+    uint64_t mark;
     enum cs_code rc;
 
     *out = (struct cs_log_page){
@@ -501,14 +542,15 @@ enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
                             "limit is a number from 1 to %u", CS_LIST_LIMIT_MAX);
     if ((rc = read_position(&r, after, err)) != CS_OK ||
         (rc = cs_aws_store_open(store, err)) != CS_OK ||
-        (rc = read_head(store, key, &next, deadline, err)) != CS_OK ||
-        (rc = read_entries(store, &r, key, next, deadline, err)) != CS_OK ||
+        (rc = read_head(store, key, &mark, deadline, err)) != CS_OK ||
+        (rc = read_entries(store, &r, key, CS_AWS_LOG_NEXT(mark), deadline, err)) !=
+            CS_OK ||
         (rc = end_page(&r, err)) != CS_OK)
         cs_log_page_clear(out);
     else if (after.len == 0 && !out->more)
         cs_recent_keep_log(store->recent, cs_view_cstr(store->table), key,
                            cs_view_sub(cs_buf_view(&out->json), 1, out->json.len - 2),
-                           out->count, CS_AWS_LOG_MARK(next));
+                           out->count, mark);
     return rc;
 }
 
@@ -580,13 +622,15 @@ enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
     struct window *window;
     struct cs_buf head = CS_BUF_INIT(KEY_MAX_BYTES);
     struct cs_buf text = CS_BUF_INIT(4 * KEY_MAX_BYTES);
+    uint64_t mark;
     uint64_t next;
     enum cs_code rc;
 
     *deleted_out = 0;
     if ((rc = cs_store_check_record_key(key, err)) != CS_OK ||
         (rc = cs_aws_store_open(store, err)) != CS_OK ||
-        (rc = read_head(store, key, &next, deadline, err)) != CS_OK || next == 0)
+        (rc = read_head(store, key, &mark, deadline, err)) != CS_OK ||
+        (next = CS_AWS_LOG_NEXT(mark)) == 0)
         return rc;
     window = calloc(1, sizeof(*window));
     if (window == NULL)

@@ -39,40 +39,6 @@ static enum cs_code set_object(struct cs_aws_store *store, struct cs_object *out
 
 /* ---- put ---- */
 
-/* The bucket is made where it is missing, and all put once more. */
-static enum cs_code put_all(struct cs_aws_store *store, struct cs_s3_put *puts,
-                            size_t count, struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc = cs_s3_put_many(store->s3, puts, count, deadline, &why);
-
-    if (rc != CS_OK && cs_aws_store_lacks_bucket(&why)) {
-        why = CS_ERR_NONE;
-        if ((rc = cs_aws_store_make_bucket(store, deadline, &why)) == CS_OK)
-            rc = cs_s3_put_many(store->s3, puts, count, deadline, &why);
-    }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
-}
-
-static enum cs_code begin_upload(struct cs_aws_store *store,
-                                 const struct cs_s3_info *info, struct cs_s3_upload **out,
-                                 struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc = cs_s3_upload_begin(store->s3, info, out, deadline, &why);
-
-    if (rc != CS_OK && cs_aws_store_lacks_bucket(&why)) {
-        why = CS_ERR_NONE;
-        if ((rc = cs_aws_store_make_bucket(store, deadline, &why)) == CS_OK)
-            rc = cs_s3_upload_begin(store->s3, info, out, deadline, &why);
-    }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
-}
-
 /* A source with what is known of it before it is sent. */
 struct prepared {
     uint64_t size;
@@ -159,7 +125,7 @@ static enum cs_code put_large(struct cs_aws_store *store,
                               struct cs_deadline deadline, struct cs_err *err)
 {
     const struct cs_s3_info info = info_of(&source->info, hash->sha256);
-    struct cs_s3_upload *upload;
+    struct cs_aws_upload *upload;
     /* 10,000 parts are the most there can be */
     uint64_t part =
         source->size / 9999 + 1 > FILE_PART ? source->size / 9999 + 1 : FILE_PART;
@@ -167,7 +133,7 @@ static enum cs_code put_large(struct cs_aws_store *store,
     enum cs_code rc;
 
     *version_out = NULL;
-    if ((rc = begin_upload(store, &info, &upload, deadline, err)) != CS_OK)
+    if ((rc = cs_aws_upload_begin(store, &info, &upload, deadline, err)) != CS_OK)
         return rc;
     while (at < source->size && rc == CS_OK) {
         struct cs_net_body parts[CS_S3_PARTS_AT_ONCE];
@@ -180,14 +146,11 @@ static enum cs_code put_large(struct cs_aws_store *store,
                 .kind = CS_NET_BODY_FILE, .fd = source->fd, .offset = at, .size = size};
             at += size;
         }
-        rc = cs_s3_upload_parts(upload, parts, count, deadline, err);
+        rc = cs_s3_upload_parts(upload->parts, parts, count, deadline, err);
     }
     if (rc == CS_OK)
-        rc = cs_s3_upload_complete(upload, version_out, deadline, err);
-    if (rc == CS_OK)
-        cs_s3_upload_free(upload);
-    else
-        cs_s3_upload_abort(upload, cs_deadline_in_ms(URL_WAIT_MS));
+        rc = cs_s3_upload_complete(upload->parts, version_out, deadline, err);
+    cs_aws_upload_end(store, upload, rc == CS_OK);
     return rc;
 }
 
@@ -209,7 +172,7 @@ static enum cs_code put_small(struct cs_aws_store *store,
         place[small] = i;
         puts[small++] = put_of(&sources[i], &prepared[i]);
     }
-    rc = put_all(store, puts, small, deadline, err);
+    rc = cs_aws_store_put_all(store, puts, small, deadline, err);
     for (size_t k = 0; k < small && rc == CS_OK; k++) {
         size_t i = place[k];
 
@@ -288,7 +251,7 @@ struct cs_object_writer {
     uint64_t size;
     struct cs_sha256 *digest;
     struct cs_buf part;
-    struct cs_s3_upload *upload; /* once one part was full */
+    struct cs_aws_upload *upload; /* once one part was full */
     struct cs_deadline deadline;
 };
 
@@ -352,9 +315,9 @@ static enum cs_code send_part(struct cs_aws_store *store, struct cs_object_write
     enum cs_code rc = CS_OK;
 
     if (writer->upload == NULL)
-        rc = begin_upload(store, &info, &writer->upload, writer->deadline, err);
+        rc = cs_aws_upload_begin(store, &info, &writer->upload, writer->deadline, err);
     if (rc == CS_OK)
-        rc = cs_s3_upload_parts(writer->upload, &body, 1, writer->deadline, err);
+        rc = cs_s3_upload_parts(writer->upload->parts, &body, 1, writer->deadline, err);
     cs_buf_reset(&writer->part);
     return rc;
 }
@@ -399,7 +362,7 @@ static enum cs_code finish_small(struct cs_aws_store *store,
     if (packed.bytes.len > 0)
         cs_aws_packed_put(&packed, put);
     if (rc == CS_OK) {
-        rc = put_all(store, put, 1, writer->deadline, err);
+        rc = cs_aws_store_put_all(store, put, 1, writer->deadline, err);
         *version_out = put->version_out;
     }
     cs_buf_clear(&packed.bytes);
@@ -422,9 +385,10 @@ static enum cs_code finish_put(struct cs_aws_store *store,
     if (writer->part.len > 0)
         rc = send_part(store, writer, err);
     if (rc == CS_OK)
-        rc = cs_s3_upload_complete(writer->upload, version_out, writer->deadline, err);
+        rc = cs_s3_upload_complete(writer->upload->parts, version_out, writer->deadline,
+                                   err);
     if (rc == CS_OK) {
-        cs_s3_upload_free(writer->upload);
+        cs_aws_upload_end(store, writer->upload, true);
         writer->upload = NULL;
     }
     return rc;
@@ -457,187 +421,9 @@ enum cs_code cs_aws_store_put_commit(struct cs_store *base,
 
 void cs_aws_store_put_abort(struct cs_store *base, struct cs_object_writer *writer)
 {
-    (void)base;
     if (writer == NULL)
         return;
     if (writer->upload != NULL)
-        cs_s3_upload_abort(writer->upload, cs_deadline_in_ms(URL_WAIT_MS));
+        cs_aws_upload_end(cs_aws_store_of(base), writer->upload, false);
     writer_free(writer);
-}
-
-/* ---- lists and deletion ---- */
-
-/* A bucket that is to be made at the first put holds nothing yet. */
-static enum cs_code list(struct cs_aws_store *store, enum cs_s3_list kind,
-                         struct cs_view prefix, cs_s3_entry_fn *callback, void *payload,
-                         struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc =
-        cs_s3_list(store->s3, kind, prefix, callback, payload, deadline, &why);
-
-    if (rc != CS_OK && cs_aws_store_lacks_bucket(&why) && store->create_missing)
-        return CS_OK;
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
-    return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
-}
-
-struct each {
-    struct cs_view prefix;
-    cs_object_entry_fn *callback;
-    void *payload;
-};
-
-static bool hand_on(void *payload, const struct cs_s3_entry *entry)
-{
-    const struct each *each = payload;
-    const struct cs_object_entry out = {entry->key, entry->version, entry->size,
-                                        entry->modified_us};
-
-    return entry->marker || !cs_view_starts(entry->key, each->prefix) ||
-           each->callback(each->payload, &out);
-}
-
-enum cs_code cs_aws_store_each_object(struct cs_store *base, struct cs_view prefix,
-                                      cs_object_entry_fn *callback, void *payload,
-                                      struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_aws_store *store = cs_aws_store_of(base);
-    struct each each = {prefix, callback, payload};
-    size_t fault = cs_utf8_fault(prefix);
-    enum cs_code rc;
-
-    if ((rc = cs_store_check_prefix(prefix, err)) != CS_OK ||
-        (rc = cs_aws_store_open(store, err)) != CS_OK)
-        return rc;
-    /* A prefix may be cut within a character, which S3 would not take. */
-    return list(store, CS_S3_LIST_VERSIONS, cs_view_sub(prefix, 0, fault), hand_on, &each,
-                deadline, err);
-}
-
-enum cs_code cs_aws_store_delete_version(struct cs_store *base, struct cs_view key,
-                                         struct cs_view version,
-                                         struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_aws_store *store = cs_aws_store_of(base);
-    enum cs_code rc;
-
-    if ((rc = cs_store_check_object_key(key, err)) != CS_OK ||
-        (rc = cs_aws_store_open(store, err)) != CS_OK)
-        return rc;
-    return cs_s3_delete(store->s3, key, version, deadline, err);
-}
-
-struct sweep {
-    struct cs_aws_store *store;
-    struct cs_delete_report *report;
-    struct cs_deadline deadline;
-    struct cs_buf texts; /* key NUL version NUL, of each name below */
-    size_t count;
-    struct cs_buf last_key;
-    enum cs_code rc;
-    struct cs_err err;
-};
-
-static void flush_sweep(struct sweep *s)
-{
-    struct cs_s3_name *names = calloc(CS_S3_DELETE_MAX, sizeof(*names));
-    const char *at = cs_buf_cstr(&s->texts);
-
-    if (names == NULL)
-        s->rc = cs_err_nomem(&s->err);
-    else
-        s->rc = cs_buf_check(&s->texts, &s->err);
-    for (size_t i = 0; i < s->count && s->rc == CS_OK; i++) {
-        names[i].key = cs_view_cstr(at);
-        at += names[i].key.len + 1;
-        names[i].version = cs_view_cstr(at);
-        at += names[i].version.len + 1;
-    }
-    if (s->rc == CS_OK)
-        s->rc = cs_s3_delete_many(s->store->s3, names, s->count, s->deadline, &s->err);
-    cs_buf_reset(&s->texts);
-    s->count = 0;
-    free(names);
-}
-
-static bool sweep_version(void *payload, const struct cs_s3_entry *entry)
-{
-    struct sweep *s = payload;
-
-    if (!cs_view_eq(entry->key, cs_buf_view(&s->last_key))) {
-        s->report->objects_deleted++;
-        cs_buf_reset(&s->last_key);
-        cs_buf_add(&s->last_key, entry->key);
-    }
-    s->report->versions_deleted++;
-    s->report->bytes_deleted += entry->size;
-    cs_buf_add(&s->texts, entry->key);
-    cs_buf_add_byte(&s->texts, '\0');
-    cs_buf_add(&s->texts, entry->version);
-    cs_buf_add_byte(&s->texts, '\0');
-    if (++s->count == CS_S3_DELETE_MAX)
-        flush_sweep(s);
-    return s->rc == CS_OK;
-}
-
-static bool sweep_upload(void *payload, const struct cs_s3_entry *entry)
-{
-    struct sweep *s = payload;
-
-    s->rc =
-        cs_s3_upload_drop(s->store->s3, entry->key, entry->version, s->deadline, &s->err);
-    s->report->versions_deleted += s->rc == CS_OK ? 1 : 0;
-    return s->rc == CS_OK;
-}
-
-static bool count_left(void *payload, const struct cs_s3_entry *entry)
-{
-    struct sweep *s = payload;
-
-    (void)entry;
-    s->report->left++;
-    return true;
-}
-
-static enum cs_code run_list(struct sweep *s, enum cs_s3_list kind, struct cs_view prefix,
-                             cs_s3_entry_fn *callback)
-{
-    enum cs_code rc = list(s->store, kind, prefix, callback, s, s->deadline, &s->err);
-
-    if (rc == CS_OK && s->rc == CS_OK && s->count > 0)
-        flush_sweep(s);
-    return rc != CS_OK ? rc : s->rc;
-}
-
-enum cs_code cs_aws_store_delete_prefix(struct cs_store *base, struct cs_view prefix,
-                                        struct cs_delete_report *out,
-                                        struct cs_deadline deadline, struct cs_err *err)
-{
-    struct sweep s = {.store = cs_aws_store_of(base),
-                      .report = out,
-                      .deadline = deadline,
-                      .texts = CS_BUF_INIT(4u << 20),
-                      .last_key = CS_BUF_INIT(4096),
-                      .err = CS_ERR_NONE};
-    uint64_t versions;
-    enum cs_code rc;
-
-    memset(out, 0, sizeof(*out));
-    if ((rc = cs_store_check_folder_prefix(prefix, err)) != CS_OK ||
-        (rc = cs_aws_store_open(s.store, err)) != CS_OK)
-        return rc;
-    if ((rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, sweep_version)) == CS_OK) {
-        versions = out->versions_deleted;
-        if ((rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, sweep_upload)) == CS_OK &&
-            (rc = run_list(&s, CS_S3_LIST_VERSIONS, prefix, count_left)) == CS_OK &&
-            out->versions_deleted > versions) /* the first listing found none otherwise */
-            rc = run_list(&s, CS_S3_LIST_UPLOADS, prefix, count_left);
-    }
-    cs_buf_clear(&s.texts);
-    cs_buf_clear(&s.last_key);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = s.err;
-    return rc;
 }

@@ -192,7 +192,7 @@ static void remember(struct cs_aws_store *store, const struct cs_transaction *tr
         cs_recent_keep(store->recent, table, &record);
         if (write->kind == CS_WRITE_CREATE)
             cs_recent_keep_log(store->recent, table, record.key, CS_LIT(""), 0,
-                               CS_AWS_LOG_MARK(0));
+                               CS_AWS_LOG_MARK(0, true));
     }
 }
 
@@ -215,4 +215,65 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     remember(store, transaction, rc == CS_OK);
     return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
+}
+
+/* ---- erase ---- */
+
+/* *again_out: not in this way, as the log has grown since. */
+static enum cs_code erase_at_once(struct cs_aws_store *store,
+                                  const struct cs_record *record, uint64_t mark,
+                                  bool *again_out, struct cs_deadline deadline,
+                                  struct cs_err *err)
+{
+    const struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    struct cs_err why = CS_ERR_NONE;
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    *again_out = false;
+    cs_aws_store_begin(store, &w, false);
+    if ((rc = cs_aws_store_add_token(&w, err)) != CS_OK)
+        return rc;
+    cs_json_key(&w, "TransactItems");
+    cs_json_array(&w);
+    if ((rc = add_write(store, &w, &write, err)) != CS_OK ||
+        (rc = cs_aws_log_erase(store, &w, record->key, mark, err)) != CS_OK)
+        return rc;
+    cs_json_array_end(&w);
+    cs_json_object_end(&w);
+    rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
+    remember(store, &transaction, rc == CS_OK);
+    if (rc == CS_OK)
+        return CS_OK;
+    *again_out = !cs_aws_store_condition_failed(store, 0) &&
+                 cs_aws_store_condition_failed(store, 1);
+    return *again_out ? rc : explain(store, &transaction, rc, &why, err);
+}
+
+enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
+                                uint64_t *deleted_out, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    const struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    size_t entries = 0;
+    bool again = false;
+    uint64_t mark;
+    enum cs_code rc;
+
+    *deleted_out = 0;
+    if ((rc = cs_store_check_transaction(&transaction, err)) != CS_OK ||
+        (rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), record, &entries);
+    if (cs_aws_log_is_short(mark)) {
+        rc = erase_at_once(store, record, mark, &again, deadline, err);
+        *deleted_out = rc == CS_OK ? entries : 0;
+        if (!again)
+            return rc;
+    }
+    rc = cs_aws_store_log_delete(base, record->key, deleted_out, deadline, err);
+    return rc != CS_OK ? rc : cs_aws_store_commit(base, &transaction, deadline, err);
 }

@@ -246,3 +246,14 @@ enum cs_code cs_store_check_log_entries(const struct cs_view *entries, size_t co
                           CS_LOG_APPEND_BYTES);
     return check_optional(dedupe, "dedupe", TEXT_MAX, err);
 }
+
+enum cs_code cs_store_check_within(struct cs_view prefix,
+                                   const struct cs_object_entry *entries, size_t count,
+                                   struct cs_err *err)
+{
+    for (size_t i = 0; i < count; i++)
+        if (!cs_view_starts(entries[i].key, prefix))
+            return cs_err_set(err, CS_EINVAL, "%.*s does not lie below %.*s",
+                              CS_FMT(entries[i].key), CS_FMT(prefix));
+    return CS_OK;
+}

@@ -47,4 +47,9 @@ enum cs_code cs_store_check_log_entries(const struct cs_view *entries, size_t co
                                         struct cs_view dedupe,
                                         struct cs_err *err) CS_MUST_USE;
 
+/* Every key lies below the prefix. */
+enum cs_code cs_store_check_within(struct cs_view prefix,
+                                   const struct cs_object_entry *entries, size_t count,
+                                   struct cs_err *err) CS_MUST_USE;
+
 #endif

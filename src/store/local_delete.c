@@ -190,6 +190,21 @@ enum cs_code cs_local_delete_prefix(struct cs_store *store, struct cs_view prefi
     return rc != CS_OK ? rc : removal.failed;
 }
 
+/* A list costs no more here than to know what is in it. */
+enum cs_code cs_local_delete_folder(struct cs_store *store, struct cs_view prefix,
+                                    const struct cs_object_entry *known, size_t count,
+                                    struct cs_delete_report *out,
+                                    struct cs_deadline deadline, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    *out = (struct cs_delete_report){.left = 0};
+    if ((rc = cs_store_check_folder_prefix(prefix, err)) != CS_OK ||
+        (rc = cs_store_check_within(prefix, known, count, err)) != CS_OK)
+        return rc;
+    return cs_local_delete_prefix(store, prefix, out, deadline, err);
+}
+
 /* ---- what crashed puts left ---- */
 
 static enum cs_code clean_one(int fd, const char *name, int64_t before_us, bool dry_run,

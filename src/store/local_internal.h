@@ -123,6 +123,12 @@ enum cs_code cs_local_log_read(struct cs_store *store, struct cs_view key,
                                struct cs_view after, size_t limit,
                                struct cs_log_page *out, struct cs_deadline deadline,
                                struct cs_err *err);
+/* Within a transaction. */
+enum cs_code cs_local_log_clear(struct cs_local_database *database, struct cs_view key,
+                                uint64_t *deleted_out, struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_local_erase(struct cs_store *store, const struct cs_record *record,
+                            uint64_t *deleted_out, struct cs_deadline deadline,
+                            struct cs_err *err);
 enum cs_code cs_local_log_delete(struct cs_store *store, struct cs_view key,
                                  uint64_t *deleted_out, struct cs_deadline deadline,
                                  struct cs_err *err);
@@ -164,6 +170,10 @@ enum cs_code cs_local_each_object(struct cs_store *store, struct cs_view prefix,
 enum cs_code cs_local_delete_version(struct cs_store *store, struct cs_view key,
                                      struct cs_view version, struct cs_deadline deadline,
                                      struct cs_err *err);
+enum cs_code cs_local_delete_folder(struct cs_store *store, struct cs_view prefix,
+                                    const struct cs_object_entry *known, size_t count,
+                                    struct cs_delete_report *out,
+                                    struct cs_deadline deadline, struct cs_err *err);
 enum cs_code cs_local_delete_prefix(struct cs_store *store, struct cs_view prefix,
                                     struct cs_delete_report *out,
                                     struct cs_deadline deadline, struct cs_err *err);

@@ -184,8 +184,8 @@ enum cs_code cs_local_log_read(struct cs_store *store, struct cs_view key,
     return rc;
 }
 
-static enum cs_code delete_log(struct cs_local_database *database, struct cs_view key,
-                               uint64_t *deleted_out, struct cs_err *err)
+enum cs_code cs_local_log_clear(struct cs_local_database *database, struct cs_view key,
+                                uint64_t *deleted_out, struct cs_err *err)
 {
     struct cs_local_query query = cs_local_query(database, CS_SQL_LOG_DELETE);
     enum cs_code rc;
@@ -211,7 +211,7 @@ enum cs_code cs_local_log_delete(struct cs_store *store, struct cs_view key,
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;
-    rc = cs_local_end(database, delete_log(database, key, deleted_out, err), err);
+    rc = cs_local_end(database, cs_local_log_clear(database, key, deleted_out, err), err);
     if (rc != CS_OK)
         *deleted_out = 0;
     return rc;

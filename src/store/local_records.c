@@ -139,6 +139,28 @@ enum cs_code cs_local_commit(struct cs_store *store,
     return cs_local_end(database, rc, err);
 }
 
+enum cs_code cs_local_erase(struct cs_store *store, const struct cs_record *record,
+                            uint64_t *deleted_out, struct cs_deadline deadline,
+                            struct cs_err *err)
+{
+    const struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    struct cs_local_database *database;
+    enum cs_code rc;
+
+    *deleted_out = 0;
+    if ((rc = cs_store_check_transaction(&transaction, err)) != CS_OK ||
+        (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
+        (rc = cs_local_begin(database, err)) != CS_OK)
+        return rc;
+    if ((rc = write_record(database, &write, err)) == CS_OK)
+        rc = cs_local_log_clear(database, record->key, deleted_out, err);
+    rc = cs_local_end(database, rc, err);
+    if (rc != CS_OK)
+        *deleted_out = 0;
+    return rc;
+}
+
 /* ---- counters ---- */
 
 /* Room for one more; the array doubles, from 8 on, whenever it is full. */

@@ -282,6 +282,25 @@ uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
     return mark;
 }
 
+uint64_t cs_recent_log_end(struct cs_recent *recent, struct cs_view realm,
+                           const struct cs_record *record, size_t *count_out)
+{
+    const struct entry *entry;
+    uint64_t mark = 0;
+
+    *count_out = 0;
+    if (!lock(recent))
+        return 0;
+    entry = find(recent, realm, record->key);
+    if (entry != NULL &&
+        cs_view_eq(text_of(recent, entry, CREATED), record->created_at)) {
+        mark = entry->mark;
+        *count_out = entry->count;
+    }
+    unlock(recent);
+    return mark;
+}
+
 enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
                               struct cs_view key, struct cs_recall *out,
                               struct cs_err *err)

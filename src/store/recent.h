@@ -50,6 +50,10 @@ void cs_recent_forget(struct cs_recent *recent, struct cs_view realm, struct cs_
 uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
                         struct cs_view key);
 
+/* The same, with the number of entries, where the record is still the same campaign's. */
+uint64_t cs_recent_log_end(struct cs_recent *recent, struct cs_view realm,
+                           const struct cs_record *record, size_t *count_out);
+
 /* CS_ENOTFOUND unless record and log are both remembered; see cs_store_ops.recall. */
 enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
                               struct cs_view key, struct cs_recall *out,

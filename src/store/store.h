@@ -268,6 +268,12 @@ struct cs_store_ops {
                                uint64_t *deleted_out, struct cs_deadline deadline,
                                struct cs_err *err);
 
+    /* Deletes a record, on condition of its revision (CS_ECONFLICT), with its log;
+     * *deleted_out entries. Where it fails, some of the log may be gone. */
+    enum cs_code (*erase)(struct cs_store *store, const struct cs_record *record,
+                          uint64_t *deleted_out, struct cs_deadline deadline,
+                          struct cs_err *err);
+
     enum cs_code (*counters)(struct cs_store *store, struct cs_view group,
                              struct cs_counters *out, struct cs_deadline deadline,
                              struct cs_err *err);
@@ -331,6 +337,14 @@ struct cs_store_ops {
     /* All versions, markers and unfinished puts under the prefix, which must
      * end in '/' (CS_EINVAL), then lists again; out->left is what that found. */
     enum cs_code (*delete_prefix)(struct cs_store *store, struct cs_view prefix,
+                                  struct cs_delete_report *out,
+                                  struct cs_deadline deadline, struct cs_err *err);
+    /* The same of a folder whose versions the caller knows, to which a list can be
+     * spared: `known` go first, and when the list that follows shows nothing, that is
+     * all. known (not NULL) lies below prefix; what of it was gone before is counted,
+     * too. Fails or finds more: goes on as delete_prefix does. */
+    enum cs_code (*delete_folder)(struct cs_store *store, struct cs_view prefix,
+                                  const struct cs_object_entry *known, size_t count,
                                   struct cs_delete_report *out,
                                   struct cs_deadline deadline, struct cs_err *err);
 };

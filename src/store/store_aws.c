@@ -266,6 +266,7 @@ static const struct cs_store_ops operations = {
     .log_append = cs_aws_store_log_append,
     .log_read = cs_aws_store_log_read,
     .log_delete = cs_aws_store_log_delete,
+    .erase = cs_aws_store_erase,
     .counters = cs_aws_store_counters,
     .recount = cs_aws_store_recount,
     .put = cs_aws_store_put,
@@ -281,6 +282,7 @@ static const struct cs_store_ops operations = {
     .each_object = cs_aws_store_each_object,
     .delete_version = cs_aws_store_delete_version,
     .delete_prefix = cs_aws_store_delete_prefix,
+    .delete_folder = cs_aws_store_delete_folder,
 };
 
 /* ---- making ---- */

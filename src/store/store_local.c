@@ -367,6 +367,7 @@ static const struct cs_store_ops local_ops = {
     .log_append = cs_local_log_append,
     .log_read = cs_local_log_read,
     .log_delete = cs_local_log_delete,
+    .erase = cs_local_erase,
     .counters = cs_local_counters,
     .recount = cs_local_recount,
     .put = cs_local_put,
@@ -382,6 +383,7 @@ static const struct cs_store_ops local_ops = {
     .each_object = cs_local_each_object,
     .delete_version = cs_local_delete_version,
     .delete_prefix = cs_local_delete_prefix,
+    .delete_folder = cs_local_delete_folder,
 };
 
 /* The path that `root` means now, without slashes at its end. */

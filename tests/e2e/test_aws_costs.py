@@ -82,6 +82,59 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
     metadata = user.get(f"/campaigns/{campaign_id}/metadata").json()
     assert metadata["agent_interactions"] == json.loads(example(examples, "interactions"))
     assert metadata["progress_log"]["current_step"] == 16
+    with Meter(instance) as delete:
+        receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
+    # the tombstone; the objects; a list that finds nothing; record and log
+    assert delete.calls == {"TransactWriteItems": 2, "DeleteObjects": 1, "ListObjectVersions": 1}
+    assert all(part["success"] for part in receipt["deletion_results"].values()), receipt
+    assert user.get(f"/campaigns/{campaign_id}").status_code == 404
+    assert not items_of(instance, campaign_id)
+
+
+def items_of(instance, campaign_id):
+    table = boto3.resource("dynamodb", region_name=emulators.REGION,
+                           endpoint_url=instance.store.dynamodb.url,
+                           aws_access_key_id=emulators.ACCESS_KEY,
+                           aws_secret_access_key=emulators.SECRET_KEY).Table(instance.store.table)
+    found, page = [], {}
+    while not found or page.get("LastEvaluatedKey"):
+        page = table.scan(**({"ExclusiveStartKey": page["LastEvaluatedKey"]} if found else {}))
+        found += page["Items"] or [{"campaign_id": ""}]
+    return [item for item in found if campaign_id in item["campaign_id"]]
+
+
+def objects_of(instance, campaign_id):
+    s3 = boto3.client("s3", region_name=emulators.REGION, endpoint_url=instance.store.s3.url,
+                      aws_access_key_id=emulators.ACCESS_KEY,
+                      aws_secret_access_key=emulators.SECRET_KEY)
+    prefix = f"campaigns/{campaign_id}/"
+    return [*s3.list_object_versions(Bucket=instance.store.bucket, Prefix=prefix)
+            .get("Versions", []),
+            *s3.list_multipart_uploads(Bucket=instance.store.bucket, Prefix=prefix)
+            .get("Uploads", [])]
+
+
+def test_a_deletion_finds_what_no_record_names(instance):
+    """An older version of a file, an upload that nobody finished, and entries with keys."""
+    client = Client(instance, instance.token("odd"))
+    campaign_id = client.create()
+    s3 = boto3.client("s3", region_name=emulators.REGION, endpoint_url=instance.store.s3.url,
+                      aws_access_key_id=emulators.ACCESS_KEY,
+                      aws_secret_access_key=emulators.SECRET_KEY)
+    bucket, folder = instance.store.bucket, f"campaigns/{campaign_id}"
+    for key in ("a", "b"):
+        client.post(f"/campaigns/{campaign_id}/interactions", json={"agent": key},
+                    headers={"Idempotency-Key": key})
+    assert client.complete(campaign_id).status_code == 200
+    s3.put_object(Bucket=bucket, Key=f"{folder}/files/lost.bin", Body=b"lost")
+    s3.put_object(Bucket=bucket, Key=f"{folder}/files/large.bin~parts", Body=b"")
+    s3.create_multipart_upload(Bucket=bucket, Key=f"{folder}/files/large.bin")
+    assert len(objects_of(instance, campaign_id)) >= 7
+    receipt = client.delete(f"/campaigns/{campaign_id}/aws").json()
+    assert all(part["success"] for part in receipt["deletion_results"].values()), receipt
+    assert not objects_of(instance, campaign_id)
+    assert not items_of(instance, campaign_id)
+    client.close()
 
 
 def test_a_page_of_a_list_is_one_query(instance):

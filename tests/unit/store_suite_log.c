@@ -80,6 +80,39 @@ static void test_log_dedupe(void **state)
     assert_log(store, "a", "", 10, "[4]", false);
 }
 
+/* A record goes with its log, on condition of its revision. */
+static void test_erase(void **state)
+{
+    struct cs_store *store = store_of(state);
+    struct cs_record record = record_of("a", "alice", "running", "2024");
+    struct cs_record *found;
+    uint64_t deleted;
+
+    for (int keyed = 0; keyed < 2; keyed++) {
+        create(store, "a", "alice", "running", "2024");
+        assert_int_equal(append(store, "a", "1", ""), CS_OK);
+        assert_int_equal(append(store, "a", "2", keyed ? "key-1" : ""), CS_OK);
+        assert_int_equal(append(store, "a", "3", ""), CS_OK);
+        record.revision = 2;
+        assert_int_equal(store->ops->erase(store, &record, &deleted, soon(), NULL),
+                         CS_ECONFLICT);
+        assert_ok(store->ops->get(store, CS_LIT("a"), &found, soon(), err));
+        cs_record_free(found);
+        record.revision = 1;
+        assert_ok(store->ops->erase(store, &record, &deleted, soon(), err));
+        assert_true(deleted == 3 || deleted == 0); /* 0: the conflict took the log */
+        assert_int_equal(store->ops->get(store, CS_LIT("a"), &found, soon(), NULL),
+                         CS_ENOTFOUND);
+        assert_int_equal(store->ops->erase(store, &record, &deleted, soon(), NULL),
+                         CS_ECONFLICT);
+        assert_int_equal(deleted, 0);
+    }
+    create(store, "a", "alice", "running", "2024");
+    assert_log(store, "a", "", 10, "[]", false);
+    assert_int_equal(append(store, "a", "4", "key-1"), CS_OK);
+    assert_log(store, "a", "", 10, "[4]", false);
+}
+
 /* Positions sort as the entries do, whatever their number. */
 static void test_log_positions(void **state)
 {
@@ -161,10 +194,8 @@ static void test_log_limits(void **state)
 int store_suite_log(const char *store, struct fixture *fixture)
 {
     const struct CMUnitTest tests[] = {
-        TEST(test_log),
-        TEST(test_log_dedupe),
-        TEST(test_log_positions),
-        TEST(test_log_limits),
+        TEST(test_log),           TEST(test_erase),      TEST(test_log_dedupe),
+        TEST(test_log_positions), TEST(test_log_limits),
     };
 
     return run_suite(store, "log", tests);

@@ -392,6 +392,46 @@ static void test_delete_prefix(void **state)
     assert_object(store, "c/x/web/i", "", "again");
 }
 
+static void test_delete_folder(void **state)
+{
+    struct cs_store *store = store_of(state);
+    struct cs_object web = {.size = 0};
+    struct cs_object pdf = {.size = 0};
+    struct cs_object_entry known[2];
+    struct cs_delete_report report;
+
+    assert_ok(put_bytes(store, "c/x/web/i", CS_LIT("1"), &web, err));
+    assert_ok(put_bytes(store, "c/x/pdf/r", CS_LIT("22"), &pdf, err));
+    put_text(store, "c/xy/web/i", "4444");
+    known[0] = (struct cs_object_entry){text(web.key), text(web.version), 1, 0};
+    known[1] = (struct cs_object_entry){text(pdf.key), text(pdf.version), 2, 0};
+    assert_int_equal(store->ops->delete_folder(store, CS_LIT("c/xy/"), known, 2, &report,
+                                               soon(), NULL),
+                     CS_EINVAL);
+    assert_objects(store, "", 3, NULL);
+    assert_ok(
+        store->ops->delete_folder(store, CS_LIT("c/x/"), known, 2, &report, soon(), err));
+    assert_int_equal(report.objects_deleted, 2);
+    assert_int_equal(report.versions_deleted, 2);
+    assert_int_equal(report.left, 0);
+    assert_objects(store, "", 1, NULL);
+    /* one version is known of two, and one object not at all */
+    put_text(store, "c/x/web/i", "1");
+    cs_object_clear(&web);
+    assert_ok(put_bytes(store, "c/x/web/i", CS_LIT("22"), &web, err));
+    put_text(store, "c/x/pdf/r", "333");
+    known[0] = (struct cs_object_entry){text(web.key), text(web.version), 2, 0};
+    assert_ok(
+        store->ops->delete_folder(store, CS_LIT("c/x/"), known, 1, &report, soon(), err));
+    assert_int_equal(report.objects_deleted, 2);
+    assert_int_equal(report.versions_deleted, 3);
+    assert_int_equal(report.left, 0);
+    assert_objects(store, "", 1, NULL);
+    assert_object(store, "c/xy/web/i", "", "4444");
+    cs_object_clear(&web);
+    cs_object_clear(&pdf);
+}
+
 /* ---- deadlines ---- */
 
 static void test_passed_deadline(void **state)
@@ -420,6 +460,7 @@ int store_suite_objects(const char *store, struct fixture *fixture)
         TEST(test_put_in_pieces),
         TEST(test_each_object),
         TEST(test_delete_prefix),
+        TEST(test_delete_folder),
         TEST(test_passed_deadline),
     };
 

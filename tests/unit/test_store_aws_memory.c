@@ -243,6 +243,31 @@ static enum cs_code do_delete_prefix(struct cs_store *store, struct cs_err *err)
     return store->ops->delete_prefix(store, CS_LIT("a/"), &report, soon(), err);
 }
 
+static enum cs_code do_delete_folder(struct cs_store *store, struct cs_err *err)
+{
+    const struct cs_object_entry known = {CS_LIT("a/none"), CS_LIT(""), 1, 0};
+    struct cs_delete_report report;
+
+    return store->ops->delete_folder(store, CS_LIT("a/"), &known, 1, &report, soon(),
+                                     err);
+}
+
+/* Whatever else it finds, the record is made anew before. */
+static enum cs_code do_erase(struct cs_store *store, struct cs_err *err)
+{
+    struct cs_record record = record_of("erased", "alice", "running", "2024");
+    const struct cs_view entry = CS_LIT("{}");
+    uint64_t deleted;
+    enum cs_code rc = write_one(store, CS_WRITE_CREATE, &record, err);
+
+    record.revision = 1;
+    if (rc != CS_OK && rc != CS_EEXISTS)
+        return rc;
+    cs_err_clear(err);
+    rc = store->ops->log_append(store, record.key, &entry, 1, CS_LIT(""), soon(), err);
+    return rc != CS_OK ? rc : store->ops->erase(store, &record, &deleted, soon(), err);
+}
+
 static const struct {
     const char *name;
     call_fn *call;
@@ -267,6 +292,8 @@ static const struct {
     {"counters", do_counters},
     {"recount", do_recount},
     {"delete prefix", do_delete_prefix},
+    {"delete folder", do_delete_folder},
+    {"erase", do_erase},
 };
 
 struct attempt {
