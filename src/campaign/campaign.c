@@ -356,7 +356,8 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
     struct cs_buf new_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
     struct cs_delta deltas[2 * CS_CAMPAIGN_DELTAS_MAX];
     struct cs_record next = *record;
-    struct cs_write write = {CS_WRITE_REPLACE, &next};
+    struct cs_write write = {change->repeatable ? CS_WRITE_REPEATABLY : CS_WRITE_REPLACE,
+                             &next};
     struct cs_transaction transaction = {&write, 1, deltas, 0};
     enum cs_code rc;
 

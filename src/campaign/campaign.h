@@ -110,6 +110,7 @@ struct cs_campaign_change {
     struct cs_view unknown; /* an object of cs_campaign_unknown(), or empty */
     const char *status;     /* NULL: stays */
     bool unlist;            /* drop it from the owner's list (deleting) */
+    bool repeatable;        /* see CS_WRITE_REPEATABLY */
 };
 
 /* Commits the change on top of `record`, with the counters that a change of

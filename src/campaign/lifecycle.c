@@ -36,6 +36,7 @@ static enum cs_code edit_progress(void *payload, const struct cs_record *record,
 
     change_out->detail = &edit->change;
     change_out->detail_count = 1;
+    change_out->repeatable = true;
     return must_run(record, err);
 }
 

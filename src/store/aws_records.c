@@ -127,6 +127,42 @@ static enum cs_code write_transaction(struct cs_aws_store *store,
     return rc;
 }
 
+/* A change that moves no counter needs no transaction, which consumes twice as much.
+ * But only a transaction has a token, by which one that is sent again after its answer
+ * was lost succeeds again. */
+static bool is_plain(const struct cs_transaction *transaction)
+{
+    const struct cs_write *write = transaction->writes;
+
+    return transaction->write_count == 1 && transaction->delta_count == 0 &&
+           write->kind == CS_WRITE_REPEATABLY && write->record->revision > 0 &&
+           write->record->log_mark == 0 && write->record->extra.len == 0;
+}
+
+static enum cs_code put_plain(struct cs_aws_store *store, const struct cs_write *write,
+                              struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    cs_aws_store_begin(store, &w, true);
+    if ((rc = cs_aws_item_write(&w, write->record, write->record->revision + 1,
+                                store->status_shards, err)) != CS_OK)
+        return rc;
+    add_condition(&w, write);
+    cs_json_object_end(&w);
+    rc = cs_aws_store_write(store, "PutItem", deadline, &why);
+    if (rc == CS_ECONFLICT)
+        return cs_err_set(err, rc, "the record %.*s was changed meanwhile",
+                          CS_FMT(write->record->key));
+    if (rc != CS_OK && cs_aws_store_lost_race(store))
+        return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
 /* Says which of the conditions failed. */
 static enum cs_code explain(struct cs_aws_store *store,
                             const struct cs_transaction *transaction, enum cs_code rc,
@@ -209,8 +245,14 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
         return rc;
     if (transaction->write_count + transaction->delta_count == 0)
         return CS_OK;
-    if ((rc = cs_aws_status_note(store, deadline, err)) != CS_OK ||
-        (rc = write_transaction(store, transaction, err)) != CS_OK)
+    if ((rc = cs_aws_status_note(store, deadline, err)) != CS_OK)
+        return rc;
+    if (is_plain(transaction)) {
+        rc = put_plain(store, transaction->writes, deadline, err);
+        remember(store, transaction, rc == CS_OK);
+        return rc;
+    }
+    if ((rc = write_transaction(store, transaction, err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     remember(store, transaction, rc == CS_OK);

@@ -83,6 +83,7 @@ static enum cs_code write_record(struct cs_local_database *database,
         [CS_WRITE_CREATE] = CS_SQL_CREATE,
         [CS_WRITE_REPLACE] = CS_SQL_REPLACE,
         [CS_WRITE_DELETE] = CS_SQL_DELETE,
+        [CS_WRITE_REPEATABLY] = CS_SQL_REPLACE,
     };
     const struct cs_record *record = write->record;
     struct cs_local_query query = cs_local_query(database, sql[write->kind]);

@@ -71,7 +71,10 @@ enum cs_write_kind {
     CS_WRITE_CREATE,  /* the key must be free */
     CS_WRITE_REPLACE, /* the stored revision must be record->revision; it becomes one more
                        */
-    CS_WRITE_DELETE   /* the same condition; only key and revision are looked at */
+    CS_WRITE_DELETE,  /* the same condition; only key and revision are looked at */
+    CS_WRITE_REPEATABLY /* a replace by a caller to whom CS_ECONFLICT may also be said
+                         * when it has happened: he reads again and does the same once
+                         * more */
 };
 
 struct cs_write {

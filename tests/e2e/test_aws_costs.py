@@ -68,9 +68,12 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
         assert user.get(f"/campaigns/{campaign_id}/status").status_code == 200
     assert status.calls == {"GetItem": 1}
     for part in ("progress", "interactions"):
-        answer = user.post(f"/campaigns/{campaign_id}/{part}", data=example(examples, part),
-                           headers=JSON)
-        assert answer.status_code in (200, 201)
+        with Meter(instance) as step:
+            answer = user.post(f"/campaigns/{campaign_id}/{part}", data=example(examples, part),
+                               headers=JSON)
+            assert answer.status_code in (200, 201)
+        write = {"progress": "PutItem", "interactions": "TransactWriteItems"}[part]
+        assert step.calls == {"GetItem": 1, write: 1}
     # whichever worker it comes to: what the others wrote a moment ago is remembered
     with Meter(instance) as complete:
         assert user.complete(campaign_id, example(examples, "final_state")).status_code == 200

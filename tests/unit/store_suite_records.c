@@ -66,6 +66,9 @@ static void test_record_life(void **state)
     assert_view(read->status, "completed");
     assert_view(read->summary, "{}");
     assert_view(read->detail, "{\"brief\":\"other\"}");
+    assert_ok(write_one(store, CS_WRITE_REPEATABLY, read, err));
+    assert_int_equal(write_one(store, CS_WRITE_REPEATABLY, read, NULL), CS_ECONFLICT);
+    read->revision++;
     assert_ok(write_one(store, CS_WRITE_DELETE, read, err));
     assert_int_equal(write_one(store, CS_WRITE_DELETE, read, NULL), CS_ECONFLICT);
     assert_int_equal(write_one(store, CS_WRITE_REPLACE, read, NULL), CS_ECONFLICT);
