@@ -143,6 +143,7 @@ THROTTLED = json_error("throttled", 400, "ThrottlingException")
 INTERNAL = json_error("internal error", 500, "InternalServerError")
 IN_PROGRESS = json_error("transaction in progress", 400, "TransactionInProgressException")
 CONFLICT = cancelled("TransactionConflict")
+PLAIN_CONFLICT = json_error("conflict with a transaction", 400, "TransactionConflictException")
 CANCEL_THROTTLED = cancelled("ThrottlingError")
 CANCEL_THROUGHPUT = cancelled("ProvisionedThroughputExceeded")
 EXPIRED_DB = json_error("token expired", 400, "ExpiredTokenException")
@@ -169,6 +170,8 @@ def passing_faults(request):
     faults = PASSING_ANY + PASSING_DB + [EXPIRED_DB]
     if request.operation == "TransactWriteItems":
         faults = faults + PASSING_TRANSACTION
+    if request.operation in ("PutItem", "UpdateItem"):
+        faults = faults + [PLAIN_CONFLICT]
     if request.operation == "BatchGetItem":
         faults = faults + [UNPROCESSED_KEYS]
     if request.operation == "BatchWriteItem":

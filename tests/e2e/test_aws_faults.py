@@ -62,6 +62,17 @@ def act_get(world):
     yield answer
 
 
+def act_commit(world):
+    campaign_id = world.client.create()
+    yield
+    answer = world.client.post(f"/campaigns/{campaign_id}/fail", json={"error": "out of words"})
+    assert answer.status_code == 200, answer.text
+    yield answer
+    world.proxy.reset()
+    campaign = world.client.get(f"/campaigns/{campaign_id}").json()
+    assert (campaign["status"], campaign["error"]) == ("failed", "out of words")
+
+
 def act_write(world):
     campaign_id = world.client.create()
     yield
@@ -135,10 +146,12 @@ def act_delete(world):
 
 
 def act_delete_log(world):
+    """Entries that came with keys take more than the one transaction to delete."""
     campaign_id = world.client.create()
     for number in range(3):
         answer = world.client.post(f"/campaigns/{campaign_id}/interactions",
-                                   json=[{"agent": f"a{number}"}])
+                                   json=[{"agent": f"a{number}"}],
+                                   headers={"Idempotency-Key": f"{campaign_id}-{number}"})
         assert answer.status_code < 300, answer.text
     yield
     answer = world.client.delete(f"/campaigns/{campaign_id}/aws")
@@ -151,7 +164,8 @@ def act_delete_log(world):
 
 ACTS = {
     "GetItem": act_get,
-    "TransactWriteItems": act_write,
+    "TransactWriteItems": act_commit,
+    "PutItem": act_write,
     "PutObject": act_complete,
     "GetObject": act_read_object,
     "Query": act_list,
@@ -205,6 +219,10 @@ LASTING = [
     ("TransactWriteItems", faults.cancelled("ItemCollectionSizeLimitExceeded"), 502),
     ("TransactWriteItems", faults.cancelled("AccessDenied"), 502),
     ("TransactWriteItems", faults.cancelled("None"), 502),
+    ("PutItem", faults.THROUGHPUT, 503),
+    ("PutItem", faults.PLAIN_CONFLICT, 503),
+    ("PutItem", faults.INTERNAL, 502),
+    ("PutItem", faults.json_error("refused", 400, "ValidationException"), 502),
     ("PutObject", faults.SLOW_DOWN, 503),
     ("PutObject", faults.S3_INTERNAL, 502),
     ("PutObject", faults.RESET_REQUEST, 502),
@@ -220,6 +238,8 @@ def ask_for(client, campaign_id, operation):
     """A request that needs this operation."""
     if operation == "PutObject":
         return client.complete(campaign_id, STATE)
+    if operation == "TransactWriteItems":
+        return client.post(f"/campaigns/{campaign_id}/fail", json={"error": "out of words"})
     return client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 7})
 
 
@@ -244,20 +264,22 @@ def test_a_lasting_fault_is_told_and_leaves_all_as_it_was(world, operation, faul
     assert ask_for(client, campaign_id, operation).status_code == 200
 
 
-def test_a_condition_that_failed_is_a_conflict_and_no_fault(world):
+@pytest.mark.parametrize("operation,failed", [
+    ("PutItem", faults.json_error("changed", 400, "ConditionalCheckFailedException")),
+    ("TransactWriteItems", faults.cancelled("ConditionalCheckFailed")),
+], ids=["alone", "in a transaction"])
+def test_a_condition_that_failed_is_a_conflict_and_no_fault(world, operation, failed):
     """Another wrote in between: the change is made again on what is there now."""
     campaign_id = world.client.create()
-    script = Script(faults.cancelled("ConditionalCheckFailed"), 2, "TransactWriteItems")
+    world.proxy.reset(Script(failed, None, operation))
+    assert_problem(ask_for(world.client, campaign_id, operation), 503, "campaign_contended")
+    world.proxy.reset()
+    assert world.client.get(f"/campaigns/{campaign_id}/status").json()["status"] == "running"
+    script = Script(failed, 2, operation)
     world.proxy.reset(script)
-    answer = world.client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 2})
+    answer = ask_for(world.client, campaign_id, operation)
     assert answer.status_code == 200, answer.text
     assert script.given == 2
-    world.proxy.reset(Script(faults.cancelled("ConditionalCheckFailed"), None, "TransactWriteItems"))
-    answer = world.client.post(f"/campaigns/{campaign_id}/progress", json={"current_step": 3})
-    assert_problem(answer, 503, "campaign_contended")
-    world.proxy.reset()
-    progress = world.client.get(f"/campaigns/{campaign_id}").json()["progress_log"]
-    assert progress["current_step"] == 2
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(world):
