@@ -301,9 +301,9 @@ enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *
 static void close_connection(int fd)
 {
     char block[4096];
-    ssize_t got;
+    ssize_t got = recv(fd, block, sizeof(block), MSG_DONTWAIT);
 
-    if (shutdown(fd, SHUT_WR) == 0)
+    if (got > 0 && shutdown(fd, SHUT_WR) == 0)
         do
             got = recv(fd, block, sizeof(block), MSG_DONTWAIT);
         while (got > 0);

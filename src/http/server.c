@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
@@ -24,6 +25,9 @@
 /* Pause when the process or the machine is out of descriptors or memory. */
 #define EXHAUSTED_PAUSE_MS 100
 
+/* While one connection follows the other, signals come in this often. */
+#define SIGNALS_EVERY_US 20000
+
 struct server {
     const struct cs_server_options *options;
     struct cs_records_limits limits;
@@ -31,6 +35,8 @@ struct server {
     int statm_fd;
     size_t page_bytes;
     size_t resident_before; /* after the last trim */
+    long faults_seen;       /* page faults until the last look at the memory */
+    int64_t signals_us;     /* when signals were let in last, monotonic */
     uint64_t requests;
     sig_atomic_t log_opened;
 };
@@ -54,12 +60,31 @@ static size_t resident_bytes(const struct server *server)
     return (size_t)pages * server->page_bytes;
 }
 
+/* Memory becomes resident by page faults alone: without a new one there is nothing
+ * to look at, which spares most requests the reading of /proc. */
+static bool may_have_grown(struct server *server)
+{
+    struct rusage usage;
+    long faults;
+
+    if (getrusage(RUSAGE_SELF, &usage) != 0)
+        return true;
+    faults = usage.ru_minflt + usage.ru_majflt;
+    if (faults == server->faults_seen)
+        return false;
+    server->faults_seen = faults;
+    return true;
+}
+
 /* Gives back what a large request has left; true when this worker has become too big. */
 static bool settle_memory(struct server *server)
 {
     size_t max = server->options->max_memory_bytes;
-    size_t resident = resident_bytes(server);
+    size_t resident;
 
+    if (!may_have_grown(server))
+        return false;
+    resident = resident_bytes(server);
     if (resident > server->resident_before + TRIM_GROWTH_BYTES) {
         (void)malloc_trim(KEPT_BYTES);
         resident = resident_bytes(server);
@@ -124,20 +149,20 @@ static enum cs_code wait_for_connection(const struct server *server, int pause_m
     return CS_OK;
 }
 
-/* Takes a connection that is there, or waits for one. *fd_out is -1 when there
- * was none, for whatever passing reason. */
+/* Waits for a connection and takes it. *fd_out is -1 when there was none, for
+ * whatever passing reason. */
 static enum cs_code take_connection(struct server *server, int *fd_out,
                                     struct cs_err *err)
 {
-    int fd = *fd_out = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    enum cs_code rc = wait_for_connection(server, -1, err);
 
-    if (fd >= 0) {
-        *fd_out = fd;
+    *fd_out = -1;
+    if (rc != CS_OK || *server->options->stop != 0)
+        return rc;
+    *fd_out = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
+    if (*fd_out >= 0)
         return CS_OK;
-    }
     switch (errno) {
-    case EAGAIN:
-        return wait_for_connection(server, -1, err);
     case EBADF:
     case EINVAL:
     case ENOTSOCK:
@@ -151,16 +176,21 @@ static enum cs_code take_connection(struct server *server, int *fd_out,
         cs_log_err(server->options->serve.log, CS_LOG_ERROR, "exhausted", err);
         cs_err_clear(err);
         return wait_for_connection(server, EXHAUSTED_PAUSE_MS, err);
-    default: /* a connection that failed before it was taken (accept(2)) */
+    default: /* another worker was faster, or it failed before it was taken (accept(2)) */
         return CS_OK;
     }
 }
 
-/* Where one connection follows the other there is no wait that would let signals in. */
-static void let_signals_in(const struct server *server)
+/* A wait that finds a connection at once lets no signal in, so a server that is
+ * never idle does it here. */
+static void let_signals_in(struct server *server)
 {
+    int64_t now_us = cs_clock_monotonic_us();
     sigset_t held;
 
+    if (now_us - server->signals_us < SIGNALS_EVERY_US)
+        return;
+    server->signals_us = now_us;
     if (sigprocmask(SIG_SETMASK, &server->options->wait_mask, &held) == 0)
         (void)sigprocmask(SIG_SETMASK, &held, NULL);
 }
