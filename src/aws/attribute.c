@@ -371,9 +371,8 @@ struct cs_view cs_item_number(const struct cs_json *item, const char *name)
     return cs_json_get_string(cs_json_get(item, name), "N");
 }
 
-bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out)
+bool cs_attribute_integer(struct cs_view text, int64_t *out)
 {
-    struct cs_view text = cs_item_number(item, name);
     bool negative = cs_view_starts(text, CS_LIT("-"));
     uint64_t value;
 
@@ -382,6 +381,11 @@ bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out)
         return false;
     *out = negative ? (int64_t)(0 - value) : (int64_t)value;
     return true;
+}
+
+bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out)
+{
+    return cs_attribute_integer(cs_item_number(item, name), out);
 }
 
 void cs_item_add_text(struct cs_json_writer *w, const char *name, struct cs_view text)

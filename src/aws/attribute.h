@@ -30,6 +30,9 @@ struct cs_view cs_item_text(const struct cs_json *item, const char *name);
 struct cs_view cs_item_number(const struct cs_json *item, const char *name);
 bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out);
 
+/* The integer that the text of an N attribute is. */
+bool cs_attribute_integer(struct cs_view text, int64_t *out);
+
 /* A member "name":{"S":text}, {"N":text} or {"B":base64 of bytes}. */
 void cs_item_add_text(struct cs_json_writer *w, const char *name, struct cs_view text);
 void cs_item_add_integer(struct cs_json_writer *w, const char *name, int64_t value);

@@ -6,6 +6,8 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "json/scan.h"
+
 #define ANSWER_MAX     (20u << 20) /* a batch of items may be 16 MiB */
 #define REQUEST_MAX    (20u << 20)
 #define BATCH_WRITES   25u
@@ -143,6 +145,18 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
                  : cs_err_set(err, CS_EUPSTREAM,
                               "DynamoDB %s: the answer is no valid JSON", operation);
     return rc;
+}
+
+enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *out,
+                                struct cs_err *err)
+{
+    struct cs_view text = cs_buf_view(&db->response.body);
+    enum cs_code rc = cs_json_validate(text, NULL, NULL);
+
+    *out = rc == CS_OK ? text : cs_view_of(NULL, 0);
+    if (rc == CS_OK || rc == CS_ENOMEM)
+        return rc == CS_OK ? CS_OK : cs_err_nomem(err);
+    return cs_err_set(err, CS_EUPSTREAM, "DynamoDB: the answer is no valid JSON");
 }
 
 /* ---- batches ---- */

@@ -32,6 +32,11 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
                               struct cs_json **out, struct cs_deadline deadline,
                               struct cs_err *err) CS_MUST_USE;
 
+/* The text of the last call's answer, found to be valid JSON; valid until the next call.
+ * For those that cut out what they need (json/scan.h), which is cheaper than a tree. */
+enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *out,
+                                struct cs_err *err) CS_MUST_USE;
+
 /* Of the last call; valid until the next. */
 const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db);
 

@@ -103,6 +103,11 @@ enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operatio
                                 struct cs_json **out, struct cs_deadline deadline,
                                 struct cs_err *err) CS_MUST_USE;
 
+/* The same, as text: see cs_dynamodb_answer(). */
+enum cs_code cs_aws_store_fetch_text(struct cs_aws_store *store, const char *operation,
+                                     struct cs_view *out, struct cs_deadline deadline,
+                                     struct cs_err *err) CS_MUST_USE;
+
 /* The same over cs_dynamodb_batch_get(). */
 enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
                                      const struct cs_view *keys, size_t count,
@@ -131,6 +136,11 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
 /* A record from an item. *out is freed by cs_record_free(). */
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err) CS_MUST_USE;
+
+/* The same from an item's text, valid JSON; without a tree where this store wrote it.
+ * *out is NULL for an item that is no record. */
+enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
+                                   struct cs_err *err) CS_MUST_USE;
 
 bool cs_aws_item_is_internal(struct cs_view key);
 

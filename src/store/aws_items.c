@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "store/aws_internal.h"
+#include "json/scan.h"
 
 #define TEXT_MAX         (8u << 20) /* JSON made of an item of 400 KiB written by others */
 #define VANISHES_AFTER_S (24 * 3600) /* so that no difference of clocks matters */
@@ -412,5 +413,127 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
     cs_buf_clear(&texts.detail);
     cs_buf_clear(&texts.extra);
     cs_buf_clear(&texts.value);
+    return rc;
+}
+
+/* ---- reading the text of an item ---- */
+
+/* Of an item whose attributes are ours, or copies from its summary. */
+struct own_item {
+    struct cs_record record;
+    struct cs_buf text;   /* what the record's views are of; it never moves */
+    struct copies others; /* names of the attributes that should be copies */
+    bool strange;         /* it has something that only a tree tells */
+};
+
+/* Where the text of an attribute goes; NULL for one that is none of ours. */
+static struct cs_view *place_of(struct cs_record *record, struct cs_view name)
+{
+    const struct {
+        struct cs_view name;
+        struct cs_view *place;
+    } places[] = {{CS_LIT("campaign_id"), &record->key},
+                  {CS_LIT("user_id"), &record->user_id},
+                  {CS_LIT("status"), &record->status},
+                  {CS_LIT("created_at"), &record->created_at},
+                  {CS_LIT("summary"), &record->summary},
+                  {CS_LIT("detail"), &record->detail}};
+
+    for (size_t i = 0; i < CS_COUNT(places); i++)
+        if (cs_view_eq(places[i].name, name))
+            return places[i].place;
+    return NULL;
+}
+
+/* What stands between the quotes of {"S":"..."}; .ptr NULL for another type. */
+static struct cs_view inside_of(struct cs_view attribute, const char *type)
+{
+    struct cs_view value = cs_json_slice(attribute, type);
+
+    return cs_json_kind(value) == '"' ? cs_view_sub(value, 1, value.len - 2)
+                                      : cs_view_of(NULL, 0);
+}
+
+static bool take_integer(struct own_item *own, struct cs_view name,
+                         struct cs_view attribute)
+{
+    bool revision = cs_view_eq(name, CS_LIT("revision"));
+    struct cs_view text = inside_of(attribute, "N");
+    int64_t value = 0;
+
+    if (!revision && !cs_view_eq(name, CS_LIT("expires_at_us")))
+        return false;
+    if (!cs_attribute_integer(text, &value) || value < 0)
+        own->strange = true;
+    else if (revision)
+        own->record.revision = (uint64_t)value;
+    else
+        own->record.expires_at_us = value;
+    return true;
+}
+
+static bool take_own(void *payload, struct cs_view name, struct cs_view attribute)
+{
+    struct own_item *own = payload;
+    struct cs_view *place = place_of(&own->record, name);
+
+    if (place != NULL) {
+        struct cs_view inside = inside_of(attribute, "S");
+        size_t from = own->text.len;
+
+        cs_json_unescape(&own->text, inside);
+        *place = cs_view_from(cs_buf_view(&own->text), from);
+        own->strange = inside.ptr == NULL;
+    } else if (!take_integer(own, name, attribute)) {
+        own->strange = cs_view_find_byte(name, '\\') != SIZE_MAX ||
+                       !note_copy(&own->others, name, attribute);
+    }
+    return !own->strange;
+}
+
+/* True where the record is all that the item says. */
+static bool read_own(struct own_item *own, struct cs_view item)
+{
+    struct copies copies = {.count = 0};
+
+    /* decoded, a text is never longer than it was written */
+    cs_buf_reserve(&own->text, item.len);
+    cs_json_each_member(item, take_own, own);
+    if (own->strange || own->text.failed != CS_OK || own->record.key.ptr == NULL ||
+        own->record.summary.ptr == NULL)
+        return false;
+    cs_json_each_member(own->record.summary, note_copy, &copies);
+    for (size_t i = 0; i < own->others.count; i++)
+        if (!is_copy(&copies, own->others.names[i]))
+            return false;
+    own->record.status = cs_aws_status_plain(own->record.status);
+    return true;
+}
+
+static enum cs_code read_tree(struct cs_record **out, struct cs_view item,
+                              struct cs_err *err)
+{
+    struct cs_json *tree = NULL;
+    enum cs_code rc = cs_json_parse(&tree, item, NULL, err);
+
+    if (rc == CS_OK && !cs_aws_item_is_internal(cs_item_text(tree, "campaign_id")))
+        rc = cs_aws_item_read(out, tree, err);
+    cs_json_free(tree);
+    return rc;
+}
+
+enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
+                                   struct cs_err *err)
+{
+    struct own_item own = {.text = CS_BUF_INIT(TEXT_MAX)};
+    enum cs_code rc = CS_OK;
+
+    *out = NULL;
+    if (!read_own(&own, item))
+        rc = read_tree(out, item, err);
+    else if (!cs_aws_item_is_internal(own.record.key) &&
+             (*out = cs_record_copy(&own.record)) == NULL)
+        rc = cs_err_nomem(err);
+    cs_buf_clear(&own.text);
     return rc;
 }

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "store/aws_internal.h"
+#include "json/scan.h"
 
 #define CHECK_LEN  16u /* hex digits in front of a cursor that tie it to its query */
 #define CURSOR_MAX 4096u
@@ -133,29 +134,38 @@ static bool is_behind(const struct collecting *c, const struct cs_record *record
            (order == 0 && cs_view_compare(record->key, cs_buf_view(&c->from.key)) < 0);
 }
 
-static enum cs_code take_items(struct collecting *c, const struct cs_json *answer,
+struct taking {
+    struct collecting *c;
+    struct cs_err *err;
+    enum cs_code rc;
+};
+
+static bool take_item(void *payload, struct cs_view item)
+{
+    struct taking *taking = payload;
+    struct collecting *c = taking->c;
+    struct cs_record *record;
+
+    taking->rc = cs_aws_item_read_text(&record, item, taking->err);
+    if (taking->rc != CS_OK || record == NULL)
+        return taking->rc == CS_OK;
+    if (c->query->index != CS_LIST_ALL)
+        record->detail = record->extra =
+            cs_view_of("", 0); /* an index may show more than it needs to */
+    if (is_behind(c, record))
+        taking->rc = keep(c, record, taking->err);
+    else
+        cs_record_free(record);
+    return taking->rc == CS_OK;
+}
+
+static enum cs_code take_items(struct collecting *c, struct cs_view answer,
                                struct cs_err *err)
 {
-    const struct cs_json *items = cs_json_get(answer, "Items");
-    enum cs_code rc = CS_OK;
+    struct taking taking = {c, err, CS_OK};
 
-    for (size_t i = 0; i < cs_json_length(items) && rc == CS_OK; i++) {
-        const struct cs_json *item = cs_json_at(items, i);
-        struct cs_record *record;
-
-        if (cs_aws_item_is_internal(cs_item_text(item, "campaign_id")))
-            continue;
-        if ((rc = cs_aws_item_read(&record, item, err)) != CS_OK)
-            break;
-        if (c->query->index != CS_LIST_ALL)
-            record->detail = record->extra =
-                cs_view_of("", 0); /* an index may show more than it needs to */
-        if (is_behind(c, record))
-            rc = keep(c, record, err);
-        else
-            cs_record_free(record);
-    }
-    return rc;
+    cs_json_each_element(cs_json_slice(answer, "Items"), take_item, &taking);
+    return taking.rc;
 }
 
 static void write_query(struct collecting *c, struct cs_json_writer *w)
@@ -184,9 +194,8 @@ static void write_query(struct collecting *c, struct cs_json_writer *w)
 static enum cs_code fetch(struct collecting *c, struct cs_err *err)
 {
     bool all = c->query->index == CS_LIST_ALL;
-    const struct cs_json *last;
+    struct cs_view answer, last;
     struct cs_json_writer w;
-    struct cs_json *answer;
     enum cs_code rc;
 
     cs_aws_store_begin(c->store, &w, true);
@@ -206,21 +215,21 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
         cs_json_member_raw(&w, "ExclusiveStartKey", cs_buf_view(&c->start));
     cs_json_object_end(&w);
     /* what goes through all records acts on what is not there: no table is no answer */
-    rc = all ? cs_aws_store_call(c->store, "Scan", &answer, c->deadline, err)
-             : cs_aws_store_fetch(c->store, "Query", &answer, c->deadline, err);
+    if (!all)
+        rc = cs_aws_store_fetch_text(c->store, "Query", &answer, c->deadline, err);
+    else if ((rc = cs_aws_store_call(c->store, "Scan", NULL, c->deadline, err)) == CS_OK)
+        rc = cs_dynamodb_answer(c->store->db, &answer, err);
     if (rc != CS_OK)
         return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
     rc = take_items(c, answer, err);
-    last = cs_json_get(answer, "LastEvaluatedKey");
-    c->more = last != NULL;
+    last = cs_json_slice(answer, "LastEvaluatedKey");
+    c->more = last.ptr != NULL;
     cs_buf_reset(&c->start);
-    if (last != NULL)
-        cs_json_write_node(&c->start, last);
+    cs_buf_add(&c->start, last);
     if (rc == CS_OK && all) {
         cs_buf_reset(&c->from.key);
-        cs_buf_add(&c->from.key, cs_item_text(last, "campaign_id"));
+        (void)cs_json_slice_string(&c->from.key, cs_json_slice(last, "campaign_id"), "S");
     }
-    cs_json_free(answer);
     return rc == CS_OK ? cs_buf_check(&c->start, err) : rc;
 }
 

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "store/aws_internal.h"
+#include "json/scan.h"
 
 /* ---- get ---- */
 
@@ -12,7 +13,7 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct cs_json_writer w;
-    struct cs_json *answer = NULL;
+    struct cs_view answer, item;
     enum cs_code rc;
 
     *out = NULL;
@@ -24,13 +25,13 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     cs_json_boolean(&w, true);
     cs_aws_store_add_key(&w, key);
     cs_json_object_end(&w);
-    if ((rc = cs_aws_store_fetch(store, "GetItem", &answer, deadline, err)) != CS_OK)
+    if ((rc = cs_aws_store_fetch_text(store, "GetItem", &answer, deadline, err)) != CS_OK)
         return rc;
-    if (cs_json_get(answer, "Item") == NULL || cs_aws_item_is_internal(key))
+    item = cs_json_slice(answer, "Item");
+    if (item.ptr != NULL)
+        rc = cs_aws_item_read_text(out, item, err);
+    if (rc == CS_OK && *out == NULL)
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
-    else
-        rc = cs_aws_item_read(out, cs_json_get(answer, "Item"), err);
-    cs_json_free(answer);
     if (rc == CS_OK)
         cs_recent_keep(store->recent, cs_view_cstr(store->table), *out);
     else

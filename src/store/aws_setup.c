@@ -236,26 +236,47 @@ enum cs_code cs_aws_store_write(struct cs_aws_store *store, const char *operatio
     return not_ours(rc);
 }
 
-enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operation,
-                                struct cs_json **out, struct cs_deadline deadline,
-                                struct cs_err *err)
+/* *absent tells that there is no table, and so no answer. */
+static enum cs_code fetch(struct cs_aws_store *store, const char *operation,
+                          struct cs_json **out, bool *absent, struct cs_deadline deadline,
+                          struct cs_err *err)
 {
     struct cs_err why = CS_ERR_NONE;
-    bool absent = false;
     enum cs_code rc = cs_aws_store_call(store, operation, out, deadline, &why);
 
+    *absent = false;
     if (rc != CS_OK && (lacks_table(store) || lacks_index(store))) {
         bool index = lacks_index(store);
 
         why = CS_ERR_NONE;
         rc = index ? make_index(store, deadline, &why)
-                   : cs_aws_store_settle_table(store, &absent, deadline, &why);
-        if (rc == CS_OK && !absent)
+                   : cs_aws_store_settle_table(store, absent, deadline, &why);
+        if (rc == CS_OK && !*absent)
             rc = cs_aws_store_call(store, operation, out, deadline, &why);
     }
     if (rc != CS_OK)
         hand_on(err, &why);
     return not_ours(rc);
+}
+
+enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operation,
+                                struct cs_json **out, struct cs_deadline deadline,
+                                struct cs_err *err)
+{
+    bool absent;
+
+    return fetch(store, operation, out, &absent, deadline, err);
+}
+
+enum cs_code cs_aws_store_fetch_text(struct cs_aws_store *store, const char *operation,
+                                     struct cs_view *out, struct cs_deadline deadline,
+                                     struct cs_err *err)
+{
+    bool absent;
+    enum cs_code rc = fetch(store, operation, NULL, &absent, deadline, err);
+
+    *out = cs_view_of(NULL, 0);
+    return rc != CS_OK || absent ? rc : cs_dynamodb_answer(store->db, out, err);
 }
 
 enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
