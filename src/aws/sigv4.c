@@ -28,12 +28,6 @@ static bool is_space(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\n';
 }
 
-static bool is_unreserved(char c)
-{
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
-}
-
 /* ---- path ---- */
 
 /* RFC 3986 section 5.2.4, with repeated slashes made one. The result is never
@@ -102,10 +96,18 @@ static int compare_encoded(struct cs_view a, struct cs_view b)
     size_t k = 0;
 
     while (i < a.len && k < b.len) {
-        unsigned char x = next_byte(a, &i);
-        unsigned char y = next_byte(b, &k);
-        int left = is_unreserved((char)x) ? x : '%';
-        int right = is_unreserved((char)y) ? y : '%';
+        unsigned char x, y;
+        int left, right;
+
+        if (a.ptr[i] == b.ptr[k] && a.ptr[i] != '%') {
+            i++;
+            k++;
+            continue;
+        }
+        x = next_byte(a, &i);
+        y = next_byte(b, &k);
+        left = cs_is_unreserved((char)x) ? x : '%';
+        right = cs_is_unreserved((char)y) ? y : '%';
 
         if (left != right)
             return left - right;
@@ -128,7 +130,7 @@ static void add_encoded(struct cs_buf *out, struct cs_view text)
         char byte;
         size_t plain = i;
 
-        while (plain < text.len && is_unreserved(text.ptr[plain]))
+        while (plain < text.len && cs_is_unreserved(text.ptr[plain]))
             plain++;
         cs_buf_add(out, cs_view_sub(text, i, plain - i));
         if (plain == text.len)

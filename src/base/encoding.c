@@ -129,10 +129,16 @@ enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
     return decode64(out, text, base64_url, err);
 }
 
-static bool is_unreserved(char c)
+bool cs_is_unreserved(char c)
 {
-    return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
-           c == '-' || c == '.' || c == '_' || c == '~';
+    /* a bit for each byte, 64 to a word */
+    static const uint64_t unreserved[4] = {
+        0x03ff600000000000, /* - . 0-9 */
+        0x47fffffe87fffffe, /* A-Z _ a-z ~ */
+    };
+    unsigned char byte = (unsigned char)c;
+
+    return (unreserved[byte / 64] >> byte % 64 & 1) != 0;
 }
 
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash)
@@ -141,11 +147,12 @@ void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash
 
     for (size_t i = 0; i < bytes.len; i++) {
         char c = bytes.ptr[i];
-        const char escape[3] = {'%', hex_upper[(unsigned char)c >> 4],
-                                hex_upper[(unsigned char)c & 15]};
+        char escape[3] = {'%', 0, 0};
 
-        if (is_unreserved(c) || (c == '/' && keep_slash))
+        if (cs_is_unreserved(c) || (c == '/' && keep_slash))
             continue;
+        escape[1] = hex_upper[(unsigned char)c >> 4];
+        escape[2] = hex_upper[(unsigned char)c & 15];
         cs_buf_add(out, cs_view_sub(bytes, plain, i - plain));
         cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
         plain = i + 1;

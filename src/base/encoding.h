@@ -25,6 +25,9 @@ enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text,
 enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
                                  struct cs_err *err) CS_MUST_USE;
 
+/* Letters, digits and "-._~" (RFC 3986 section 2.3). */
+bool cs_is_unreserved(char c);
+
 /* Every byte but the unreserved ones of RFC 3986 section 2.3 becomes %XX with
  * upper-case digits; keep_slash leaves '/' as it is, for paths. */
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash);

@@ -171,6 +171,23 @@ static enum cs_code scan_wide(struct scanner *s)
     return CS_OK;
 }
 
+static bool is_plain(unsigned char c)
+{
+    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
+}
+
+/* Characters that stand for themselves, which most do. */
+static void pass_plain(struct scanner *s)
+{
+    const char *from = s->text.ptr + s->at, *end = s->text.ptr + s->text.len;
+    const char *at = from;
+
+    while (at < end && is_plain((unsigned char)*at))
+        at++;
+    s->at += (size_t)(at - from);
+    s->facts.string_bytes += (size_t)(at - from);
+}
+
 /* The cursor stands on the opening quote; *inside_out is what is between the quotes. */
 static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
                                 bool *escaped_out)
@@ -194,8 +211,7 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
             s->at++;
             rc = scan_escape(s);
         } else if (c < 0x80) {
-            s->at++;
-            s->facts.string_bytes++;
+            pass_plain(s);
         } else {
             rc = scan_wide(s);
         }
