@@ -11,12 +11,15 @@
 
 #include <fcgiapp.h>
 
-#include "base/file.h"
+/* Answers of up to this many bytes are sent in one piece: fewer than one record can
+ * carry (65535). */
+#define WHOLE_MAX 32768u
 
-/* Largest content that one record can carry, as a multiple of 8. */
-#define RECORD_MAX 65528u
+#define HEADER_BYTES 8u
+#define END_BYTES    24u /* of the stream and of the request */
 
-#define FEED_MAX 16384u /* fits into a pipe, as large as they usually are */
+/* Larger buffers do not stay for the next request. */
+#define KEPT_MAX (64u << 10)
 
 #define WRITE_STEP (1u << 20) /* libfcgi counts in int */
 
@@ -25,10 +28,14 @@ struct cs_fastcgi {
     struct cs_records *records;
     struct cs_carrier carrier;
     struct cs_fastcgi_unanswered *unanswered; /* or NULL */
-    size_t params_max;
+    struct cs_buf params;                     /* "NAME=value", each with its NUL */
+    char **envp;                              /* into params */
+    size_t envp_room;
+    struct cs_buf answer; /* room for a record's header, and what was written so far */
+    bool streaming;       /* libfcgi has the answer */
     int silence_ms;
     int fd;      /* -1: no connection */
-    int feed[2]; /* a pipe, empty between requests; -1: none */
+    int feed[2]; /* a pipe, empty between requests */
 };
 
 /* libfcgi replaces ignored and default handlers of these. */
@@ -76,11 +83,65 @@ static void note_unanswered(struct cs_fastcgi *fastcgi, int fd)
     fastcgi->unanswered->fd = fd;
 }
 
-static bool carrier_write(void *payload, struct cs_view bytes)
+static void close_feed(struct cs_fastcgi *fastcgi)
 {
-    struct cs_fastcgi *fastcgi = payload;
+    for (size_t i = 0; i < CS_COUNT(fastcgi->feed); i++) {
+        if (fastcgi->feed[i] >= 0)
+            (void)close(fastcgi->feed[i]);
+        fastcgi->feed[i] = -1;
+    }
+}
 
-    note_unanswered(fastcgi, -1);
+static enum cs_code open_feed(struct cs_fastcgi *fastcgi, struct cs_err *err)
+{
+    fastcgi->feed[0] = fastcgi->feed[1] = -1;
+    return pipe2(fastcgi->feed, O_CLOEXEC) == 0
+               ? CS_OK
+               : cs_err_errno(err, errno, "making a pipe failed");
+}
+
+/* ---- the answer as a stream of libfcgi ---- */
+
+/* No single write waits longer than that for the peer. */
+static bool limit_writing(const struct cs_fastcgi *fastcgi)
+{
+    struct timeval silence = {fastcgi->silence_ms / 1000,
+                              fastcgi->silence_ms % 1000 * 1000};
+
+    return setsockopt(fastcgi->fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof(silence)) ==
+           0;
+}
+
+/* Lets libfcgi make a request of no parameters, then points it at the connection, to
+ * which it only writes. */
+static bool make_request(struct cs_fastcgi *fastcgi)
+{
+    const unsigned id = cs_records_id(fastcgi->records);
+    const unsigned char high = (unsigned char)(id >> 8), low = (unsigned char)id;
+    /* responder, keep the connection (so that closing it is left to us) */
+    const unsigned char spelled[24] = {1, 1, high, low, 0, 8, 0, 0, 0,    1,
+                                       1, 0, 0,    0,   0, 0, 1, 4, high, low};
+    FCGX_Request *request = &fastcgi->request;
+
+    if (write(fastcgi->feed[1], spelled, sizeof(spelled)) != sizeof(spelled))
+        return false;
+    (void)FCGX_InitRequest(request, -1, 0);
+    request->ipcFd = fastcgi->feed[0];
+    request->keepConnection = 1;       /* else FCGX_Accept_r() begins by closing it */
+    if (FCGX_Accept_r(request) != 0) { /* which has closed it */
+        fastcgi->feed[0] = -1;
+        close_feed(fastcgi);
+        (void)open_feed(fastcgi, NULL);
+        return false;
+    }
+    request->ipcFd = fastcgi->fd;
+    /* else it waits for the peer to close, seconds each time */
+    (void)FCGX_Detach(request);
+    return true;
+}
+
+static bool put(struct cs_fastcgi *fastcgi, struct cs_view bytes)
+{
     while (bytes.len > 0) {
         struct cs_view step = cs_view_sub(bytes, 0, WRITE_STEP);
 
@@ -91,33 +152,94 @@ static bool carrier_write(void *payload, struct cs_view bytes)
     return true;
 }
 
+/* From here on the answer goes out as it is written. */
+static bool start_stream(struct cs_fastcgi *fastcgi)
+{
+    if (fastcgi->streaming)
+        return true;
+    note_unanswered(fastcgi, -1);
+    if (!limit_writing(fastcgi) || !make_request(fastcgi))
+        return false;
+    fastcgi->streaming = true;
+    return put(fastcgi, cs_view_from(cs_buf_view(&fastcgi->answer), HEADER_BYTES));
+}
+
+static bool carrier_write(void *payload, struct cs_view bytes)
+{
+    struct cs_fastcgi *fastcgi = payload;
+    struct cs_buf *answer = &fastcgi->answer;
+
+    if (!fastcgi->streaming && bytes.len <= HEADER_BYTES + WHOLE_MAX - answer->len) {
+        cs_buf_add(answer, bytes);
+        return cs_buf_check(answer, NULL) == CS_OK;
+    }
+    return start_stream(fastcgi) && put(fastcgi, bytes);
+}
+
 static bool carrier_flush(void *payload)
 {
     struct cs_fastcgi *fastcgi = payload;
 
-    return FCGX_FFlush(fastcgi->request.out) == 0;
+    return start_stream(fastcgi) && FCGX_FFlush(fastcgi->request.out) == 0;
 }
 
-static void close_feed(struct cs_fastcgi *fastcgi)
+/* ---- the answer in one piece ---- */
+
+static void set_header(unsigned char out[HEADER_BYTES], unsigned type, unsigned id,
+                       size_t len)
 {
-    for (size_t i = 0; i < CS_COUNT(fastcgi->feed); i++) {
-        if (fastcgi->feed[i] >= 0)
-            (void)close(fastcgi->feed[i]);
-        fastcgi->feed[i] = -1;
-    }
+    const unsigned char header[HEADER_BYTES] = {1,
+                                                (unsigned char)type,
+                                                (unsigned char)(id >> 8),
+                                                (unsigned char)id,
+                                                (unsigned char)(len >> 8),
+                                                (unsigned char)len};
+
+    memcpy(out, header, sizeof(header));
 }
 
-/* Without one, each request has a file of its own. */
-static void open_feed(struct cs_fastcgi *fastcgi)
+/* All of it, without waiting where the peer takes it at once. */
+static bool send_all(const struct cs_fastcgi *fastcgi, struct cs_view bytes)
 {
-    if (pipe2(fastcgi->feed, O_CLOEXEC) != 0) {
-        fastcgi->feed[0] = fastcgi->feed[1] = -1;
-        return;
+    int flags = MSG_NOSIGNAL | MSG_DONTWAIT;
+
+    while (bytes.len > 0) {
+        ssize_t sent = send(fastcgi->fd, bytes.ptr, bytes.len, flags);
+
+        if (sent > 0) {
+            bytes = cs_view_from(bytes, (size_t)sent);
+        } else if (sent < 0 && (flags & MSG_DONTWAIT) != 0 &&
+                   (errno == EAGAIN || errno == EWOULDBLOCK)) {
+            if (!limit_writing(fastcgi))
+                return false;
+            flags &= ~MSG_DONTWAIT;
+        } else if (sent == 0 || errno != EINTR) {
+            return false;
+        }
     }
-    /* never to wait for a reader that is ourselves */
-    if (fcntl(fastcgi->feed[1], F_SETFL, O_NONBLOCK) != 0)
-        close_feed(fastcgi);
+    return true;
 }
+
+/* The answer, the end of the answer, the end of the request (FastCGI 1.0, sections
+ * 3.3 and 5.5). */
+static void send_whole(struct cs_fastcgi *fastcgi)
+{
+    const unsigned id = cs_records_id(fastcgi->records);
+    struct cs_buf *answer = &fastcgi->answer;
+    size_t len = answer->len - HEADER_BYTES;
+    unsigned char end[END_BYTES] = {0};
+
+    set_header(end, 6, id, 0);
+    set_header(end + HEADER_BYTES, 3, id, 8);
+    if (len > 0)
+        set_header((unsigned char *)answer->ptr, 6, id, len);
+    cs_buf_add(answer, cs_view_of(end, sizeof(end)));
+    if (cs_buf_check(answer, NULL) == CS_OK)
+        (void)send_all(fastcgi,
+                       cs_view_from(cs_buf_view(answer), len > 0 ? 0 : HEADER_BYTES));
+}
+
+/* ---- set-up ---- */
 
 struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
                                   struct cs_fastcgi_unanswered *unanswered,
@@ -125,9 +247,15 @@ struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
 {
     struct cs_fastcgi *fastcgi = calloc(1, sizeof(*fastcgi));
 
-    if (fastcgi != NULL)
-        open_feed(fastcgi);
-    if (fastcgi == NULL || (fastcgi->records = cs_records_new(limits)) == NULL) {
+    if (fastcgi == NULL) {
+        (void)cs_err_nomem(err);
+        return NULL;
+    }
+    cs_buf_init(&fastcgi->params, 2 * limits->params_max_bytes);
+    cs_buf_init(&fastcgi->answer, HEADER_BYTES + WHOLE_MAX + END_BYTES);
+    if (open_feed(fastcgi, err) != CS_OK)
+        goto fail;
+    if ((fastcgi->records = cs_records_new(limits)) == NULL) {
         (void)cs_err_nomem(err);
         goto fail;
     }
@@ -136,7 +264,6 @@ struct cs_fastcgi *cs_fastcgi_new(const struct cs_records_limits *limits,
     fastcgi->fd = -1;
     fastcgi->unanswered = unanswered;
     note_unanswered(fastcgi, -1);
-    fastcgi->params_max = limits->params_max_bytes;
     fastcgi->silence_ms = limits->silence_ms;
     fastcgi->carrier = (struct cs_carrier){.payload = fastcgi,
                                            .read = carrier_read,
@@ -155,12 +282,15 @@ void cs_fastcgi_free(struct cs_fastcgi *fastcgi)
         return;
     cs_records_free(fastcgi->records);
     close_feed(fastcgi);
+    cs_buf_clear(&fastcgi->params);
+    cs_buf_clear(&fastcgi->answer);
+    free(fastcgi->envp);
     free(fastcgi);
 }
 
 char **cs_fastcgi_params(struct cs_fastcgi *fastcgi)
 {
-    return fastcgi->request.envp;
+    return fastcgi->envp;
 }
 
 const struct cs_carrier *cs_fastcgi_carrier(struct cs_fastcgi *fastcgi)
@@ -168,123 +298,86 @@ const struct cs_carrier *cs_fastcgi_carrier(struct cs_fastcgi *fastcgi)
     return &fastcgi->carrier;
 }
 
-static void add_record(struct cs_buf *out, unsigned type, unsigned id,
-                       struct cs_view content)
-{
-    const unsigned char header[8] = {1,
-                                     (unsigned char)type,
-                                     (unsigned char)(id >> 8),
-                                     (unsigned char)id,
-                                     (unsigned char)(content.len >> 8),
-                                     (unsigned char)content.len};
+/* ---- one request ---- */
 
-    cs_buf_add(out, cs_view_of(header, sizeof(header)));
-    cs_buf_add(out, content);
+static enum cs_code make_room(struct cs_fastcgi *fastcgi, size_t count,
+                              struct cs_err *err)
+{
+    char **grown;
+
+    if (count <= fastcgi->envp_room)
+        return CS_OK;
+    grown = reallocarray(fastcgi->envp, count, sizeof(*grown));
+    if (grown == NULL)
+        return cs_err_nomem(err);
+    fastcgi->envp = grown;
+    fastcgi->envp_room = count;
+    return CS_OK;
 }
 
-/* The request as libfcgi is to see it: responder, keep the connection (so that
- * closing it is left to us), the parameters in as few records as possible. */
-static enum cs_code spell_request(struct cs_buf *out, unsigned id, struct cs_view params,
-                                  struct cs_err *err)
-{
-    static const unsigned char begin[8] = {0, 1, 1};
-
-    add_record(out, 1, id, cs_view_of(begin, sizeof(begin)));
-    while (params.len > 0) {
-        struct cs_view part = cs_view_sub(params, 0, RECORD_MAX);
-
-        add_record(out, 4, id, part);
-        params = cs_view_from(params, part.len);
-    }
-    add_record(out, 4, id, CS_LIT(""));
-    return cs_buf_check(out, err);
-}
-
-/* A descriptor to read the bytes from. */
-static int file_of(struct cs_view bytes)
-{
-    int fd = cs_file_memory("fastcgi-params");
-    int failed;
-
-    if (fd < 0)
-        return -1;
-    failed = cs_file_write_all(fd, bytes);
-    if (failed == 0 && lseek(fd, 0, SEEK_SET) < 0)
-        failed = errno;
-    if (failed == 0)
-        return fd;
-    (void)close(fd);
-    errno = failed;
-    return -1;
-}
-
-/* The same without a file where the bytes are few: files cost several times more. */
-static int source_of(struct cs_fastcgi *fastcgi, struct cs_view bytes)
-{
-    if (bytes.len <= FEED_MAX && fastcgi->feed[1] >= 0) {
-        if (write(fastcgi->feed[1], bytes.ptr, bytes.len) == (ssize_t)bytes.len)
-            return fastcgi->feed[0];
-        close_feed(fastcgi); /* with what part of it came in */
-    }
-    return file_of(bytes);
-}
-
-/* Lets libfcgi make its request from the parameters, then points it at the
- * connection, to which it only writes. */
-static enum cs_code make_request(struct cs_fastcgi *fastcgi, struct cs_view params,
+/* The pairs as "NAME=value", as CGI has them. */
+static enum cs_code spell_params(struct cs_fastcgi *fastcgi, struct cs_view pairs,
                                  struct cs_err *err)
 {
-    struct cs_buf spelled = CS_BUF_INIT(params.len + params.len / RECORD_MAX * 8 + 64);
-    FCGX_Request *request = &fastcgi->request;
-    enum cs_code rc =
-        spell_request(&spelled, cs_records_id(fastcgi->records), params, err);
-    int source;
+    struct cs_buf *out = &fastcgi->params;
+    struct cs_view name, value;
+    size_t count = 0;
+    enum cs_code rc;
+    char *at;
 
-    if (rc != CS_OK)
-        goto out;
-    source = source_of(fastcgi, cs_buf_view(&spelled));
-    if (source < 0) {
-        rc = cs_err_errno(err, errno, "handing a request's parameters over failed");
-        goto out;
+    cs_buf_reset(out);
+    for (; cs_records_take_pair(&pairs, &name, &value); count++) {
+        cs_buf_add(out, name);
+        cs_buf_add_byte(out, '=');
+        cs_buf_add(out, value);
+        cs_buf_add_byte(out, '\0');
     }
-    (void)FCGX_InitRequest(request, -1, 0);
-    request->ipcFd = source;
-    request->keepConnection = 1;       /* else FCGX_Accept_r() begins by closing it */
-    if (FCGX_Accept_r(request) != 0) { /* which has closed source */
-        if (source == fastcgi->feed[0]) {
-            fastcgi->feed[0] = -1;
-            close_feed(fastcgi);
-        }
-        rc = cs_err_set(err, CS_EINTERNAL, "libfcgi did not take a request's parameters");
-        goto out;
+    if ((rc = cs_buf_check(out, err)) != CS_OK ||
+        (rc = make_room(fastcgi, count + 1, err)) != CS_OK)
+        return rc;
+    at = out->ptr;
+    for (size_t i = 0; i < count; i++) {
+        fastcgi->envp[i] = at;
+        at += strlen(at) + 1;
     }
-    if (source != fastcgi->feed[0])
-        (void)close(source);
-    request->ipcFd = fastcgi->fd;
-    (void)FCGX_Detach(
-        request); /* else it waits for the peer to close, seconds each time */
-out:
-    cs_buf_clear(&spelled);
-    return rc;
+    fastcgi->envp[count] = NULL;
+    return CS_OK;
+}
+
+/* After a large request. */
+static void drop_large(struct cs_fastcgi *fastcgi)
+{
+    if (fastcgi->params.cap > KEPT_MAX)
+        cs_buf_clear(&fastcgi->params);
+    if (fastcgi->envp_room > KEPT_MAX / sizeof(char *)) {
+        free(fastcgi->envp);
+        fastcgi->envp = NULL;
+        fastcgi->envp_room = 0;
+    }
+}
+
+static enum cs_code start_answer(struct cs_fastcgi *fastcgi, struct cs_err *err)
+{
+    static const char header[HEADER_BYTES] = {0};
+
+    fastcgi->streaming = false;
+    cs_buf_reset(&fastcgi->answer);
+    cs_buf_add(&fastcgi->answer, cs_view_of(header, sizeof(header)));
+    return cs_buf_check(&fastcgi->answer, err);
 }
 
 enum cs_code cs_fastcgi_open(struct cs_fastcgi *fastcgi, int fd, struct cs_err *err)
 {
-    struct timeval silence = {fastcgi->silence_ms / 1000,
-                              fastcgi->silence_ms % 1000 * 1000};
-    struct cs_buf params;
+    struct cs_buf pairs;
     enum cs_code rc, made = CS_OK;
 
-    cs_buf_init(&params, fastcgi->params_max);
+    cs_buf_init(&pairs, fastcgi->params.max / 2);
     fastcgi->fd = fd;
-    rc = cs_records_open(fastcgi->records, fd, &params, err);
-    if (rc == CS_OK || rc == CS_ETOOBIG) {
-        if (setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &silence, sizeof(silence)) != 0)
-            made = cs_err_errno(err, errno, "setting the connection's time-out failed");
-        else
-            made = make_request(fastcgi, cs_buf_view(&params), err);
-    }
-    cs_buf_clear(&params);
+    rc = cs_records_open(fastcgi->records, fd, &pairs, err);
+    if ((rc == CS_OK || rc == CS_ETOOBIG) &&
+        (made = spell_params(fastcgi, cs_buf_view(&pairs), err)) == CS_OK)
+        made = start_answer(fastcgi, err);
+    cs_buf_clear(&pairs);
     if (made != CS_OK)
         rc = made;
     if (rc != CS_OK && rc != CS_ETOOBIG) {
@@ -350,11 +443,17 @@ void cs_fastcgi_close(struct cs_fastcgi *fastcgi, bool whole)
     if (fastcgi->fd < 0)
         return;
     note_unanswered(fastcgi, -1);
-    if (whole)
-        FCGX_Finish_r(request); /* closes the connection when writing to it failed */
-    else
-        FCGX_Free(request, 0);
-    if (request->ipcFd >= 0)
-        close_connection(request->ipcFd);
+    if (fastcgi->streaming) {
+        if (whole)
+            FCGX_Finish_r(request); /* closes the connection when writing to it failed */
+        else
+            FCGX_Free(request, 0);
+        fastcgi->fd = request->ipcFd;
+    } else if (whole) {
+        send_whole(fastcgi);
+    }
+    if (fastcgi->fd >= 0)
+        close_connection(fastcgi->fd);
     fastcgi->fd = -1;
+    drop_large(fastcgi);
 }

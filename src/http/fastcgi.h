@@ -2,8 +2,9 @@
  * The only module that sees <fcgiapp.h>.
  *
  * libfcgi never accepts, and never reads from, a connection (http/records.h says
- * why). It is given the checked parameters in a file of their own, makes the
- * request from them, and then writes the answer to the connection. */
+ * why). Most answers are small: they are kept until they are complete, and sent with
+ * the end of the request in one piece. One that is larger, or that must go out before
+ * it is complete, goes through libfcgi's stream. */
 #ifndef CS_HTTP_FASTCGI_H
 #define CS_HTTP_FASTCGI_H
 

@@ -383,6 +383,17 @@ static size_t whole_pairs(struct cs_view params)
     return whole;
 }
 
+bool cs_records_take_pair(struct cs_view *rest, struct cs_view *name,
+                          struct cs_view *value)
+{
+    if (!take_length(rest, &name->len) || !take_length(rest, &value->len))
+        return false;
+    *name = cs_view_sub(*rest, 0, name->len);
+    *value = cs_view_sub(cs_view_from(*rest, name->len), 0, value->len);
+    *rest = cs_view_from(*rest, name->len + value->len);
+    return true;
+}
+
 enum cs_code cs_records_open(struct cs_records *records, int fd, struct cs_buf *params,
                              struct cs_err *err)
 {

@@ -5,8 +5,7 @@
  * 2 GiB, writes past a 64-byte answer when asked for the same value often
  * enough, and waits as long as it takes. So it is never given the connection to
  * read from. This module does the reading, with a bound for every length and
- * every wait, and http/fastcgi.c hands libfcgi the parameters once they are
- * known to be small and well-formed. */
+ * every wait. */
 #ifndef CS_HTTP_RECORDS_H
 #define CS_HTTP_RECORDS_H
 
@@ -41,6 +40,10 @@ void cs_records_free(struct cs_records *records);
  * CS_EIO, CS_ENOMEM */
 enum cs_code cs_records_open(struct cs_records *records, int fd, struct cs_buf *params,
                              struct cs_err *err) CS_MUST_USE;
+
+/* Takes the pair at the front of such pairs; false at their end. */
+bool cs_records_take_pair(struct cs_view *rest, struct cs_view *name,
+                          struct cs_view *value);
 
 /* The id of the request, 1 to 65535. */
 unsigned cs_records_id(const struct cs_records *records);
