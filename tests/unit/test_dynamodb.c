@@ -266,6 +266,32 @@ static void test_call(void **state)
     assert_null(answer);
 }
 
+/* The same answers, taken as text. */
+static void test_answer_as_text(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "", "{\"Item\":{\"id\":{\"S\":\"x\"}}}", FAKE_KEEP, 0},
+        {200, "", "{\"half", FAKE_KEEP, 0},
+        {200, "", "{\"Item\":1,\"Item\":2}", FAKE_KEEP, 0},
+        {200, "", "", FAKE_KEEP, 0},
+        {0}};
+    struct bench *b = *state;
+    struct cs_view answer;
+
+    fake_aws_play(&b->fake, script);
+    for (size_t i = 0; script[i].status != 0; i++) {
+        assert_ok(cs_dynamodb_call(b->db, "GetItem", CS_LIT("t"), CS_LIT("{}"), NULL,
+                                   cs_deadline_in_ms(5000), err));
+        if (i == 0) {
+            assert_ok(cs_dynamodb_answer(b->db, &answer, err));
+            assert_view(answer, script[i].body);
+        } else {
+            assert_int_equal(cs_dynamodb_answer(b->db, &answer, NULL), CS_EUPSTREAM);
+            assert_null(answer.ptr);
+        }
+    }
+}
+
 static void test_batch_write(void **state)
 {
     static const struct fake_answer script[] = {
@@ -476,6 +502,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_attribute_vectors),
         with_bench(test_call),
+        with_bench(test_answer_as_text),
         with_bench(test_batch_write),
         with_bench(test_batch_get),
         with_bench(test_ensure),

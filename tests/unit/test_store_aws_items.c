@@ -1,0 +1,115 @@
+/* Reading a record from an item's text gives what reading it from a tree gives. */
+#include "config.h"
+
+#include "unit.h"
+
+#include "store/aws_internal.h"
+
+#define KEYS                                                      \
+    "\"campaign_id\":{\"S\":\"c1\"},\"user_id\":{\"S\":\"ann\"}," \
+    "\"status\":{\"S\":\"completed\"},"                           \
+    "\"created_at\":{\"S\":\"2026-01-01T00:00:00.000000Z\"}"
+#define SUMMARY \
+    "\"summary\":{\"S\":\"{\\\"campaign_name\\\":\\\"A\\\",\\\"pages\\\":3}\"}"
+
+/* What this store writes, and what it might meet in a table. */
+static const char *const items[] = {
+    "{" KEYS ",\"revision\":{\"N\":\"7\"}," SUMMARY
+    ",\"detail\":{\"S\":\"{\\\"a\\\":1}\"}}",
+    "{" KEYS ",\"revision\":{\"N\":\"7\"}," SUMMARY "}",
+    "{" SUMMARY "," KEYS ",\"expires_at_us\":{\"N\":\"1733054400000000\"}}",
+    /* copies from the summary */
+    "{" KEYS "," SUMMARY ",\"campaign_name\":{\"S\":\"A\"},\"pages\":{\"N\":\"3\"}}",
+    /* a status spread over several keys */
+    "{\"campaign_id\":{\"S\":\"c1\"},\"status\":{\"S\":\"completed#3\"}," SUMMARY "}",
+    /* white space, escapes in values and names */
+    " { \"campaign_id\" : { \"S\" : \"c1\" } , " SUMMARY " } ",
+    "{\"campaign_id\":{\"S\":\"c\\u0031\"},\"user_id\":{\"S\":\"\\ud83d\\ude00\\u00e9\"},"
+    "\"summary\":{\"S\":\"{\\\"n\\\":\\\"\\\\u00e9\\\\\\\\\\\"}\"}}",
+    "{\"campaign\\u005fid\":{\"S\":\"c1\"}," SUMMARY "}",
+    "{\"campaign_id\":{\"\\u0053\":\"c1\"}," SUMMARY "}",
+    "{\"campaign_id\":{\"S\":\"c1\"}," SUMMARY ",\"odd \\u00e9\":{\"S\":\"x\"}}",
+    /* attributes of others, beside a summary and without one */
+    "{" KEYS "," SUMMARY
+    ",\"detail\":{\"S\":\"{\\\"a\\\":1}\"},\"tags\":{\"SS\":[\"x\",\"y\"]}}",
+    "{" KEYS "," SUMMARY ",\"final\":{\"M\":{\"x\":{\"L\":[{\"N\":\"0.1\"}]}}}}",
+    "{" KEYS ",\"campaign_name\":{\"S\":\"A\"},\"quality_score\":{\"N\":\"0.95\"}}",
+    /* our names with other types */
+    "{\"campaign_id\":{\"S\":\"c1\"},\"status\":{\"N\":\"5\"}," SUMMARY "}",
+    "{\"campaign_id\":{\"S\":\"c1\"},\"summary\":{\"M\":{\"x\":{\"S\":\"y\"}}}}",
+    "{" KEYS "," SUMMARY ",\"detail\":{\"NULL\":true}}",
+    "{" KEYS "," SUMMARY ",\"revision\":{\"S\":\"7\"}}",
+    "{" KEYS "," SUMMARY ",\"revision\":{\"N\":\"-7\"}}",
+    "{" KEYS "," SUMMARY ",\"revision\":{\"N\":\"7.5\"}}",
+    "{" KEYS "," SUMMARY ",\"revision\":{\"N\":\"99999999999999999999\"}}",
+    "{" KEYS "," SUMMARY ",\"expires_at_us\":{\"N\":\"-1\"}}",
+    /* empty texts */
+    "{\"campaign_id\":{\"S\":\"c1\"},\"user_id\":{\"S\":\"\"},\"summary\":{\"S\":\"\"}}",
+    "{\"campaign_id\":{\"S\":\"\"}," SUMMARY "}",
+};
+
+static void assert_same_text(const char *item, const char *what, struct cs_view a,
+                             struct cs_view b)
+{
+    if (!cs_view_eq(a, b))
+        fail_msg("%s: %s is \"%.*s\", by the tree \"%.*s\"", item, what, CS_FMT(a),
+                 CS_FMT(b));
+}
+
+static void test_same_as_the_tree(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(items); i++) {
+        struct cs_record *a, *b;
+        struct cs_json *tree;
+
+        assert_ok(cs_json_parse(&tree, cs_view_cstr(items[i]), NULL, err));
+        assert_ok(cs_aws_item_read(&b, tree, err));
+        assert_ok(cs_aws_item_read_text(&a, cs_view_cstr(items[i]), err));
+        assert_non_null(a);
+        assert_same_text(items[i], "key", a->key, b->key);
+        assert_same_text(items[i], "user_id", a->user_id, b->user_id);
+        assert_same_text(items[i], "status", a->status, b->status);
+        assert_same_text(items[i], "created_at", a->created_at, b->created_at);
+        assert_same_text(items[i], "summary", a->summary, b->summary);
+        assert_same_text(items[i], "detail", a->detail, b->detail);
+        assert_same_text(items[i], "extra", a->extra, b->extra);
+        assert_int_equal(a->revision, b->revision);
+        assert_int_equal(a->expires_at_us, b->expires_at_us);
+        cs_record_free(a);
+        cs_record_free(b);
+        cs_json_free(tree);
+    }
+}
+
+static void test_no_record(void **state)
+{
+    struct cs_record *record;
+
+    (void)state;
+    assert_ok(cs_aws_item_read_text(
+        &record,
+        CS_LIT("{\"campaign_id\":{\"S\":\"" CS_AWS_INTERNAL "count\"}," SUMMARY "}"),
+        err));
+    assert_null(record);
+    assert_ok(cs_aws_item_read_text(
+        &record,
+        CS_LIT("{\"campaign_id\":{\"S\":\"" CS_AWS_INTERNAL "x\"},\"n\":{\"N\":\"1\"}}"),
+        err));
+    assert_null(record);
+    assert_int_equal(cs_aws_item_read_text(&record, CS_LIT("{" SUMMARY "}"), NULL),
+                     CS_EUPSTREAM);
+    assert_null(record);
+    assert_int_equal(cs_aws_item_read_text(&record, CS_LIT("[]"), NULL), CS_EUPSTREAM);
+    assert_null(record);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_same_as_the_tree),
+        cmocka_unit_test(test_no_record),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
