@@ -35,7 +35,7 @@ struct cs_fastcgi {
     bool streaming;       /* libfcgi has the answer */
     int silence_ms;
     int fd;      /* -1: no connection */
-    int feed[2]; /* a pipe, empty between requests */
+    int feed[2]; /* a pipe, empty between requests; -1: to be made anew */
 };
 
 /* libfcgi replaces ignored and default handlers of these. */
@@ -123,6 +123,8 @@ static bool make_request(struct cs_fastcgi *fastcgi)
                                        1, 0, 0,    0,   0, 0, 1, 4, high, low};
     FCGX_Request *request = &fastcgi->request;
 
+    if (fastcgi->feed[0] < 0 && open_feed(fastcgi, NULL) != CS_OK)
+        return false;
     if (write(fastcgi->feed[1], spelled, sizeof(spelled)) != sizeof(spelled))
         return false;
     (void)FCGX_InitRequest(request, -1, 0);
@@ -131,7 +133,6 @@ static bool make_request(struct cs_fastcgi *fastcgi)
     if (FCGX_Accept_r(request) != 0) { /* which has closed it */
         fastcgi->feed[0] = -1;
         close_feed(fastcgi);
-        (void)open_feed(fastcgi, NULL);
         return false;
     }
     request->ipcFd = fastcgi->fd;

@@ -25,9 +25,6 @@
 /* Pause when the process or the machine is out of descriptors or memory. */
 #define EXHAUSTED_PAUSE_MS 100
 
-/* While one connection follows the other, signals come in this often. */
-#define SIGNALS_EVERY_US 20000
-
 struct server {
     const struct cs_server_options *options;
     struct cs_records_limits limits;
@@ -36,7 +33,6 @@ struct server {
     size_t page_bytes;
     size_t resident_before; /* after the last trim */
     long faults_seen;       /* page faults until the last look at the memory */
-    int64_t signals_us;     /* when signals were let in last, monotonic */
     uint64_t requests;
     sig_atomic_t log_opened;
 };
@@ -183,14 +179,10 @@ static enum cs_code take_connection(struct server *server, int *fd_out,
 
 /* A wait that finds a connection at once lets no signal in, so a server that is
  * never idle does it here. */
-static void let_signals_in(struct server *server)
+static void let_signals_in(const struct server *server)
 {
-    int64_t now_us = cs_clock_monotonic_us();
     sigset_t held;
 
-    if (now_us - server->signals_us < SIGNALS_EVERY_US)
-        return;
-    server->signals_us = now_us;
     if (sigprocmask(SIG_SETMASK, &server->options->wait_mask, &held) == 0)
         (void)sigprocmask(SIG_SETMASK, &held, NULL);
 }
