@@ -7,7 +7,7 @@
 
 struct cs_deflate; /* memory for one compression after the other */
 
-/* level is 1 (fast) to 9 (small). NULL when out of memory. */
+/* level is 1 (fast) to 12 (small). NULL when out of memory. */
 struct cs_deflate *cs_deflate_new(int level);
 void cs_deflate_free(struct cs_deflate *work);
 

@@ -57,8 +57,12 @@ static enum cs_code set_up(struct report *report, const struct cs_report_options
     return CS_OK;
 }
 
-static void clear(struct report *report)
+/* leave: all but what is of no weight, as freeing a big report's parts takes its time */
+static void clear(struct report *report, bool leave)
 {
+    free(report->marks);
+    if (leave)
+        return;
     cs_pdf_flow_free(report->book.flow);
     cs_pdf_text_free(report->book.text);
     cs_pdf_text_free(report->book.side);
@@ -66,7 +70,6 @@ static void clear(struct report *report)
     cs_buf_clear(&report->book.titles);
     cs_pdf_doc_free(report->doc);
     cs_pdf_fonts_free(report->fonts);
-    free(report->marks);
 }
 
 /* The first failure of the parts that keep their own. */
@@ -279,7 +282,7 @@ enum cs_code cs_report_render(struct cs_buf *out, struct cs_document *document,
     result->missing_glyphs =
         cs_pdf_text_missing(report.book.text) + cs_pdf_text_missing(report.book.side);
 out:
-    clear(&report);
+    clear(&report, options->leave);
     return rc;
 }
 

@@ -13,6 +13,7 @@ struct cs_report_options {
     const struct cs_pdf_font_files *fonts; /* borrowed */
     bool letter;                           /* US Letter in place of A4 */
     bool spend; /* drop each section of the document once it is set: less memory */
+    bool leave; /* don't free its parts at the end: for a process that ends with it */
 };
 
 struct cs_report_result {

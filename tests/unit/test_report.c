@@ -30,7 +30,7 @@ static struct cs_render_input input_of(const char *brief, const char *state)
 static void render(struct cs_buf *out, const struct cs_render_input *input, bool letter,
                    struct cs_report_result *result)
 {
-    const struct cs_report_options options = {fonts, letter, false};
+    const struct cs_report_options options = {.fonts = fonts, .letter = letter};
     struct cs_document *document;
 
     cs_buf_init(out, PDF_MAX);
@@ -110,7 +110,7 @@ static void a_spent_document_gives_the_same_bytes(void **state)
         input_of(small_brief, "{\"artifacts\":{\"strategy\":\"[to the copy](#copy) and "
                               "<https://example.com/b>\",\"copy\":\"Text.\\n\\n"
                               "[back](#strategy) [c](https://example.com/c)\"}}");
-    struct cs_report_options options = {fonts, false, false};
+    struct cs_report_options options = {.fonts = fonts};
     struct cs_report_result result;
     struct cs_buf out[2] = {CS_BUF_INIT(PDF_MAX), CS_BUF_INIT(PDF_MAX)};
 
@@ -411,7 +411,7 @@ enum { STARVED_DONE = 10, STARVED_REFUSED = 11, STARVED_WRONG = 12 };
  * copies text when it is read and ends the process when it can't. */
 static int render_starved(struct cs_document *document, size_t n)
 {
-    const struct cs_report_options options = {fonts, false, false};
+    const struct cs_report_options options = {.fonts = fonts};
     struct cs_buf out = CS_BUF_INIT(PDF_MAX);
     struct cs_report_result result;
     struct cs_err fault = CS_ERR_NONE;
