@@ -4,21 +4,9 @@
 
 #include "aws_server.h"
 #include "failing_malloc.h"
+#include "store_calls.h"
 
 static const char *const settings[] = {"DYNAMODB_STATUS_SHARDS=2", "S3_GZIP=true", NULL};
-
-/* One call of the interface; what it gave is released. It may be made any number of
- * times. */
-typedef enum cs_code call_fn(struct cs_store *store, struct cs_err *err);
-
-static enum cs_code do_init(struct cs_store *store, struct cs_err *err)
-{
-    struct cs_buf report = CS_BUF_INIT(65536);
-    enum cs_code rc = store->ops->init(store, &report, soon(), err);
-
-    cs_buf_clear(&report);
-    return rc;
-}
 
 static enum cs_code do_replace(struct cs_store *store, struct cs_err *err)
 {
@@ -77,39 +65,11 @@ static enum cs_code do_list_all(struct cs_store *store, struct cs_err *err)
     return list(store, CS_LIST_ALL, "", err);
 }
 
-static enum cs_code do_log_append(struct cs_store *store, struct cs_err *err)
-{
-    const struct cs_view entry = CS_LIT("{}");
-
-    return store->ops->log_append(store, CS_LIT("a"), &entry, 1, CS_LIT("x"), soon(),
-                                  err);
-}
-
-static enum cs_code do_log_read(struct cs_store *store, struct cs_err *err)
-{
-    struct cs_log_page page;
-    enum cs_code rc =
-        store->ops->log_read(store, CS_LIT("a"), CS_LIT(""), 5, &page, soon(), err);
-
-    cs_log_page_clear(&page);
-    return rc;
-}
-
 static enum cs_code do_log_delete(struct cs_store *store, struct cs_err *err)
 {
     uint64_t deleted;
 
     return store->ops->log_delete(store, CS_LIT("a"), &deleted, soon(), err);
-}
-
-static enum cs_code do_counters(struct cs_store *store, struct cs_err *err)
-{
-    struct cs_counters counters;
-    enum cs_code rc =
-        store->ops->counters(store, CS_LIT("stats"), &counters, soon(), err);
-
-    cs_counters_clear(&counters);
-    return rc;
 }
 
 static size_t count_record(void *payload, const struct cs_record *record,
