@@ -180,7 +180,8 @@ static enum cs_code prepare(struct cs_net_call *net, struct cs_err *err)
     if (cs_aws_operation_find(call->service, call->operation) == NULL)
         return cs_err_set(err, CS_EINTERNAL, "%s is not listed in aws/operations.c",
                           call->operation);
-    call->attempts++;
+    if (call->response->tries == 0) /* else a kept connection had died: no answer yet */
+        call->attempts++;
     return sign_call(call->aws, call, &net->request, err);
 }
 

@@ -260,12 +260,15 @@ static enum cs_code launch(struct cs_net_client *client, struct cs_net_call *cal
     return CS_OK;
 }
 
-static void start_call(struct cs_net_client *client, struct cs_net_call *call)
+/* `anew`: in place of one that a kept connection, already dead, took with it. It is
+ * prepared like any other, as what it was prepared from may be another call's by now. */
+static void start_call(struct cs_net_client *client, struct cs_net_call *call, bool anew)
 {
     enum cs_code rc = CS_OK;
 
     cs_net_release(call->response);
-    call->response->tries = 0;
+    if (!anew)
+        call->response->tries = 0;
     call->response->status = 0;
     call->response->fault = CS_NET_LOCAL;
     if (client->owner != getpid())
@@ -273,7 +276,7 @@ static void start_call(struct cs_net_client *client, struct cs_net_call *call)
     if (rc == CS_OK && call->prepare != NULL)
         rc = call->prepare(call, &call->err);
     if (rc == CS_OK)
-        rc = launch(client, call, false);
+        rc = launch(client, call, anew);
     if (rc != CS_OK) {
         /* Nothing was sent: there is no outcome to judge, and no second start. */
         call->code = rc;
@@ -294,9 +297,7 @@ static void finish_call(struct cs_net_client *client, struct cs_net_call *call)
         cs_net_transfer_died_idle(t)) {
         client->counts.replaced++;
         give_back(t);
-        rc = launch(client, call, true);
-        if (rc != CS_OK)
-            end_call(call, rc);
+        start_call(client, call, true);
         return;
     }
     rc = cs_net_transfer_outcome(t, &call->err);
@@ -368,7 +369,7 @@ static struct round turn(struct cs_net_client *client, struct cs_net_call *calls
         if (call->transfer == NULL && call->not_before_us > now_us) {
             sooner(&round, call->not_before_us);
         } else if (call->transfer == NULL && round.running < parallel) {
-            start_call(client, call);
+            start_call(client, call, false);
             round.running += call->transfer != NULL ? 1 : 0;
         }
         if (call->transfer != NULL) {

@@ -138,8 +138,10 @@ enum cs_code cs_net_perform(struct cs_net_client *client,
 struct cs_net_call {
     struct cs_net_request request;
     struct cs_net_response *response;
-    /* Called right before each start; may fill in `request`. NULL: nothing to do.
-     * A failure ends this call with that code. */
+    /* Called right before each start, also of one in place of a connection that died
+     * (response->tries is not 0 then); may fill in `request`, from memory that lasts
+     * until the next call of any `prepare`. NULL: nothing to do. A failure ends this
+     * call with that code. */
     enum cs_code (*prepare)(struct cs_net_call *call, struct cs_err *err);
     /* Called at each end; true has it started again, not before `not_before_us`
      * of the monotonic clock. NULL: never again. */

@@ -5,6 +5,7 @@ wrong or lost. test_aws_chaos.py has them all at once."""
 import calendar
 import dataclasses
 import email.utils
+import hashlib
 import time
 
 import pytest
@@ -302,6 +303,31 @@ def test_a_commit_whose_answer_is_lost_counts_once(world):
     assert fetched(client, campaign_id, "artifacts") == STATE
     after = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
     assert after == before + 1
+
+
+def test_uploads_beside_each_other_keep_their_keys(make_world):
+    """Each connection that was kept dies with the next upload on it, again and again:
+    libcurl replaces some of them by itself, and leaves the others to us."""
+    world = make_world("keys", WORKERS="1")
+    world.client.completed()  # opens the four connections
+    for _ in range(8):
+        campaign_id = world.client.create()
+        met = set()
+
+        def die_once(request, met=met):
+            if request.operation != "PutObject" or len(met) == 4 or request.path in met:
+                return None
+            met.add(request.path)
+            return faults.RESET_REQUEST
+
+        world.proxy.reset(die_once)
+        assert world.client.complete(campaign_id, STATE).status_code == 200
+        world.proxy.reset()
+        assert len(met) == 4
+        files = world.client.get(f"/campaigns/{campaign_id}").json()["files"]
+        for name in ("website", "pdf", "artifacts", "metadata"):
+            data = fetched(world.client, campaign_id, name)
+            assert hashlib.sha256(data).hexdigest() == files[name]["sha256"], name
 
 
 # ---- states of the world that are put right once, and stay right ----

@@ -650,6 +650,67 @@ static void test_many_with_repetition(void **state)
     assert_in_range(fake_http_connections(b->server), 1, PARALLEL);
 }
 
+/* A call whose address stands in memory that all calls share, as it is prepared. */
+struct shared_url {
+    const struct bench *bench;
+    char (*text)[128];
+    unsigned number;
+};
+
+static enum cs_code write_url(struct cs_net_call *call, struct cs_err *err)
+{
+    struct shared_url *url = call->payload;
+
+    (void)err;
+    assert_true(snprintf(*url->text, sizeof(*url->text), "http://127.0.0.1:%u/%u",
+                         fake_http_port(url->bench->server), url->number) > 0);
+    call->request = request_of(url->bench, "GET");
+    call->request.url = *url->text;
+    return CS_OK;
+}
+
+static void dies_on_next(struct bench *b, const struct fake_request *request,
+                         struct fake_reply *reply)
+{
+    echo(b, request, reply);
+    reply->then = FAKE_DIE_ON_NEXT;
+}
+
+/* libcurl itself replaces a dead connection, but no more than five in a handle's life:
+ * the rounds go on until it is up to us. */
+static void test_a_call_anew_goes_where_it_was_to_go(void **state)
+{
+    enum { N = 3, ROUNDS = 12 };
+    struct bench *b = *state;
+    char text[128];
+    struct shared_url urls[N];
+    struct cs_net_call calls[N];
+    struct cs_net_response responses[N];
+
+    b->script = dies_on_next;
+    for (unsigned i = 0; i < N; i++) {
+        cs_net_response_init(&responses[i], 100);
+        urls[i] = (struct shared_url){b, &text, i};
+    }
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        for (unsigned i = 0; i < N; i++)
+            calls[i] = (struct cs_net_call){
+                .response = &responses[i], .prepare = write_url, .payload = &urls[i]};
+        cs_net_perform_many(b->client, calls, N, N);
+        for (unsigned i = 0; i < N; i++) {
+            char expected[16];
+
+            assert_true(snprintf(expected, sizeof(expected), "/%u", i) > 0);
+            assert_int_equal(calls[i].code, CS_OK);
+            assert_string_equal(cs_buf_cstr(&responses[i].body), expected);
+        }
+    }
+    for (unsigned i = 0; i < N; i++)
+        cs_net_response_clear(&responses[i]);
+    if (cs_net_client_counts(b->client).replaced == 0)
+        skip(); /* this libcurl leaves nothing to us */
+}
+
 static void test_a_failed_preparation_ends_that_call_alone(void **state)
 {
     struct bench *b = *state;
@@ -825,6 +886,7 @@ int main(void)
         with_bench(test_dead_connection_with_a_file),
         with_bench(test_dead_connection_with_a_short_file),
         with_bench(test_a_dead_connection_is_replaced_once),
+        with_bench(test_a_call_anew_goes_where_it_was_to_go),
         with_bench(test_many_with_repetition),
         with_bench(test_a_failed_preparation_ends_that_call_alone),
         with_bench(test_held_body),
