@@ -132,7 +132,8 @@ def run_lives(world, seed, clients, campaigns, patient):
 CALL = re.compile(r"(?:warn|info) \d+ (?:S3|DynamoDB) (\w+) .* status=(\d+) .* attempts=(\d+) .*"
                   r'error=("[^"]*"|\S*)$')
 ONCE = ("ExpiredToken", "ExpiredTokenException")
-EXPECTED = ("ConditionalCheckFailed", "NoSuchKey", "TransactionCanceledException")
+# what was written by a call whose answer was lost lets the repeated one's condition fail
+EXPECTED = ("ConditionalCheckFailedException", "NoSuchKey", "TransactionCanceledException")
 
 
 def unexplained(log_text):
