@@ -521,6 +521,12 @@ static int read_options(struct main *state, int argc, char **argv)
     return -1;
 }
 
+/* For ps and pgrep, also where a loader of our own has started it. */
+static void name_process(void)
+{
+    (void)prctl(PR_SET_NAME, "campaignd");
+}
+
 /* Keys and tokens are in this process's memory: it leaves no core file, and no
  * other process of the same user may look into it. */
 static void protect_process(void)
@@ -577,11 +583,12 @@ int main(int argc, char **argv)
     int code;
 
     if (cs_cgi_asked(environ) && cs_cgi_has_arguments(environ)) {
-        cs_cgi_refuse_arguments(STDOUT_FILENO);
+        cs_cgi_refuse_arguments(environ, STDOUT_FILENO);
         return 0;
     }
     if ((code = read_options(&state, argc, argv)) >= 0)
         goto out;
+    name_process();
     protect_process();
     if ((settings = load(&state, &err)) == NULL) {
         (void)fprintf(stderr, "campaignd: %s\n", err.text);

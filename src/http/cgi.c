@@ -106,18 +106,27 @@ static bool carrier_write(void *payload, struct cs_view bytes)
     return write_all(cgi->options->out_fd, bytes, cgi->options->io_timeout_ms);
 }
 
-void cs_cgi_refuse_arguments(int out_fd)
+void cs_cgi_refuse_arguments(char **envp, int out_fd)
 {
-    static const struct cs_view answer =
-        CS_LIT_INIT("Status: 400 Bad Request\r\n"
-                    "Content-Type: application/problem+json\r\n"
-                    "Cache-Control: no-store\r\n"
-                    "\r\n"
-                    "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
-                    "\"detail\":\"The query must be made of name=value pairs.\","
-                    "\"code\":\"query_malformed\"}");
+    struct cs_buf answer = CS_BUF_INIT(1024);
+    char id[CS_REQUEST_ID_SIZE];
 
-    (void)write_all(out_fd, answer, 1000);
+    if (cs_request_choose_id(id, envp, NULL) == CS_OK)
+        cs_buf_add_fmt(
+            &answer,
+            "Status: 400 Bad Request\r\n"
+            "Content-Type: application/problem+json\r\n"
+            "Cache-Control: no-store\r\n"
+            "X-Request-Id: %s\r\n"
+            "\r\n"
+            "{\"type\":\"about:blank\",\"title\":\"Bad Request\",\"status\":400,"
+            "\"detail\":\"The query must be made of name=value pairs.\","
+            "\"code\":\"query_malformed\",\"request_id\":\"%s\"}",
+            id, id);
+    /* an answer that can't be made leaves the web server's own, a 500 */
+    if (cs_buf_check(&answer, NULL) == CS_OK)
+        (void)write_all(out_fd, cs_buf_view(&answer), 1000);
+    cs_buf_clear(&answer);
 }
 
 /* ---- the request ---- */

@@ -22,7 +22,7 @@ bool cs_cgi_asked(char *const *envp);
 bool cs_cgi_has_arguments(char *const *envp);
 
 /* Answers such a request with 400, reading nothing. */
-void cs_cgi_refuse_arguments(int out_fd);
+void cs_cgi_refuse_arguments(char **envp, int out_fd);
 
 /* Serves the one request. A body needs a CONTENT_LENGTH, which is never read
  * beyond (section 4.2). Ignores SIGPIPE from here on. CS_OK when the answer went

@@ -5,8 +5,10 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <fcgiapp.h>
@@ -76,11 +78,19 @@ static bool carrier_ready(void *payload, struct cs_deadline deadline)
 
 static void note_unanswered(struct cs_fastcgi *fastcgi, int fd)
 {
-    if (fastcgi->unanswered == NULL)
+    struct cs_fastcgi_unanswered *unanswered = fastcgi->unanswered;
+
+    if (unanswered == NULL)
         return;
-    fastcgi->unanswered->fd = -1; /* the two belong together */
-    fastcgi->unanswered->id = (sig_atomic_t)cs_records_id(fastcgi->records);
-    fastcgi->unanswered->fd = fd;
+    unanswered->fd = -1; /* all of it belongs together */
+    if (fd < 0)
+        return;
+    atomic_signal_fence(memory_order_seq_cst);
+    unanswered->id = (sig_atomic_t)cs_records_id(fastcgi->records);
+    if (cs_request_choose_id(unanswered->request_id, fastcgi->envp, NULL) != CS_OK)
+        return; /* as the request itself will fail */
+    atomic_signal_fence(memory_order_seq_cst);
+    unanswered->fd = fd;
 }
 
 static void close_feed(struct cs_fastcgi *fastcgi)
@@ -404,36 +414,55 @@ static void close_connection(int fd)
     (void)close(fd);
 }
 
+/* A piece of a message, which only reads it. */
+static struct iovec piece_of(struct cs_view bytes)
+{
+    struct iovec piece = {.iov_len = bytes.len};
+
+    memcpy(&piece.iov_base, &bytes.ptr, sizeof(piece.iov_base));
+    return piece;
+}
+
 void cs_fastcgi_give_up(const struct cs_fastcgi_unanswered *unanswered)
 {
-    static const char answer[] =
-        "Status: 503 Service Unavailable\r\n"
-        "Retry-After: 2\r\n"
-        "Content-Type: application/problem+json\r\n"
-        "Cache-Control: no-store\r\n"
+    static const struct cs_view start =
+        CS_LIT_INIT("Status: 503 Service Unavailable\r\n"
+                    "Retry-After: 2\r\n"
+                    "Content-Type: application/problem+json\r\n"
+                    "Cache-Control: no-store\r\n"
+                    "X-Request-Id: ");
+    static const struct cs_view middle = CS_LIT_INIT(
+        "\r\n"
         "\r\n"
         "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
         "\"detail\":\"The service is being restarted: send the same request again.\","
-        "\"code\":\"service_unavailable\"}";
-    const size_t len = sizeof(answer) - 1;
+        "\"code\":\"service_unavailable\",\"request_id\":\"");
+    static const struct cs_view end = CS_LIT_INIT("\"}");
+    const struct cs_view name = cs_view_cstr(unanswered->request_id);
+    const size_t len = start.len + middle.len + end.len + 2 * name.len;
     int fd = unanswered->fd;
     unsigned id = (unsigned)unanswered->id;
     /* the answer, the end of the answer, the end of the request (FastCGI 1.0,
      * sections 3.3 and 5.5) */
-    const unsigned char head[8] = {1,
-                                   6,
-                                   (unsigned char)(id >> 8),
-                                   (unsigned char)id,
-                                   (unsigned char)(len >> 8),
-                                   (unsigned char)len};
-    const unsigned char tail[24] = {1, 6, head[2], head[3], 0, 0, 0, 0,
-                                    1, 3, head[2], head[3], 0, 8, 0, 0};
+    const unsigned char head[HEADER_BYTES] = {1,
+                                              6,
+                                              (unsigned char)(id >> 8),
+                                              (unsigned char)id,
+                                              (unsigned char)(len >> 8),
+                                              (unsigned char)len};
+    const unsigned char tail[END_BYTES] = {1, 6, head[2], head[3], 0, 0, 0, 0,
+                                           1, 3, head[2], head[3], 0, 8, 0, 0};
+    struct iovec pieces[] = {piece_of(cs_view_of(head, sizeof(head))),
+                             piece_of(start),
+                             piece_of(name),
+                             piece_of(middle),
+                             piece_of(name),
+                             piece_of(end),
+                             piece_of(cs_view_of(tail, sizeof(tail)))};
+    const struct msghdr message = {.msg_iov = pieces, .msg_iovlen = CS_COUNT(pieces)};
 
-    if (fd < 0)
-        return;
-    if (send(fd, head, sizeof(head), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(head) &&
-        send(fd, answer, len, MSG_DONTWAIT | MSG_NOSIGNAL) == (ssize_t)len &&
-        send(fd, tail, sizeof(tail), MSG_DONTWAIT | MSG_NOSIGNAL) == sizeof(tail))
+    if (fd >= 0 && sendmsg(fd, &message, MSG_DONTWAIT | MSG_NOSIGNAL) ==
+                       (ssize_t)(sizeof(head) + len + sizeof(tail)))
         close_connection(fd);
 }
 

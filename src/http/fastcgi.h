@@ -17,8 +17,9 @@ struct cs_fastcgi;
 
 /* A request that no byte has been answered to yet, as a signal handler sees it. */
 struct cs_fastcgi_unanswered {
-    volatile sig_atomic_t fd; /* -1: there is none */
-    volatile sig_atomic_t id;
+    volatile sig_atomic_t fd; /* -1: there is none, and the rest says nothing */
+    volatile sig_atomic_t id; /* of the FastCGI request */
+    char request_id[CS_REQUEST_ID_SIZE]; /* for people */
 };
 
 /* Answers it with 503 and Retry-After; for a handler that ends the process then,

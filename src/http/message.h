@@ -118,6 +118,13 @@ struct cs_message_limits {
     int64_t queued_max_ms;   /* before it is taken up: 503 above; 0: for ever */
 };
 
+#define CS_REQUEST_ID_SIZE 65u /* with its NUL */
+
+/* The id of a request with these parameters: as the web server has given it
+ * (X-Request-Id, REQUEST_ID) where that is [A-Za-z0-9._-]{1,64}, else a random one. */
+enum cs_code cs_request_choose_id(char out[CS_REQUEST_ID_SIZE], char **envp,
+                                  struct cs_err *err) CS_MUST_USE;
+
 /* envp as FastCGI or CGI give it ("NAME=value", NULL at the end), borrowed, as
  * is the carrier. NULL when out of memory or of random bytes. A request that
  * breaks a rule is made all the same, so that it can be answered. */

@@ -10,7 +10,6 @@
 #include "base/digest.h"
 #include "base/encoding.h"
 
-#define REQUEST_ID_MAX  64u
 #define RANDOM_ID_BYTES 16u
 #define HEADER_NAME_MAX 128u
 #define HOST_MAX        255u
@@ -22,7 +21,7 @@ struct cs_request {
     struct cs_view method;
     struct cs_view path;
     struct cs_view query;
-    char id[REQUEST_ID_MAX + 1];
+    char id[CS_REQUEST_ID_SIZE];
     enum cs_code fault;
     int64_t content_length; /* -1: not announced */
     uint64_t body_read;
@@ -162,28 +161,32 @@ static bool is_id_byte(char c)
            c == '.' || c == '_' || c == '-';
 }
 
-static bool take_id(struct cs_request *request, struct cs_view given)
+static bool take_id(char out[CS_REQUEST_ID_SIZE], char **envp, struct cs_view param)
 {
-    if (given.len == 0 || given.len > REQUEST_ID_MAX)
+    struct cs_view given = next_param(&envp, param);
+
+    if (given.len == 0 || given.len >= CS_REQUEST_ID_SIZE)
         return false;
     for (size_t i = 0; i < given.len; i++)
         if (!is_id_byte(given.ptr[i]))
             return false;
-    memcpy(request->id, given.ptr, given.len);
-    request->id[given.len] = '\0';
+    memcpy(out, given.ptr, given.len);
+    out[given.len] = '\0';
     return true;
 }
 
-static enum cs_code set_id(struct cs_request *request, struct cs_err *err)
+enum cs_code cs_request_choose_id(char out[CS_REQUEST_ID_SIZE], char **envp,
+                                  struct cs_err *err)
 {
     uint8_t random[RANDOM_ID_BYTES];
     enum cs_code rc;
 
-    if (take_id(request, cs_request_header(request, "X-Request-Id")) ||
-        take_id(request, find_param(request, "REQUEST_ID")))
+    out[0] = '\0';
+    if (take_id(out, envp, CS_LIT("HTTP_X_REQUEST_ID")) ||
+        take_id(out, envp, CS_LIT("REQUEST_ID")))
         return CS_OK;
     if ((rc = cs_random_bytes(random, sizeof(random), err)) == CS_OK)
-        cs_hex_encode(request->id, random, sizeof(random));
+        cs_hex_encode(out, random, sizeof(random));
     return rc;
 }
 
@@ -258,7 +261,8 @@ struct cs_request *cs_request_new(char **envp, const struct cs_carrier *carrier,
     if (request->fault == CS_OK && has_waited(request, limits->queued_max_ms))
         request->fault = CS_EBUSY;
     cs_buf_init(&request->encoded_path, SIZE_MAX - 1);
-    if (read_address(request, err) != CS_OK || set_id(request, err) != CS_OK) {
+    if (read_address(request, err) != CS_OK ||
+        cs_request_choose_id(request->id, envp, err) != CS_OK) {
         cs_request_free(request);
         return NULL;
     }

@@ -6,6 +6,7 @@ import pathlib
 
 import pytest
 
+from accounts import ACCOUNTS
 from client import Client
 from emulators import Missing
 from servers import SERVERS
@@ -37,6 +38,12 @@ def pytest_configure(config):
     config.addinivalue_line("markers", "server(name=value...): for web servers with these attributes")
     config.addinivalue_line("markers", "instance: starts the service (set by itself)")
     config.addinivalue_line("markers", "browser: needs Chromium; tests/run browser runs it")
+
+
+def pytest_unconfigure():
+    faults = ACCOUNTS.remove()
+    if faults:
+        raise RuntimeError("\n".join(faults))
 
 
 def is_sanitized(build):

@@ -29,6 +29,9 @@ class Load:
                 outcome = work(client, number)
             except requests.RequestException as failure:
                 outcome = f"no answer: {type(failure).__name__}"
+            except Exception as failure:  # pylint: disable=broad-except
+                # a thread that died would fail nothing
+                outcome = f"{type(failure).__name__}: {failure}"
             with self.lock:
                 self.outcomes[outcome] += 1
         client.close()

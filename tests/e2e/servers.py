@@ -6,11 +6,11 @@ is for). What differs for users is told in doc/deploy.md."""
 
 import grp
 import os
-import pathlib
 import pwd
 import shutil
 import subprocess
 
+from accounts import ACCOUNTS
 from support import StackError, TOP, descendants_of, end_with_parent, wait_for
 
 
@@ -119,18 +119,6 @@ class Nginx(Server):
                 "-e", self.folder / "error.log", "-g", "daemon off;"]
 
 
-def system_account(name, group=None):
-    """The (uid, gid) of an account without rights that is made where it is missing."""
-    try:
-        found = pwd.getpwnam(name)
-    except KeyError:
-        subprocess.run([find_program("useradd"), "--system", "--no-create-home", "--shell",
-                        "/usr/sbin/nologin", *(["--gid", group] if group else ["--user-group"]),
-                        name], check=True)
-        found = pwd.getpwnam(name)
-    return found.pw_uid, found.pw_gid
-
-
 class Apache(Server):
     """The shipped site file on a private Apache: mod_fcgid runs campaignd. Apache may
     not run as root, so where the tests do, campaignd runs as Apache's usual user."""
@@ -234,8 +222,8 @@ class Htaccess(Apache):
 
     def find_account(self):
         # whose group may run suexec, as Debian has it
-        system_account(self.user, "www-data")
-        return system_account("campaignstore-site")
+        ACCOUNTS.get(self.user, "www-data")
+        return ACCOUNTS.get("campaignstore-site")
 
     def settings(self):
         return {**super().settings(), "CAMPAIGN_ACCEL_PREFIX": "",
@@ -243,13 +231,8 @@ class Htaccess(Apache):
 
     def suexec(self):
         """The directives, where suexec can be had."""
-        policy = pathlib.Path("/etc/apache2/suexec")
-        if not self.account or not policy.is_dir():
+        if not self.account or not ACCOUNTS.allow_suexec(self.user, self.stack.folder.parent):
             return "", ""
-        # of the tests' account alone; it stays, as the account does, for other runs
-        own, text = policy / self.user, f"{self.stack.folder.parent}\npublic_html\n"
-        if not own.exists() or own.read_text() != text:
-            own.write_text(text)
         user, group = pwd.getpwuid(self.account[0]).pw_name, grp.getgrgid(self.account[1]).gr_name
         return "Suexec On\n", f"SuexecUserGroup {user} {group}"
 

@@ -2,36 +2,19 @@
 
 import contextlib
 import os
-import pathlib
 import re
-import resource
-import signal
-import socket
-import subprocess
 import time
 from collections import Counter
 
 import pytest
 
-from client import Client
+import process_limits
+import system_calls
 from load import Load
-from support import children_of, process_alive, process_sleeps, wait_for
+from process_limits import MIB, RESIDENT_MAX, answered, resident_bytes
+from support import process_sleeps, wait_for
 
 pytestmark = pytest.mark.server(started_as="fastcgi")
-
-MIB = 1 << 20
-
-
-def resident_bytes(pid):
-    pages = int(pathlib.Path(f"/proc/{pid}/statm").read_text().split()[1])
-    return pages * resource.getpagesize()
-
-
-def answered(answer):
-    """What may be answered under load: the result, or "later" with when."""
-    if answer.status_code == 503 and int(answer.headers["Retry-After"]) >= 1:
-        return "later"
-    return "ok" if answer.status_code in (200, 201) else f"{answer.status_code} {answer.text[:200]}"
 
 
 def test_it_says_how_it_was_started(anonymous, stack):
@@ -60,75 +43,29 @@ def test_64_clients_on_4_processes_are_all_answered(make_stack):
     assert 1 < most <= stack.server.processes
 
 
-def test_an_idle_process_is_small_and_ends_at_once(make_stack):
-    stack = make_stack()
-    client = Client(stack, stack.token())
-    client.completed()
-    for _ in range(50):
-        assert client.get("/campaigns?limit=1").status_code == 200
-    for pid in stack.workers():
-        assert resident_bytes(pid) < 24 * MIB
-        start = time.monotonic()
-        os.kill(pid, signal.SIGTERM)
-        wait_for(lambda pid=pid: not process_alive(pid), "the process's end", 5)
-        assert time.monotonic() - start < 1.0
-    # and Apache starts another where one is wanted
-    assert wait_for(lambda: client.get("/campaigns?limit=1").status_code == 200, "an answer", 20)
-    client.close()
+def test_an_idle_process_is_small_whatever_it_did(stack):
+    process_limits.stays_small(stack)
+
+
+def test_an_idle_process_ends_at_once(make_stack):
+    process_limits.ends_when_idle(make_stack())
 
 
 def test_a_busy_process_ends_in_time_and_the_work_is_resumable(make_stack):
+    process_limits.ends_when_busy(make_stack())
+
+
+def test_overload_is_answered_by_the_process(make_stack):
     stack = make_stack()
-    client = Client(stack, stack.token(), timeout=90)
-    campaign_id = client.create()
-    state = b'{"artifacts":{"copy":"' + b"word " * 400000 + b'"}}'
-    outcomes = []
-
-    def complete(client, _number):
-        if not outcomes:
-            outcomes.append(answered(client.complete(campaign_id, state)))
-        return "ok"
-
-    with Load(stack, 1, complete) as load:
-        busy = wait_for(lambda: [pid for pid in stack.workers() if children_of(pid)] or outcomes,
-                        "a process that renders", 60)
-        load.stop.set()
-        assert not outcomes, "the rendering was over too soon to say anything"
-        start = time.monotonic()
-        os.kill(busy[0], signal.SIGTERM)
-        wait_for(lambda: not process_alive(busy[0]), "the process's end", 10)
-        assert time.monotonic() - start < 3.0
-    assert outcomes[0] in ("ok", "later")
-    answer = client.complete(campaign_id, state)
-    assert answer.status_code == 200, answer.text
-    assert client.get(f"/campaigns/{campaign_id}/artifacts").content == state
-    client.close()
+    process_limits.answers_overload(stack, stack.server.processes)
 
 
 @pytest.mark.plain_build
-def test_it_starts_in_no_time_and_calls_nobody(stack):
-    """Processor time, so that other work on the machine says nothing."""
-    with socket.socket(socket.AF_UNIX) as listening:
-        path = stack.folder / "start.sock"
-        listening.bind(str(path))
-        listening.listen()
-        before = resource.getrusage(resource.RUSAGE_CHILDREN)
-        process = subprocess.Popen([stack.bin / "campaignd", "--env", stack.env_file],
-                                   stdin=listening, cwd=stack.folder, env=stack.environment(),
-                                   **stack.identity())
-        try:
-            # it waits with its signals let in only when it is ready for requests
-            wait_for(lambda: "poll" in pathlib.Path(f"/proc/{process.pid}/wchan").read_text(),
-                     "a worker that waits", 20)
-            targets = [os.readlink(entry.path) for entry in os.scandir(f"/proc/{process.pid}/fd")]
-            sockets = [target for target in targets if target.startswith("socket:")]
-            assert len(sockets) == 1, targets
-        finally:
-            process.terminate()
-            assert process.wait(10) == 0
-            path.unlink()
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    assert after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime < 0.1
+@pytest.mark.skipif(not system_calls.AVAILABLE, reason="numbers of x86-64")
+@pytest.mark.parametrize("settings", [{}, process_limits.REMOTE], ids=["as set up", "on AWS"])
+def test_it_starts_in_no_time_and_calls_nobody(stack, settings):
+    process_limits.starts_at_once(stack.bin / "campaignd", stack.folder, "--env", stack.env_file,
+                                  env={**stack.environment(), **settings}, **stack.identity())
 
 
 # What the soak does, by the lines that the log has of it.
@@ -202,4 +139,4 @@ def test_a_soak_without_growth(make_stack, request):
     most = max(descriptors for _, descriptors in before.values())
     for pid, (resident, descriptors) in after.items():
         assert resident < before.get(pid, (largest,))[0] + MIB, (before, after)
-        assert resident < 24 * MIB and descriptors <= most + 4, (before, after)
+        assert resident < RESIDENT_MAX and descriptors <= most + 4, (before, after)

@@ -4,13 +4,13 @@ import subprocess
 
 import pytest
 
-import old_kernel
+import system_calls
 from client import Client
 from stack import Stack
 from support import end_with_parent
 
 pytestmark = [pytest.mark.plain_build,
-              pytest.mark.skipif(not old_kernel.AVAILABLE, reason="numbers of x86-64")]
+              pytest.mark.skipif(not system_calls.AVAILABLE, reason="numbers of x86-64")]
 
 
 class OldStack(Stack):
@@ -19,7 +19,7 @@ class OldStack(Stack):
     def start_campaignd(self):
         def before():
             end_with_parent()
-            old_kernel.pretend()
+            system_calls.old_kernel()
 
         with self.log.open("ab") as log:
             self.supervisor = subprocess.Popen(
@@ -30,14 +30,14 @@ class OldStack(Stack):
     def old_campaignctl(self, *arguments):
         return subprocess.run([self.build / "campaignctl", "--env", self.env_file, *arguments],
                               capture_output=True, text=True, cwd=self.folder,
-                              env=self.environment(), preexec_fn=old_kernel.pretend, timeout=600)
+                              env=self.environment(), preexec_fn=system_calls.old_kernel, timeout=600)
 
 
 def test_filter_answers_as_that_kernel():
     code = ("import ctypes; c = ctypes.CDLL(None, use_errno=True);"
             "print(c.syscall(319, b'x', 0), ctypes.get_errno(), c.syscall(39) > 0)")
     said = subprocess.run(["python3", "-c", code], capture_output=True, text=True, check=True,
-                          preexec_fn=old_kernel.pretend)
+                          preexec_fn=system_calls.old_kernel)
     assert said.stdout.split() == ["-1", "38", "True"]
 
 

@@ -15,8 +15,9 @@ import pytest
 import requests
 
 from chroots import Chroot, TOP
-import old_kernel
-from support import children_of, free_port, wait_for
+import process_limits
+import system_calls
+from support import descendants_of, free_port, wait_for
 
 PACKAGES = ["apache2", "apache2-suexec-custom", "libapache2-mod-fcgid"]
 ACCOUNT = "tenant"
@@ -48,6 +49,8 @@ Group www-data
     </Directory>
 </VirtualHost>
 """
+# So that few of them are all that there are.
+FEW = "FcgidMaxProcesses {processes}\n"
 MODULES = ["mpm_event", "authz_core", "authz_host", "rewrite", "headers", "suexec", "mime", "dir",
            "setenvif", "alias", "env"]
 WAYS = {"fastcgi": ["fcgid"], "cgi": ["cgid"]}
@@ -56,10 +59,14 @@ WAYS = {"fastcgi": ["fcgid"], "cgi": ["cgid"]}
 class Host:
     """A running Apache of a release with the bundle installed in an account."""
 
+    processes = 4
+    ca = None  # no TLS
+
     def __init__(self, chroot, way):
         self.chroot, self.way = chroot, way
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}/api/v1"
+        self.base_url = f"http://127.0.0.1:{self.port}"
+        self.url = f"{self.base_url}/api/v1"
         self.process = None
 
     def start(self):
@@ -68,7 +75,8 @@ class Host:
         lines = [f"Include /etc/apache2/mods-available/{name}.{kind}" for kind in ("load", "conf")
                  for name in names if (available / f"{name}.{kind}").exists()]
         (self.chroot.root / "etc/apache2/test.conf").write_text(
-            SITE.format(port=self.port, home=HOME, account=ACCOUNT, modules="\n".join(lines)))
+            SITE.format(port=self.port, home=HOME, account=ACCOUNT, modules="\n".join(lines))
+            + (FEW.format(processes=self.processes) if self.way == "fastcgi" else ""))
         self.chroot.run("mkdir", "-p", "/run/apache2/socks",
                         "/var/lib/apache2/fcgid/sock")
         self.process = self.chroot.start(
@@ -91,24 +99,25 @@ class Host:
             self.chroot.stop(self.process)
             self.process = None
 
+    def workers(self):
+        """Process ids of campaignd that Apache has started."""
+        return descendants_of(self.process.pid, "campaignd")
+
     def commands(self):
-        """The command lines of all that Apache runs."""
-        found, known = [], [self.process.pid]
-        while known:
-            pid = known.pop()
-            known += children_of(pid)
-            found.append(pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " "))
-        return found
+        return [pathlib.Path(f"/proc/{pid}/cmdline").read_text().replace("\0", " ")
+                for pid in self.workers()]
 
     def errors(self):
         log = self.chroot.root / "var/log/apache2/test-error.log"
         return log.read_text(errors="replace")[-3000:] if log.exists() else ""
 
-    def session(self, user="alice", **options):
-        token = self.ctl("token", "--sub", user, **options).stdout.strip()
+    def token(self, user="alice"):
+        return self.ctl("token", "--sub", user).stdout.strip()
+
+    def session(self, user="alice"):
         session = requests.Session()
         session.trust_env = False
-        session.headers["Authorization"] = f"Bearer {token}"
+        session.headers["Authorization"] = f"Bearer {self.token(user)}"
         return session
 
     def ctl(self, *words, check=True):
@@ -253,7 +262,7 @@ def test_put_from_elsewhere(host, bundle, tmp_path):
     assert hashlib.sha256(got).hexdigest() == hashlib.sha256(pdf).hexdigest()
 
 
-@pytest.mark.skipif(not old_kernel.AVAILABLE, reason="numbers of x86-64")
+@pytest.mark.skipif(not system_calls.AVAILABLE, reason="numbers of x86-64")
 def test_kernel_of_2013(bundle, tmp_path):
     """install, with init and doctor, where the kernel is Linux 3.10."""
     (tmp_path / "public_html").mkdir()
@@ -261,10 +270,32 @@ def test_kernel_of_2013(bundle, tmp_path):
     subprocess.run(["tar", "xzf", bundle, "-C", tmp_path / "unpacked", "--strip-components=1",
                     "--no-same-owner"], check=True)
     done = subprocess.run([tmp_path / "unpacked/install"], capture_output=True, text=True,
-                          check=False, timeout=600, preexec_fn=old_kernel.pretend,
+                          check=False, timeout=600, preexec_fn=system_calls.old_kernel,
                           env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All is well." in (tmp_path / "campaignstore/doctor.txt").read_text()
+
+
+def test_its_processes_keep_the_limits(release):
+    """Those that a build's keep behind mod_fcgid, too."""
+    host = Host(release, "fastcgi")
+    try:
+        host.start()
+        process_limits.stays_small(host)
+        process_limits.ends_when_idle(host)
+        process_limits.ends_when_busy(host)
+        process_limits.answers_overload(host, host.processes)
+    finally:
+        host.stop()
+
+
+@pytest.mark.skipif(not system_calls.AVAILABLE, reason="numbers of x86-64")
+@pytest.mark.parametrize("settings", [{}, process_limits.REMOTE], ids=["as set up", "on AWS"])
+def test_it_starts_in_no_time_and_calls_nobody(bundle, tmp_path, settings):
+    subprocess.run(["tar", "xzf", bundle, "-C", tmp_path, "--strip-components=1"], check=True)
+    process_limits.starts_at_once(tmp_path / "bin/campaignd", tmp_path, env={
+        "PATH": os.environ["PATH"], "JWT_SECRET": "of-a-test-" * 8,
+        "CAMPAIGN_LOCAL_ROOT": str(tmp_path / "data"), **settings})
 
 
 def test_upgrade_keeps_data(release):

@@ -207,12 +207,15 @@ static void test_asked(void **state)
 static void test_arguments_are_refused(void **state)
 {
     struct fixture *f = *state;
+    char *envp[] = {(char *)"HTTP_X_REQUEST_ID=an-id", NULL};
     char text[1024] = "";
 
-    cs_cgi_refuse_arguments(f->out_fd);
+    cs_cgi_refuse_arguments(envp, f->out_fd);
     assert_true(pread(f->out_fd, text, sizeof(text) - 1, 0) > 0);
     assert_non_null(strstr(text, "Status: 400 "));
     assert_non_null(strstr(text, "query_malformed"));
+    assert_non_null(strstr(text, "\r\nX-Request-Id: an-id\r\n"));
+    assert_non_null(strstr(text, "\"request_id\":\"an-id\""));
 }
 
 /* ---- requests and answers ---- */

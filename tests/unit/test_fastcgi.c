@@ -3,6 +3,7 @@
  * slowly, or not at all. */
 #include "config.h"
 
+#include <fcntl.h>
 #include <sys/wait.h>
 
 #include "unit.h"
@@ -20,6 +21,7 @@ static const struct cs_records_limits limits = {
 /* The two ends of a connection, and a request that was read from it. */
 struct fixture {
     struct cs_fastcgi *fastcgi;
+    struct cs_fastcgi_unanswered unanswered;
     int peer;
 };
 
@@ -29,7 +31,7 @@ static int set_up(void **state)
 
     assert_non_null(f);
     f->peer = -1;
-    assert_non_null(f->fastcgi = cs_fastcgi_new(&limits, NULL, NULL));
+    assert_non_null(f->fastcgi = cs_fastcgi_new(&limits, &f->unanswered, NULL));
     *state = f;
     return 0;
 }
@@ -49,7 +51,7 @@ static int tear_down(void **state)
 static void open_request(struct fixture *f, int room)
 {
     static const char *const params[] = {"REQUEST_METHOD=GET", "REQUEST_URI=/a?b=c",
-                                         "EMPTY=", NULL};
+                                         "EMPTY=", "HTTP_X_REQUEST_ID=an-id", NULL};
     struct cs_buf sent = CS_BUF_INIT(FCGI_ANSWER_MAX);
     int ends[2];
 
@@ -138,7 +140,8 @@ static void test_parameters(void **state)
     assert_string_equal(params[0], "REQUEST_METHOD=GET");
     assert_string_equal(params[1], "REQUEST_URI=/a?b=c");
     assert_string_equal(params[2], "EMPTY=");
-    assert_null(params[3]);
+    assert_string_equal(params[3], "HTTP_X_REQUEST_ID=an-id");
+    assert_null(params[4]);
     cs_fastcgi_close(f->fastcgi, true);
 }
 
@@ -264,6 +267,83 @@ static void test_peer_that_never_reads(void **state)
     assert_true(receive(f->peer).ended);
 }
 
+/* Answers what is open, as a handler does in the middle of a request. */
+static void expect_given_up(struct fixture *f)
+{
+    struct fcgi_answer got;
+
+    assert_true(f->unanswered.fd >= 0);
+    cs_fastcgi_give_up(&f->unanswered);
+    fcgi_receive(f->peer, &got);
+    assert_true(got.ended);
+    assert_int_equal(got.protocol_status, 0);
+    assert_int_equal(got.status, 503);
+    assert_view(fcgi_header(&got, "Retry-After"), "2");
+    assert_view(fcgi_header(&got, "Content-Type"), "application/problem+json");
+    assert_view(fcgi_header(&got, "X-Request-Id"), "an-id");
+    assert_view(
+        got.body,
+        "{\"type\":\"about:blank\",\"title\":\"Service Unavailable\",\"status\":503,"
+        "\"detail\":\"The service is being restarted: send the same request again.\","
+        "\"code\":\"service_unavailable\",\"request_id\":\"an-id\"}");
+    fcgi_answer_clear(&got);
+}
+
+static void test_given_up(void **state)
+{
+    struct fixture *f = *state;
+
+    open_request(f, 0);
+    expect_given_up(f);
+    /* the handler has closed the connection, and would have ended the process */
+    f->unanswered.fd = -1;
+}
+
+/* What was written is not sent yet: the client has not seen any of it. */
+static void test_given_up_before_the_end(void **state)
+{
+    struct fixture *f = *state;
+
+    open_request(f, 0);
+    assert_true(answer(f, 100, 100));
+    expect_given_up(f);
+    f->unanswered.fd = -1;
+}
+
+static void test_nothing_to_give_up(void **state)
+{
+    struct fixture *f = *state;
+    const struct cs_carrier *carrier = cs_fastcgi_carrier(f->fastcgi);
+    struct received got;
+
+    cs_fastcgi_give_up(&f->unanswered); /* before the first request */
+    open_request(f, 0);
+    assert_true(answer(f, 100, 100));
+    assert_true(carrier->flush(carrier->payload));
+    assert_int_equal(f->unanswered.fd, -1);
+    cs_fastcgi_give_up(&f->unanswered); /* an answer that has begun */
+    assert_true(answer(f, 100, 100));
+    cs_fastcgi_close(f->fastcgi, true);
+    cs_fastcgi_give_up(&f->unanswered); /* after it */
+    got = receive(f->peer);
+    assert_int_equal(got.bytes, 200);
+    assert_true(got.ended);
+}
+
+/* A peer that takes nothing does not keep the process: part of an answer is none. */
+static void test_given_up_on_a_full_connection(void **state)
+{
+    static const char block[NARROW];
+    struct fixture *f = *state;
+
+    open_request(f, NARROW);
+    while (send(f->unanswered.fd, block, sizeof(block), MSG_DONTWAIT | MSG_NOSIGNAL) > 0)
+        continue;
+    cs_fastcgi_give_up(&f->unanswered);
+    assert_true(fcntl(f->unanswered.fd, F_GETFD) >= 0);
+    cs_fastcgi_close(f->fastcgi, false);
+}
+
 #define with_fastcgi(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -276,6 +356,10 @@ int main(void)
         with_fastcgi(test_flushed),
         with_fastcgi(test_narrow),
         with_fastcgi(test_peer_that_never_reads),
+        with_fastcgi(test_given_up),
+        with_fastcgi(test_given_up_before_the_end),
+        with_fastcgi(test_nothing_to_give_up),
+        with_fastcgi(test_given_up_on_a_full_connection),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,7 @@
 
 #include "unit.h"
 
+#include "base/clock.h"
 #include "http/message.h"
 
 /* A carrier of given bytes that gathers what is written. */
@@ -307,6 +308,87 @@ static void test_faults(void **state)
     }
 }
 
+/* What Apache's configuration says that the client has announced, and what arrives. */
+static void test_cut_off(void **state)
+{
+    static const struct {
+        const char *length, *announced;
+        enum cs_code fault;
+    } cases[] = {
+        {"CONTENT_LENGTH=5", "ANNOUNCED_LENGTH=5", CS_OK},
+        {"CONTENT_LENGTH=5", "REDIRECT_ANNOUNCED_LENGTH=5", CS_OK},
+        {"CONTENT_LENGTH=5", "ANNOUNCED_LENGTH=", CS_OK},
+        {"CONTENT_LENGTH=", "ANNOUNCED_LENGTH=0", CS_OK},
+        {"CONTENT_LENGTH=0", "ANNOUNCED_LENGTH=0", CS_OK},
+        {"CONTENT_LENGTH=", "ANNOUNCED_LENGTH=5", CS_ESHORT},
+        {"CONTENT_LENGTH=", "REDIRECT_ANNOUNCED_LENGTH=5", CS_ESHORT},
+        {"CONTENT_LENGTH=0", "ANNOUNCED_LENGTH=5", CS_ESHORT},
+        {"CONTENT_LENGTH=4", "ANNOUNCED_LENGTH=5", CS_ESHORT},
+        {"CONTENT_LENGTH=5", "ANNOUNCED_LENGTH=4", CS_ESHORT},
+        {"CONTENT_LENGTH=5", "ANNOUNCED_LENGTH=five", CS_ESHORT},
+        {"CONTENT_LENGTH=5", "ANNOUNCED_LENGTH=5, 5", CS_ESHORT},
+        {"CONTENT_LENGTH=x", "ANNOUNCED_LENGTH=x", CS_EINVAL},
+    };
+    struct fake fake;
+
+    (void)state;
+    fake_init(&fake, "");
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_request *request = REQUEST(&fake, cases[i].length, cases[i].announced);
+
+        assert_int_equal(cs_request_fault(request), cases[i].fault);
+        cs_request_free(request);
+    }
+}
+
+/* Since when a request has waited: told by the web server, in microseconds. */
+static void test_waited(void **state)
+{
+    static const struct {
+        const char *before, *behind; /* the number */
+        int64_t ago_us;
+        const char *length;
+        int64_t max_ms;
+        enum cs_code fault;
+    } cases[] = {
+        {"t=", "", 9000000, "CONTENT_LENGTH=", 10000, CS_OK},
+        {"t=", "", 11000000, "CONTENT_LENGTH=", 10000, CS_EBUSY},
+        {"t=", "", 11000000, "CONTENT_LENGTH=0", 10000, CS_EBUSY},
+        /* the body may have been slow */
+        {"t=", "", 11000000, "CONTENT_LENGTH=1", 10000, CS_OK},
+        {"t=", "", 11000000, "CONTENT_LENGTH=", 0, CS_OK},
+        /* clocks that differ, and what is no time */
+        {"t=", "", -11000000, "CONTENT_LENGTH=", 10000, CS_OK},
+        {"", "", 11000000, "CONTENT_LENGTH=", 10000, CS_OK},
+        {"t=", "x", 11000000, "CONTENT_LENGTH=", 10000, CS_OK},
+        {"t=", "00000000000000", 11000000, "CONTENT_LENGTH=", 10000, CS_OK},
+    };
+    struct fake fake;
+
+    (void)state;
+    fake_init(&fake, "");
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        const struct cs_message_limits limits = {.params_max_bytes = PARAMS_MAX,
+                                                 .budget_ms = 5000,
+                                                 .queued_max_ms = cases[i].max_ms};
+        struct cs_buf start = CS_BUF_INIT(100);
+        char *envp[] = {(char *)"REQUEST_METHOD=GET", (char *)cases[i].length, NULL,
+                        NULL};
+        struct cs_request *request;
+
+        cs_buf_add_cstr(&start, "HTTP_X_REQUEST_START=");
+        cs_buf_add_cstr(&start, cases[i].before);
+        cs_buf_add_i64(&start, cs_clock_now_us() - cases[i].ago_us);
+        cs_buf_add_cstr(&start, cases[i].behind);
+        envp[2] = (char *)cs_buf_cstr(&start);
+        request = cs_request_new(envp, &fake.carrier, &limits, NULL);
+        assert_non_null(request);
+        assert_int_equal(cs_request_fault(request), cases[i].fault);
+        cs_request_free(request);
+        cs_buf_clear(&start);
+    }
+}
+
 /* ---- bodies ---- */
 
 static void expect_body(const char *length, const char *body, int read_errno, size_t max,
@@ -569,6 +651,7 @@ int main(void)
         cmocka_unit_test(test_address),     cmocka_unit_test(test_headers),
         cmocka_unit_test(test_id),          cmocka_unit_test(test_query),
         cmocka_unit_test(test_origin),      cmocka_unit_test(test_faults),
+        cmocka_unit_test(test_cut_off),     cmocka_unit_test(test_waited),
         cmocka_unit_test(test_bodies),      cmocka_unit_test(test_body_failure_is_final),
         cmocka_unit_test(test_body_excess), cmocka_unit_test(test_answer),
         cmocka_unit_test(test_bodiless),    cmocka_unit_test(test_stream),
