@@ -268,8 +268,9 @@ size_t cs_campaign_deltas(const struct cs_record *record, int sign,
     owner = cs_buf_view(owner_group_out);
     deltas_out[count++] = (struct cs_delta){stats, CS_LIT("total"), sign};
     deltas_out[count++] = (struct cs_delta){stats, counter, sign};
+    /* of a user no more is asked for: a counter more would be one more item that each
+     * change of status writes */
     deltas_out[count++] = (struct cs_delta){owner, CS_LIT("total"), sign};
-    deltas_out[count++] = (struct cs_delta){owner, counter, sign};
     if (cs_campaign_is(record, "completed"))
         deltas_out[count++] = (struct cs_delta){
             stats, CS_LIT("execution_time_us"),

@@ -124,6 +124,7 @@ static enum cs_code make_id(struct cs_buf *out, int64_t now_us, struct cs_err *e
     return cs_buf_check(out, err);
 }
 
+/* The fields of the record itself come first: a store need not keep those twice. */
 static void write_summary(struct cs_buf *out, const struct creation *creation,
                           const struct cs_call *call)
 {
@@ -137,10 +138,10 @@ static void write_summary(struct cs_buf *out, const struct creation *creation,
     cs_json_object(&writer);
     cs_json_member_str(&writer, "campaign_id", cs_buf_view(&creation->id));
     cs_json_member_str(&writer, "user_id", call->user_id);
-    cs_json_member_str(&writer, "campaign_name", cs_buf_view(&creation->name));
     cs_json_member_cstr(&writer, "status", "running");
     cs_json_member_raw(&writer, "created_at", cs_buf_view(&now));
     cs_json_member_raw(&writer, "updated_at", cs_buf_view(&now));
+    cs_json_member_str(&writer, "campaign_name", cs_buf_view(&creation->name));
     if (creation->expires_at_us != 0) {
         cs_json_quote_time(&expires, creation->expires_at_us);
         cs_json_member_raw(&writer, "expires_at", cs_buf_view(&expires));

@@ -181,6 +181,15 @@ enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd
 /* Lets a put send them. Borrowed by the put. */
 void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put);
 
+/* A member "name" of an item: {"S":text}, or {"B":...} of what it compresses to where
+ * that is worth it. */
+enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
+                                    struct cs_view text, struct cs_err *err) CS_MUST_USE;
+
+/* Appends the text of such a {"B":base64}. CS_EUPSTREAM for what is none. */
+enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64,
+                           struct cs_err *err) CS_MUST_USE;
+
 /* ---- logs (aws_log.c) ---- */
 
 /* A log's mark: the number of its next piece, made different from 0, and whether it is

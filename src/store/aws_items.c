@@ -37,6 +37,7 @@ bool cs_aws_item_is_internal(struct cs_view key)
 
 struct copying {
     struct cs_json_writer *w;
+    bool foreign;
     struct cs_err *err;
     enum cs_code rc;
 };
@@ -50,6 +51,9 @@ static bool copy_member(void *payload, struct cs_view name, struct cs_view value
     bool plain = kind == '"' || kind == 't' || kind == 'f' ||
                  (kind == '0' && cs_attribute_keeps_number(value));
 
+    /* what changes with each step is of no use to others, unless they wrote it, too */
+    if (!copying->foreign && cs_view_eq(name, CS_LIT("updated_at")))
+        return true;
     if (!plain || name.len == 0 || cs_view_find_byte(name, '\\') != SIZE_MAX ||
         is_among(name, own_names, CS_COUNT(own_names)))
         return true;
@@ -158,6 +162,58 @@ static enum cs_code add_status(struct cs_json_writer *w, const struct cs_record 
     return rc;
 }
 
+/* The members that every summary of a campaign starts with, which the item and its rows
+ * in the indexes have as attributes, too. */
+static void add_head(struct cs_buf *out, const struct cs_record *record)
+{
+    const struct {
+        struct cs_view name;
+        struct cs_view text;
+    } members[] = {{CS_LIT("{\"campaign_id\":"), record->key},
+                   {CS_LIT(",\"user_id\":"), record->user_id},
+                   {CS_LIT(",\"status\":"), record->status},
+                   {CS_LIT(",\"created_at\":"), record->created_at}};
+
+    for (size_t i = 0; i < CS_COUNT(members); i++) {
+        cs_buf_add(out, members[i].name);
+        cs_json_quote(out, members[i].text);
+    }
+}
+
+static bool is_tail(struct cs_view summary)
+{
+    return summary.len > 0 && (summary.ptr[0] == ',' || summary.ptr[0] == '}');
+}
+
+/* Without these members where it starts with them: a record is paid for by the KB. */
+static enum cs_code add_summary(struct cs_json_writer *w, const struct cs_record *record,
+                                struct cs_err *err)
+{
+    struct cs_buf head = CS_BUF_INIT(TEXT_MAX);
+    struct cs_view summary = record->summary;
+    enum cs_code rc;
+
+    add_head(&head, record);
+    if ((rc = cs_buf_check(&head, err)) == CS_OK) {
+        if (cs_view_starts(summary, cs_buf_view(&head)) &&
+            is_tail(cs_view_from(summary, head.len)))
+            summary = cs_view_from(summary, head.len);
+        cs_item_add_text(w, "summary", summary);
+    }
+    cs_buf_clear(&head);
+    return rc;
+}
+
+/* The summary as it was, in `out` where something of it was left out. */
+static struct cs_view whole_summary(struct cs_buf *out, const struct cs_record *record)
+{
+    if (!is_tail(record->summary))
+        return record->summary;
+    add_head(out, record);
+    cs_buf_add(out, record->summary);
+    return cs_buf_view(out);
+}
+
 void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us)
 {
     cs_item_add_integer(w, CS_AWS_VANISHES,
@@ -168,7 +224,7 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
                                uint64_t revision, size_t status_shards,
                                struct cs_err *err)
 {
-    struct copying copying = {w, err, CS_OK};
+    struct copying copying = {w, record->extra.len > 0, err, CS_OK};
     enum cs_code rc = CS_OK;
 
     if (cs_aws_item_is_internal(record->key))
@@ -186,11 +242,12 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
     if (record->expires_at_us != 0 && record->vanishes)
         cs_aws_item_vanishes(w, record->expires_at_us);
-    cs_item_add_text(w, "summary", record->summary);
+    if ((rc = add_summary(w, record, err)) != CS_OK)
+        return rc;
     if (record->extra.len > 0)
         rc = write_split(w, record, err);
-    else
-        add_text(w, "detail", record->detail);
+    else if (record->detail.len > 0)
+        rc = cs_aws_item_add_packed(w, "detail", record->detail, err);
     if (rc == CS_OK && cs_json_kind(record->summary) == '{' &&
         cs_json_validate(record->summary, NULL, NULL) == CS_OK)
         cs_json_each_member(record->summary, copy_member, &copying);
@@ -226,6 +283,8 @@ static bool is_copy(const struct copies *copies, struct cs_view name)
 
 /* The texts that a record is made of, where they are not attributes of the item. */
 struct texts {
+    struct cs_buf whole;    /* a summary with its head */
+    struct cs_buf unpacked; /* a detail that was kept compressed */
     struct cs_buf summary;
     struct cs_buf detail; /* with the attributes of others as its last members */
     struct cs_buf extra;  /* these attributes */
@@ -380,10 +439,24 @@ static enum cs_code take_others(struct texts *t, const struct cs_json *item,
     return CS_OK;
 }
 
+/* Puts the texts that are kept shorter back to what they were. */
+static enum cs_code fill_in(struct texts *t, const struct cs_json *item,
+                            struct cs_record *record, struct cs_err *err)
+{
+    struct cs_view packed = cs_json_get_string(cs_json_get(item, "detail"), "B");
+    enum cs_code rc = CS_OK;
+
+    record->summary = whole_summary(&t->whole, record);
+    if (packed.ptr != NULL && (rc = cs_aws_unpack(&t->unpacked, packed, err)) == CS_OK)
+        record->detail = cs_buf_view(&t->unpacked);
+    return rc != CS_OK ? rc : cs_buf_check(&t->whole, err);
+}
+
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err)
 {
     struct texts texts = {CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX),
+                          CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX),
                           CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX)};
     struct cs_record record = {
         .key = cs_item_text(item, "campaign_id"),
@@ -405,10 +478,13 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
     if (!cs_item_integer(item, "expires_at_us", &record.expires_at_us))
         record.expires_at_us = 0;
     record.vanishes = cs_item_integer(item, CS_AWS_VANISHES, &vanishes_at);
-    if ((rc = take_others(&texts, item, &record, err)) == CS_OK) {
+    if ((rc = fill_in(&texts, item, &record, err)) == CS_OK &&
+        (rc = take_others(&texts, item, &record, err)) == CS_OK) {
         *out = cs_record_copy(&record);
         rc = *out != NULL ? CS_OK : cs_err_nomem(err);
     }
+    cs_buf_clear(&texts.whole);
+    cs_buf_clear(&texts.unpacked);
     cs_buf_clear(&texts.summary);
     cs_buf_clear(&texts.detail);
     cs_buf_clear(&texts.extra);
@@ -422,6 +498,8 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
 struct own_item {
     struct cs_record record;
     struct cs_buf text;   /* what the record's views are of; it never moves */
+    struct cs_buf whole;  /* a summary with its head */
+    struct cs_buf detail; /* that was kept compressed */
     struct copies others; /* names of the attributes that should be copies */
     bool strange;         /* it has something that only a tree tells */
 };
@@ -472,12 +550,27 @@ static bool take_integer(struct own_item *own, struct cs_view name,
     return true;
 }
 
+static bool take_packed(struct own_item *own, struct cs_view attribute)
+{
+    size_t from = own->text.len;
+
+    cs_json_unescape(&own->text, inside_of(attribute, "B"));
+    cs_buf_reset(&own->detail);
+    if (cs_aws_unpack(&own->detail, cs_view_from(cs_buf_view(&own->text), from), NULL) !=
+        CS_OK)
+        return false;
+    own->record.detail = cs_buf_view(&own->detail);
+    return true;
+}
+
 static bool take_own(void *payload, struct cs_view name, struct cs_view attribute)
 {
     struct own_item *own = payload;
     struct cs_view *place = place_of(&own->record, name);
 
-    if (place != NULL) {
+    if (place == &own->record.detail && inside_of(attribute, "B").ptr != NULL) {
+        own->strange = !take_packed(own, attribute);
+    } else if (place != NULL) {
         struct cs_view inside = inside_of(attribute, "S");
         size_t from = own->text.len;
 
@@ -502,11 +595,14 @@ static bool read_own(struct own_item *own, struct cs_view item)
     if (own->strange || own->text.failed != CS_OK || own->record.key.ptr == NULL ||
         own->record.summary.ptr == NULL)
         return false;
+    own->record.status = cs_aws_status_plain(own->record.status);
+    own->record.summary = whole_summary(&own->whole, &own->record);
+    if (own->whole.failed != CS_OK)
+        return false;
     cs_json_each_member(own->record.summary, note_copy, &copies);
     for (size_t i = 0; i < own->others.count; i++)
         if (!is_copy(&copies, own->others.names[i]))
             return false;
-    own->record.status = cs_aws_status_plain(own->record.status);
     return true;
 }
 
@@ -525,7 +621,9 @@ static enum cs_code read_tree(struct cs_record **out, struct cs_view item,
 enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
                                    struct cs_err *err)
 {
-    struct own_item own = {.text = CS_BUF_INIT(TEXT_MAX)};
+    struct own_item own = {.text = CS_BUF_INIT(TEXT_MAX),
+                           .whole = CS_BUF_INIT(TEXT_MAX),
+                           .detail = CS_BUF_INIT(TEXT_MAX)};
     enum cs_code rc = CS_OK;
 
     *out = NULL;
@@ -535,5 +633,7 @@ enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
              (*out = cs_record_copy(&own.record)) == NULL)
         rc = cs_err_nomem(err);
     cs_buf_clear(&own.text);
+    cs_buf_clear(&own.whole);
+    cs_buf_clear(&own.detail);
     return rc;
 }

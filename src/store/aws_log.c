@@ -246,12 +246,12 @@ static enum cs_code add_piece(struct appending *a, struct cs_json_writer *w,
     cs_json_object(w);
     cs_item_add_text(w, "campaign_id", cs_aws_key_view(&name));
     cs_item_add_integer(w, "count", (int64_t)(a->ends[piece] - first));
-    cs_item_add_text(w, "entries", cs_buf_view(&text));
+    rc = cs_aws_item_add_packed(w, "entries", cs_buf_view(&text), err);
     if (piece == 0 && a->used.len > 0)
         cs_item_add_text(w, "used", cs_buf_view(&a->used));
     cs_json_object_end(w);
     end_action(w);
-    if ((rc = cs_buf_check(&text, err)) == CS_OK)
+    if (rc == CS_OK && (rc = cs_buf_check(&text, err)) == CS_OK)
         rc = cs_buf_check(&name, err);
     cs_buf_clear(&text);
     cs_buf_clear(&name);
@@ -379,18 +379,23 @@ static enum cs_code take_piece(void *payload, const struct cs_json *item,
     static const struct cs_view prefix = CS_LIT_INIT(CS_AWS_INTERNAL "log-");
     struct window *window = payload;
     struct cs_view key = cs_item_text(item, "campaign_id");
+    struct cs_view packed = cs_json_get_string(cs_json_get(item, "entries"), "B");
     uint64_t number;
     size_t at;
+    enum cs_code rc = CS_OK;
 
     if (!cs_view_to_u64(cs_view_sub(key, prefix.len, 10), &number) ||
         number < window->first || number - window->first >= WINDOW)
         return cs_err_set(err, CS_EUPSTREAM, "a piece of a log that was not asked for");
     at = (size_t)(number - window->first);
-    cs_buf_add(&window->entries[at], cs_item_text(item, "entries"));
+    if (packed.ptr != NULL)
+        rc = cs_aws_unpack(&window->entries[at], packed, err);
+    else
+        cs_buf_add(&window->entries[at], cs_item_text(item, "entries"));
     cs_buf_add(&window->used[at], cs_item_text(item, "used"));
     if (!cs_item_integer(item, "count", &window->counts[at]))
         window->counts[at] = 0;
-    return cs_buf_check(&window->entries[at], err);
+    return rc != CS_OK ? rc : cs_buf_check(&window->entries[at], err);
 }
 
 static void window_clear(struct window *window)

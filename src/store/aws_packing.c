@@ -1,5 +1,6 @@
 /* Objects that S3 keeps compressed, with Content-Encoding: gzip, so that links to them
- * work in browsers as they are. Their size as it was put stands in the metadata. */
+ * work in browsers as they are. Their size as it was put stands in the metadata. And
+ * texts in items of DynamoDB, which costs by the KB. */
 #include "config.h"
 
 #include <inttypes.h>
@@ -8,11 +9,15 @@
 #include <unistd.h>
 
 #include "base/deflate.h"
+#include "base/encoding.h"
 #include "store/aws_internal.h"
 
 #define LEVEL     6
 #define WORTH_IT  1024u /* bytes; less gains nothing */
 #define BLOCK_LEN 65536u
+
+#define TEXT_WORTH_IT 512u /* bytes of a text in an item */
+#define TEXT_BLOCK    4096u
 
 static enum cs_code pack_file(struct cs_gzip *gzip, struct cs_buf *out, int fd,
                               uint64_t size, struct cs_err *err)
@@ -71,4 +76,60 @@ void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put
     put->body = (struct cs_net_body){.kind = CS_NET_BODY_BYTES,
                                      .bytes = cs_buf_view(&packed->bytes)};
     put->payload_sha256 = packed->sha256;
+}
+
+/* ---- texts in items ---- */
+
+enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
+                                    struct cs_view text, struct cs_err *err)
+{
+    struct cs_buf packed = CS_BUF_INIT(text.len + BLOCK_LEN);
+    struct cs_gzip *gzip;
+    enum cs_code rc;
+
+    if (text.len < TEXT_WORTH_IT) {
+        cs_item_add_text(w, name, text);
+        return CS_OK;
+    }
+    if ((gzip = cs_gzip_new(LEVEL)) == NULL)
+        return cs_err_nomem(err);
+    rc = cs_gzip_add(gzip, &packed, text, true, err);
+    cs_gzip_free(gzip);
+    if (rc == CS_OK && packed.len < text.len - text.len / 16)
+        cs_item_add_binary(w, name, cs_buf_view(&packed));
+    else if (rc == CS_OK)
+        cs_item_add_text(w, name, text);
+    cs_buf_clear(&packed);
+    return rc;
+}
+
+static enum cs_code unpack(struct cs_buf *out, struct cs_view packed, struct cs_err *err)
+{
+    struct cs_gunzip *gunzip = cs_gunzip_new();
+    char block[TEXT_BLOCK];
+    size_t got = 1;
+    enum cs_code rc = gunzip != NULL ? CS_OK : cs_err_nomem(err);
+
+    while (rc == CS_OK && got > 0) {
+        rc = cs_gunzip_read(gunzip, &packed, block, sizeof(block), &got, err);
+        if (rc == CS_OK)
+            cs_buf_add(out, cs_view_of(block, got));
+        if (rc == CS_OK)
+            rc = cs_buf_check(out, err);
+    }
+    if (rc == CS_OK && !cs_gunzip_ended(gunzip))
+        rc = cs_err_set(err, CS_EUPSTREAM, "a compressed attribute is cut short");
+    cs_gunzip_free(gunzip);
+    return rc;
+}
+
+enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64, struct cs_err *err)
+{
+    struct cs_buf packed = CS_BUF_INIT(base64.len + 1);
+    enum cs_code rc = cs_base64_decode(&packed, base64, err);
+
+    if (rc == CS_OK)
+        rc = unpack(out, cs_buf_view(&packed), err);
+    cs_buf_clear(&packed);
+    return rc == CS_EINVAL ? CS_EUPSTREAM : rc;
 }

@@ -12,6 +12,9 @@
 #define SUMMARY \
     "\"summary\":{\"S\":\"{\\\"campaign_name\\\":\\\"A\\\",\\\"pages\\\":3}\"}"
 
+#define PACKED /* {"a":1,"b":"xxx..."} with 700 of them */ \
+    "H4sIAAAAAAACA6tWSlSyMtRRSlKyUqoYBaNgiAKlWgCPsX6ZygIAAA=="
+
 /* What this store writes, and what it might meet in a table. */
 static const char *const items[] = {
     "{" KEYS ",\"revision\":{\"N\":\"7\"}," SUMMARY
@@ -43,6 +46,13 @@ static const char *const items[] = {
     "{" KEYS "," SUMMARY ",\"revision\":{\"N\":\"7.5\"}}",
     "{" KEYS "," SUMMARY ",\"revision\":{\"N\":\"99999999999999999999\"}}",
     "{" KEYS "," SUMMARY ",\"expires_at_us\":{\"N\":\"-1\"}}",
+    /* a summary without its first members; with the row of an index, too */
+    "{" KEYS ",\"summary\":{\"S\":\",\\\"pages\\\":3}\"},\"pages\":{\"N\":\"3\"}}",
+    "{" KEYS ",\"summary\":{\"S\":\"}\"}}",
+    "{\"campaign_id\":{\"S\":\"c\\\"1\"},\"summary\":{\"S\":\",\\\"a\\\":1}\"}}",
+    /* a compressed detail */
+    "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"}}",
+    "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"},\"more\":{\"S\":\"x\"}}",
     /* empty texts */
     "{\"campaign_id\":{\"S\":\"c1\"},\"user_id\":{\"S\":\"\"},\"summary\":{\"S\":\"\"}}",
     "{\"campaign_id\":{\"S\":\"\"}," SUMMARY "}",
@@ -82,6 +92,43 @@ static void test_same_as_the_tree(void **state)
     }
 }
 
+static void test_what_was_left_out(void **state)
+{
+    struct cs_record *record;
+
+    (void)state;
+    assert_ok(cs_aws_item_read_text(&record,
+                                    CS_LIT("{" KEYS
+                                           ",\"summary\":{\"S\":\",\\\"pages\\\":3}\"},"
+                                           "\"detail\":{\"B\":\"" PACKED "\"}}"),
+                                    err));
+    assert_view(record->summary,
+                "{\"campaign_id\":\"c1\",\"user_id\":\"ann\",\"status\":\"completed\","
+                "\"created_at\":\"2026-01-01T00:00:00.000000Z\",\"pages\":3}");
+    assert_int_equal(record->detail.len, 714);
+    assert_true(cs_view_starts(record->detail, CS_LIT("{\"a\":1,\"b\":\"xxx")));
+    cs_record_free(record);
+}
+
+/* What can't be read is never taken for nothing. */
+static void test_broken_detail(void **state)
+{
+    static const char *const broken[] = {
+        "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"\"}}",
+        "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"%%%\"}}",
+        "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"AAAA\"}}",
+        "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"H4sIAAAAAAACA6tWSlSy\"}}",
+    };
+    struct cs_record *record;
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(broken); i++) {
+        assert_int_equal(cs_aws_item_read_text(&record, cs_view_cstr(broken[i]), NULL),
+                         CS_EUPSTREAM);
+        assert_null(record);
+    }
+}
+
 static void test_no_record(void **state)
 {
     struct cs_record *record;
@@ -108,6 +155,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_as_the_tree),
+        cmocka_unit_test(test_what_was_left_out),
+        cmocka_unit_test(test_broken_detail),
         cmocka_unit_test(test_no_record),
     };
 
