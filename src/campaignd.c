@@ -341,7 +341,8 @@ static void *pool_reload(void *payload, struct cs_err *err)
     struct cs_settings *settings = load(state, err);
     struct cs_log *log = settings != NULL ? open_log(settings, err) : NULL;
 
-    if (log == NULL) {
+    if (log == NULL || cs_wiring_check_theme(settings, err) != CS_OK) {
+        cs_log_free(log);
         cs_settings_free(settings);
         return NULL;
     }
@@ -409,6 +410,7 @@ static int run_pool(struct main *state, struct cs_settings *settings,
     if (address == NULL || (pid_text != NULL && pid_file == NULL))
         (void)cs_err_nomem(&err);
     else if (socket_mode(settings, &mode, &err) == CS_OK &&
+             cs_wiring_check_theme(settings, &err) == CS_OK &&
              cs_listen_open(&state->listen_fd, address, mode, &err) == CS_OK &&
              (pid_file == NULL || write_pid(pid_file, &err) == CS_OK)) {
         cs_log_put(state->log, CS_LOG_INFO, "listening",

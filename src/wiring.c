@@ -113,6 +113,15 @@ enum cs_code cs_wiring_init(struct cs_wiring *out, const struct cs_settings *set
     return rc;
 }
 
+enum cs_code cs_wiring_check_theme(const struct cs_settings *settings, struct cs_err *err)
+{
+    struct cs_wiring probe = {.settings = settings};
+    enum cs_code rc = make_renderer(&probe, err);
+
+    cs_wiring_clear(&probe);
+    return rc;
+}
+
 void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent)
 {
     if (recent != NULL && cs_settings_is(wiring->settings, CS_SET_STORE, "aws"))

@@ -23,6 +23,11 @@ enum cs_code cs_wiring_init(struct cs_wiring *out, const struct cs_settings *set
                             struct cs_err *err) CS_MUST_USE;
 void cs_wiring_clear(struct cs_wiring *wiring);
 
+/* Whether rendering can start with the settings: the theme is there and whole. For the
+ * process that starts the workers, so that a fault of all of them is said once. */
+enum cs_code cs_wiring_check_theme(const struct cs_settings *settings,
+                                   struct cs_err *err) CS_MUST_USE;
+
 /* Lets the store remember in memory that workers share, where it has a use for it.
  * Borrowed; NULL: it remembers by itself. */
 void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent);

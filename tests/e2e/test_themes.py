@@ -72,6 +72,7 @@ def test_a_broken_theme_is_a_clear_error_at_start(refusal, share, file, text, fa
     (share / "themes/mine" / file).write_text(text)
     said = refusal("mine")
     assert "RENDER_THEME=mine: " in said and fault in said
+    assert said.count(fault) == 1, f"said more than once:\n{said}"
 
 
 def test_a_theme_that_is_not_there_is_named(refusal, share):
