@@ -2,6 +2,7 @@
 
 #include "render/chart_html.h"
 
+#include "render/chart_axis.h"
 #include "render/pattern.h"
 #include "render/text.h"
 
@@ -107,8 +108,14 @@ static void put_shares(struct cs_buf *out, const struct cs_chart *chart)
 /* ---- bars: one row each, so that they fit any width
  * -------------------------------------- */
 
-static void put_bar_row(struct cs_buf *out, const struct cs_chart_row *row, double from,
-                        double to)
+struct bar {
+    double from, to; /* percent of the width */
+    const struct cs_chart_tick *ticks;
+    size_t tick_count;
+};
+
+static void put_bar_row(struct cs_buf *out, const struct cs_chart_row *row,
+                        const struct bar *bar)
 {
     put(out, "<li><span class=\"what\">");
     put_text(out, row->label);
@@ -119,28 +126,51 @@ static void put_bar_row(struct cs_buf *out, const struct cs_chart_row *row, doub
     put_title(out, row->label);
     put(out, "<desc>");
     put_text(out, row->text);
+    put(out, "</desc><rect class=\"track\" width=\"100\" height=\"4\"/>");
+    for (size_t i = 0; i < bar->tick_count; i++)
+        cs_buf_add_fmt(out, "%s%.2f 0v4", i == 0 ? "<path class=\"tick\" d=\"M" : "M",
+                       bar->ticks[i].at * 100);
+    put(out, bar->tick_count > 0 ? "\"/>" : "");
     cs_buf_add_fmt(
-        out,
-        "</desc><rect class=\"track\" width=\"100\" height=\"4\"/>"
-        "<rect class=\"bar\" x=\"%.2f\" width=\"%.2f\" height=\"4\"/></svg></li>\n",
-        from, to - from < 0.6 ? 0.6 : to - from);
+        out, "<rect class=\"bar\" x=\"%.2f\" width=\"%.2f\" height=\"4\"/></svg></li>\n",
+        bar->from, bar->to - bar->from < 0.6 ? 0.6 : bar->to - bar->from);
 }
 
-static void put_schedule(struct cs_buf *out, const struct cs_chart *chart)
-{
-    int64_t first = chart->rows[0].start_day, last = chart->rows[0].end_day;
+#define AXIS_TICKS 5u /* as many as a phone has room for */
+#define AXIS_END   90 /* percent: behind it a text would leave the chart */
 
-    for (size_t i = 1; i < chart->count; i++) {
-        first = chart->rows[i].start_day < first ? chart->rows[i].start_day : first;
-        last = chart->rows[i].end_day > last ? chart->rows[i].end_day : last;
+/* Names of the marks that all rows have. */
+static void put_axis(struct cs_buf *out, const struct bar *bar)
+{
+    if (bar->tick_count == 0)
+        return;
+    put(out, "<p class=\"axis\" aria-hidden=\"true\">");
+    for (size_t i = 0; i < bar->tick_count; i++) {
+        double percent = bar->ticks[i].at * 100;
+
+        if (percent > AXIS_END)
+            continue;
+        cs_buf_add_fmt(out, "<span style=\"inset-inline-start:%.2f%%\">", percent);
+        put_text(out, bar->ticks[i].text);
+        put(out, "</span>");
     }
+    put(out, "</p>\n");
+}
+
+static void put_schedule(struct cs_buf *out, const struct cs_chart *chart,
+                         const char *language)
+{
+    const struct cs_chart_calendar calendar = cs_chart_calendar(chart);
+    struct cs_chart_tick ticks[CS_CHART_TICKS];
+    struct bar bar = {.ticks = ticks};
+
+    bar.tick_count = cs_chart_ticks(ticks, AXIS_TICKS, chart, language);
+    put_axis(out, &bar);
     put(out, "<ul class=\"bars schedule\">\n");
     for (size_t i = 0; i < chart->count; i++) {
-        double scale = 100.0 / (double)(last - first + 1);
-
-        put_bar_row(out, &chart->rows[i],
-                    (double)(chart->rows[i].start_day - first) * scale,
-                    (double)(chart->rows[i].end_day + 1 - first) * scale);
+        bar.from = cs_chart_place(&calendar, chart->rows[i].start_day) * 100;
+        bar.to = cs_chart_place(&calendar, chart->rows[i].end_day + 1) * 100;
+        put_bar_row(out, &chart->rows[i], &bar);
     }
     put(out, "</ul>\n");
 }
@@ -150,9 +180,12 @@ static void put_durations(struct cs_buf *out, const struct cs_chart *chart)
     double largest = largest_of(chart);
 
     put(out, "<ul class=\"bars\">\n");
-    for (size_t i = 0; i < chart->count; i++)
-        put_bar_row(out, &chart->rows[i], 0,
-                    largest > 0 ? chart->rows[i].value / largest * 100 : 0);
+    for (size_t i = 0; i < chart->count; i++) {
+        const struct bar bar = {.to = largest > 0 ? chart->rows[i].value / largest * 100
+                                                  : 0};
+
+        put_bar_row(out, &chart->rows[i], &bar);
+    }
     put(out, "</ul>\n");
 }
 
@@ -186,7 +219,8 @@ static void put_figures(struct cs_buf *out, const struct cs_chart *chart)
     put(out, "</ul>\n");
 }
 
-void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id)
+void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id,
+                   const char *language)
 {
     cs_buf_add_fmt(
         out, "<figure class=\"chart\" aria-labelledby=\"%s-c\"><figcaption id=\"%s-c\">",
@@ -198,7 +232,7 @@ void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char 
         put_shares(out, chart);
         break;
     case CS_CHART_SCHEDULE:
-        put_schedule(out, chart);
+        put_schedule(out, chart, language);
         break;
     case CS_CHART_DURATIONS:
         put_durations(out, chart);

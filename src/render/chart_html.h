@@ -11,7 +11,8 @@ void cs_chart_colours(struct cs_colour out[CS_CHART_COLOURS],
                       const struct cs_scheme *scheme);
 
 /* Appends a <figure>. `id` is unique in the page and made of slug characters. */
-void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id);
+void cs_chart_html(struct cs_buf *out, const struct cs_chart *chart, const char *id,
+                   const char *language);
 
 /* Appends a decorative drawing of 4:3 that no two campaigns share: shape and
  * arrangement come from the seed text alone, colours from the style sheet's

@@ -465,6 +465,12 @@ enum cs_code cs_document_new(struct cs_document **document_out,
     return code;
 }
 
+bool cs_section_charts_first(const struct cs_section *section)
+{
+    return section->kind == CS_SECTION_MEDIA || section->kind == CS_SECTION_TIMELINE ||
+           section->content == NULL;
+}
+
 void cs_document_drop_section(struct cs_document *document, size_t section)
 {
     struct cs_section *dropped = &document->sections[section];

@@ -134,6 +134,10 @@ enum cs_code cs_document_new(struct cs_document **document_out,
                              struct cs_err *err) CS_MUST_USE;
 void cs_document_free(struct cs_document *document);
 
+/* Whether a section's charts stand before its text, as what its reader looks for: in a
+ * media plan and in the timeline. Elsewhere they follow what they are drawn from. */
+bool cs_section_charts_first(const struct cs_section *section);
+
 /* Frees what a section holds: it has no content and no charts from then on. For big
  * documents, of which the last reader needs each section once. */
 void cs_document_drop_section(struct cs_document *document, size_t section);

@@ -2,6 +2,7 @@
 
 #include "render/labels.h"
 
+#include "render/labels_more.h"
 #include "render/text.h"
 
 enum { ENGLISH, FRENCH, GERMAN, SPANISH, ARABIC, HEBREW, LANGUAGE_COUNT };
@@ -83,13 +84,25 @@ static const char *const words[CS_LABEL_COUNT][LANGUAGE_COUNT] = {
     [CS_LABEL_TO_TOP] = {"Back to top", "Haut de page", "Nach oben", "Volver arriba", "إلى الأعلى", "חזרה למעלה"},
     [CS_LABEL_CAMPAIGN_ID] = {"Campaign id", "Numéro de campagne", "Kampagnennummer", "Número de campaña", "معرّف الحملة", "מזהה הקמפיין"},
     [CS_LABEL_IS_COMPLETED] = {"completed", "terminée", "abgeschlossen", "terminada", "مكتملة", "הושלם"},
+    [CS_LABEL_MONTHS] = {
+        "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec",
+        "janv. févr. mars avr. mai juin juil. août sept. oct. nov. déc.",
+        "Jan. Feb. März April Mai Juni Juli Aug. Sept. Okt. Nov. Dez.",
+        "ene feb mar abr may jun jul ago sept oct nov dic",
+        "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
+        "ינו׳ פבר׳ מרץ אפר׳ מאי יוני יולי אוג׳ ספט׳ אוק׳ נוב׳ דצמ׳"},
+    [CS_LABEL_MONTH_AND_YEAR] = {"{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}"},
 };
 /* clang-format on */
 
 const char *cs_label(const char *language, enum cs_label label)
 {
+    const char *const *more =
+        cs_labels_more(cs_view_cstr(language != NULL ? language : ""));
     int column = ENGLISH;
 
+    if (more != NULL)
+        return more[label];
     for (size_t i = 0; language != NULL && i < CS_COUNT(languages); i++)
         if (strncmp(language, languages[i].code, 2) == 0 &&
             (language[2] == '\0' || language[2] == '-'))

@@ -16,7 +16,8 @@
     X(BUDGET_SHARES) X(KPIS) X(SCHEDULE) X(STEP_DURATIONS) X(CHANNEL) X(SHARE) X(START) X(END)     \
     X(AGENT) X(ACTION) X(MESSAGE) X(TIME) X(SECONDS) X(DETAILS) X(SKIP) X(IMAGE)           \
     X(YES) X(NO) X(NONE) X(EMPTY) X(REPORT) X(PAGE_N_OF_M) X(CAMPAIGN) X(QUALITY)          \
-    X(EXECUTION_TIME) X(NUMBER) X(VALUE) X(TO_TOP) X(CAMPAIGN_ID) X(IS_COMPLETED)
+    X(EXECUTION_TIME) X(NUMBER) X(VALUE) X(TO_TOP) X(CAMPAIGN_ID) X(IS_COMPLETED)       \
+    X(MONTHS) X(MONTH_AND_YEAR)
 /* clang-format on */
 
 enum cs_label {
@@ -27,7 +28,8 @@ enum cs_label {
 };
 
 /* The word in the language ("fr", "fr-CA"); English where it is not known.
- * PAGE_N_OF_M holds "{n}" and "{m}" to be replaced. */
+ * PAGE_N_OF_M holds "{n}" and "{m}" to be replaced, MONTH_AND_YEAR "{m}" and "{y}";
+ * MONTHS are twelve short names with blanks between them. */
 const char *cs_label(const char *language, enum cs_label label);
 
 /* "audience_personas" -> "Audience personas": a name of the data as a title,

@@ -17,6 +17,8 @@ static const struct {
     {"it", " il gli che di per con una è della nel sono più non e "},
     {"pt", " os uma para com não é do da em você mais ao dos e "},
     {"nl", " het een van en voor met zijn niet op je dat wij ook de "},
+    {"pl", " nie się że jest na dla jak oraz przez są już tylko aby czy "},
+    {"vi", " và của cho là các với không được trong một những này đến có "},
 };
 
 /* Scripts that tell the language, more or less, by themselves. */

@@ -126,7 +126,8 @@ size_t cs_pdf_book_heading(struct cs_pdf_book *book, unsigned level, struct cs_v
     struct cs_pdf_heading heading = {.level = level,
                                      .title = book->titles.len,
                                      .title_len = title.len,
-                                     .mark = book->headings.count};
+                                     .mark = book->headings.count,
+                                     .detail = book->appendix && level > 2};
 
     cs_buf_add(&book->titles, title);
     if (book->titles.failed != CS_OK)

@@ -12,6 +12,7 @@ struct cs_pdf_heading {
     unsigned level;
     size_t title, title_len;
     size_t mark;
+    bool detail; /* within a section of the appendix: not listed in the contents */
 };
 
 struct cs_pdf_book {
@@ -22,6 +23,7 @@ struct cs_pdf_book {
     const char *language;
     double cap_height; /* of the text family, parts of the size */
     double scale;      /* of all type sizes: 1, less for an appendix */
+    bool appendix;     /* what is made now belongs to it */
     bool rtl;
     struct cs_pdf_vector headings; /* struct cs_pdf_heading */
     struct cs_buf titles;

@@ -4,7 +4,7 @@
 
 #include <math.h>
 
-#include "base/clock.h"
+#include "render/chart_axis.h"
 #include "render/pdf_ops.h"
 
 #define ROW_HEIGHT 17.0
@@ -12,8 +12,10 @@
 #define LABEL_SIZE 8.6
 #define TICK_SIZE  7.4
 #define GUTTER     9.0
-#define DAY_US     (86400 * CS_SECOND_US)
 #define CHART_ROWS 2000u
+#define AXIS_TICKS 6u
+#define TICK_BEYOND \
+    0.1 /* what the last mark's text may leave the bars by, of their width */
 
 /* Columns of a chart: labels, bars, values. */
 struct frame {
@@ -185,86 +187,39 @@ static void figures(struct cs_pdf_book *book, const struct cs_chart *chart,
     }
 }
 
-struct calendar {
-    int64_t first, last; /* days */
-    bool undated;        /* of no certain year: months have no place on it */
+struct axis {
+    struct cs_chart_tick ticks[CS_CHART_TICKS];
+    size_t count;
     double x, width;
 };
 
-static double day_x(const struct calendar *calendar, int64_t day)
+/* All rows have the marks, so that an eye finds from a bar to its month. */
+static void draw_ticks(struct cs_pdf_book *book, struct cs_buf *out,
+                       const struct axis *axis, double height)
 {
-    double span = (double)(calendar->last - calendar->first) + 1;
-
-    return calendar->x + calendar->width * (double)(day - calendar->first) / span;
-}
-
-static struct calendar calendar_of(const struct cs_chart *chart,
-                                   const struct frame *frame)
-{
-    struct calendar calendar = {.first = chart->rows[0].start_day,
-                                .last = chart->rows[0].end_day,
-                                .undated = chart->undated,
-                                .x = frame->bars,
-                                .width = frame->bars_width};
-
-    for (size_t i = 1; i < chart->count; i++) {
-        if (chart->rows[i].start_day < calendar.first)
-            calendar.first = chart->rows[i].start_day;
-        if (chart->rows[i].end_day > calendar.last)
-            calendar.last = chart->rows[i].end_day;
-    }
-    return calendar;
-}
-
-/* The first days of months, "2025-01", as far apart as the width asks for. */
-static size_t month_starts(const struct calendar *calendar, int64_t *days, size_t most)
-{
-    int64_t step = (calendar->last - calendar->first) / (28 * (int64_t)most) + 1,
-            month = 0;
-    char text[CS_TIME_TEXT_LEN + 1];
-    size_t count = 0;
-
-    if (calendar->undated)
-        return 0;
-    for (int64_t day = calendar->first; day <= calendar->last && count < most; day++) {
-        cs_time_text(text, day * DAY_US);
-        if (memcmp(text + 8, "01", 2) != 0)
-            continue;
-        if (month % step == 0)
-            days[count++] = day;
-        month++;
-        day += 26;
-    }
-    return count;
-}
-
-static void ticks(struct cs_pdf_book *book, struct cs_buf *out,
-                  const struct calendar *calendar, double height)
-{
-    int64_t days[8];
-    size_t count = month_starts(calendar, days, CS_COUNT(days));
-
     cs_pdf_line_colour(out, book->scheme->line);
-    for (size_t i = 0; i < count; i++)
-        cs_pdf_stroke_line(out, day_x(calendar, days[i]), 0, day_x(calendar, days[i]),
-                           -height, 0.5);
+    for (size_t i = 0; i < axis->count; i++) {
+        double x = axis->x + axis->ticks[i].at * axis->width;
+
+        cs_pdf_stroke_line(out, x, 0, x, -height, 0.5);
+    }
 }
 
-static void tick_labels(struct cs_pdf_book *book, const struct calendar *calendar)
+static void tick_labels(struct cs_pdf_book *book, const struct axis *axis)
 {
     struct cs_pdf_style style =
         cs_pdf_book_style(book, TICK_SIZE, 0, book->scheme->muted);
     struct cs_buf *out = cs_pdf_flow_begin(book->flow);
-    char text[CS_TIME_TEXT_LEN + 1];
-    int64_t days[8];
-    size_t count = month_starts(calendar, days, CS_COUNT(days));
 
-    for (size_t i = 0; i < count; i++) {
-        cs_time_text(text, days[i] * DAY_US);
-        (void)cs_pdf_book_label(book, out, cs_view_of(text, 7), &style, CS_PDF_LEFT,
-                                day_x(calendar, days[i]) + 2, -8, 60);
+    for (size_t i = 0; i < axis->count; i++) {
+        double next = i + 1 < axis->count ? axis->ticks[i + 1].at : 1 + TICK_BEYOND;
+
+        (void)cs_pdf_book_label(book, out, cs_view_cstr(axis->ticks[i].text), &style,
+                                CS_PDF_LEFT,
+                                axis->x + axis->ticks[i].at * axis->width + 2, -8,
+                                (next - axis->ticks[i].at) * axis->width - 3);
     }
-    ticks(book, out, calendar, 12);
+    draw_ticks(book, out, axis, 12);
     cs_pdf_flow_end(book->flow, 12, CS_PDF_KEEP);
 }
 
@@ -272,21 +227,20 @@ static void schedule(struct cs_pdf_book *book, const struct cs_chart *chart,
                      struct cs_pdf_area area)
 {
     const struct frame frame = frame_of(book, chart, area);
-    struct calendar calendar = calendar_of(chart, &frame);
+    const struct cs_chart_calendar calendar = cs_chart_calendar(chart);
+    struct axis axis = {.x = frame.bars, .width = frame.bars_width};
 
-    if (calendar.last - calendar.first > 366 * 200) /* a slip of the data, not a plan */
-        calendar.last = calendar.first + 366 * 200;
-    if (!calendar.undated)
-        tick_labels(book, &calendar);
+    axis.count = cs_chart_ticks(axis.ticks, AXIS_TICKS, chart, book->language);
+    if (axis.count > 0)
+        tick_labels(book, &axis);
     for (size_t i = 0; i < chart->count && i < CHART_ROWS; i++) {
         const struct cs_chart_row *row = &chart->rows[i];
         struct cs_buf *out = cs_pdf_flow_begin(book->flow);
-        double y = -(ROW_HEIGHT + BAR_HEIGHT) / 2,
-               left = day_x(&calendar, row->start_day);
-        double right =
-            fmin(day_x(&calendar, row->end_day + 1), frame.bars + frame.bars_width);
+        double y = -(ROW_HEIGHT + BAR_HEIGHT) / 2;
+        double left = axis.x + cs_chart_place(&calendar, row->start_day) * axis.width;
+        double right = axis.x + cs_chart_place(&calendar, row->end_day + 1) * axis.width;
 
-        ticks(book, out, &calendar, ROW_HEIGHT);
+        draw_ticks(book, out, &axis, ROW_HEIGHT);
         cs_pdf_round_box(out, bar_colour(book, i, chart->count), left, y,
                          fmax(right - left, 2.5), BAR_HEIGHT, 2.5);
         texts(book, out, row, &frame, area);

@@ -127,7 +127,7 @@ static enum cs_code set_contents(const struct work *work, struct cs_pdf_flow *fl
     contents_title(work, flow);
     for (size_t i = 0; i < work->book->headings.count && !cs_pdf_book_failed(work->book);
          i++) {
-        if (heading_at(work, i)->level <= work->deepest)
+        if (heading_at(work, i)->level <= work->deepest && !heading_at(work, i)->detail)
             entry(work, flow, i);
     }
     return cs_pdf_flow_finish(flow, err);
@@ -138,7 +138,7 @@ static unsigned deepest_level(const struct work *work)
     size_t count = 0;
 
     for (size_t i = 0; i < work->book->headings.count; i++)
-        count += heading_at(work, i)->level <= 3;
+        count += heading_at(work, i)->level <= 3 && !heading_at(work, i)->detail;
     return count <= LINES_MAX ? 3 : 2;
 }
 

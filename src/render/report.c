@@ -158,6 +158,13 @@ static void section_start(struct report *report, bool first)
     cs_pdf_flow_space(flow, 44);
 }
 
+static void section_charts(struct report *report, const struct cs_section *section,
+                           struct cs_pdf_area area)
+{
+    for (size_t i = 0; i < section->chart_count; i++)
+        cs_pdf_chart(&report->book, &section->charts[i], area);
+}
+
 static void make_sections(struct report *report, bool folded)
 {
     const struct cs_document *document = report->document;
@@ -165,6 +172,7 @@ static void make_sections(struct report *report, bool folded)
     size_t number = 0;
 
     report->book.scale = folded ? APPENDIX_SCALE : 1;
+    report->book.appendix = folded;
     for (size_t i = 0; i < document->section_count; i++) {
         const struct cs_section *section = &document->sections[i];
 
@@ -174,11 +182,13 @@ static void make_sections(struct report *report, bool folded)
             return;
         section_start(report, number == 0);
         section_title(report, i, ++number);
-        for (size_t k = 0; k < section->chart_count; k++)
-            cs_pdf_chart(&report->book, &section->charts[k], area);
+        if (cs_section_charts_first(section))
+            section_charts(report, section, area);
         if (section->content != NULL)
             cs_pdf_blocks(&report->book, section->content, cs_view_cstr(section->title),
                           area);
+        if (!cs_section_charts_first(section))
+            section_charts(report, section, area);
         if (report->spend)
             cs_document_drop_section(report->document, i);
     }

@@ -191,7 +191,8 @@ static void write_section(struct site *site, size_t index)
         struct cs_buf id = CS_BUF_INIT(128);
 
         cs_buf_add_fmt(&id, "%s--chart-%zu", section->slug, i + 1);
-        cs_chart_html(&site->html, &section->charts[i], cs_buf_cstr(&id));
+        cs_chart_html(&site->html, &section->charts[i], cs_buf_cstr(&id),
+                      site->document->language);
         cs_buf_clear(&id);
     }
     site->charts[index].end = site->content[index].start = site->html.len;
@@ -274,10 +275,8 @@ static void add_section(struct site *site, struct cs_data *list, size_t index,
     cs_data_add_cstr(&site->arena, data, "number",
                      cs_arena_text(&site->arena, cs_buf_view(&digits)));
     cs_data_add_bool(&site->arena, data, "visual", section->kind == CS_SECTION_VISUAL);
-    /* A media plan is its charts; elsewhere they follow what they are drawn from. */
     cs_data_add_bool(&site->arena, data, "charts_first",
-                     section->kind == CS_SECTION_MEDIA ||
-                         section->kind == CS_SECTION_TIMELINE);
+                     cs_section_charts_first(section));
     cs_data_add_html(&site->arena, data, "charts", piece_view(site, site->charts[index]));
     cs_data_add_html(&site->arena, data, "content",
                      piece_view(site, site->content[index]));

@@ -1,7 +1,10 @@
 #include "config.h"
 
+#include <math.h>
+
 #include "render_helpers.h"
 
+#include "render/chart_axis.h"
 #include "render/chart_dates.h"
 #include "render/charts.h"
 #include "render/labels.h"
@@ -567,20 +570,77 @@ static void test_schedules(void **state)
 
 static void test_labels(void **state)
 {
-    static const char *const languages[] = {"en", "fr-CA", "de", "es", "ar", "he"};
+    static const char *const languages[] = {
+        "en", "fr-CA", "de", "es", "ar", "he", "it",      "pt",    "nl",
+        "pl", "ru",    "vi", "ja", "ko", "zh", "zh-Hant", "zh-TW", "PT-br"};
 
     (void)state;
     for (size_t i = 0; i < CS_COUNT(languages); i++) {
         const char *page = cs_label(languages[i], CS_LABEL_PAGE_N_OF_M);
+        struct cs_view months = cs_view_cstr(cs_label(languages[i], CS_LABEL_MONTHS));
+        struct cs_view month;
+        unsigned count = 0;
 
-        for (unsigned label = 0; label < CS_LABEL_COUNT; label++)
+        for (unsigned label = 0; label < CS_LABEL_COUNT; label++) {
+            assert_non_null(cs_label(languages[i], (enum cs_label)label));
             assert_true(cs_label(languages[i], (enum cs_label)label)[0] != '\0');
+        }
+        while (cs_view_split(&months, ' ', &month))
+            count += month.len > 0;
+        assert_int_equal(count, 12);
+        assert_non_null(strstr(cs_label(languages[i], CS_LABEL_MONTH_AND_YEAR), "{m}"));
+        assert_non_null(strstr(cs_label(languages[i], CS_LABEL_MONTH_AND_YEAR), "{y}"));
+        assert_true(i == 0 || strcmp(cs_label(languages[i], CS_LABEL_CONTENTS),
+                                     cs_label("en", CS_LABEL_CONTENTS)) != 0);
         assert_non_null(strstr(page, "{n}"));
         assert_non_null(strstr(page, "{m}"));
     }
     assert_string_equal(cs_label("he-IL", CS_LABEL_BUDGET), "תקציב");
+    assert_string_equal(cs_label("zh-HK", CS_LABEL_BUDGET), "預算");
+    assert_string_equal(cs_label("zh-CN", CS_LABEL_BUDGET), "预算");
     assert_string_equal(cs_label("heb", CS_LABEL_BUDGET), "Budget");
     assert_string_equal(cs_label(NULL, CS_LABEL_BUDGET), "Budget");
+}
+
+/* A schedule's axis: where its marks stand and what they say. */
+static void test_axis(void **state)
+{
+    static const struct {
+        const char *first, *last, *language;
+        size_t most;
+        const char *texts; /* "|" between them */
+        double at;         /* of the first mark */
+    } cases[] = {
+        {"2025-01-01", "2025-04-30", "en", 8, "Jan 2025|Feb|Mar|Apr", 0},
+        {"2024-11-16", "2025-02-28", "fr", 8, "déc. 2024|janv. 2025|févr.", 15 / 105.0},
+        {"2024-11-06", "2025-01-31", "es", 8, "nov 2024|dic|ene 2025", 0},
+        {"2025-01-01", "2025-12-31", "ja", 6, "2025年1月|3月|5月|7月|9月|11月", 0},
+        {"2023-06-01", "2027-05-31", "en", 6, "2024|2025|2026|2027", 214 / 1461.0},
+        {"2025-01-06", "2025-01-26", "de", 6, "2025-01-06|2025-01-13|2025-01-20", 0},
+        {"2025-01-06", "2025-01-06", "en", 6, "2025-01-06", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_chart_row rows[2] = {{.value = 0}};
+        struct cs_chart chart = {.kind = CS_CHART_SCHEDULE, .rows = rows, .count = 2};
+        struct cs_chart_tick ticks[CS_CHART_TICKS];
+        struct cs_buf texts = CS_BUF_INIT(4096);
+        size_t count;
+
+        assert_true(cs_span_day(&rows[0].start_day, cs_view_cstr(cases[i].first)));
+        assert_true(cs_span_day(&rows[1].end_day, cs_view_cstr(cases[i].last)));
+        rows[0].end_day = rows[1].start_day = rows[0].start_day;
+        count = cs_chart_ticks(ticks, cases[i].most, &chart, cases[i].language);
+        for (size_t k = 0; k < count; k++)
+            cs_buf_add_fmt(&texts, k > 0 ? "|%s" : "%s", ticks[k].text);
+        assert_string_equal(cs_buf_cstr(&texts), cases[i].texts);
+        assert_true(fabs(ticks[0].at - cases[i].at) < 0.001);
+        chart.undated = true;
+        assert_int_equal(cs_chart_ticks(ticks, cases[i].most, &chart, cases[i].language),
+                         0);
+        cs_buf_clear(&texts);
+    }
 }
 
 static void test_languages(void **state)
@@ -626,6 +686,7 @@ int main(void)
         cmocka_unit_test(test_numbers_and_days),
         cmocka_unit_test(test_spans),
         cmocka_unit_test(test_labels),
+        cmocka_unit_test(test_axis),
         cmocka_unit_test(test_figures),
         cmocka_unit_test(test_schedules),
         cmocka_unit_test(test_languages),
