@@ -32,10 +32,11 @@ static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
 static const char *aws_setting(const void *payload, const char *name)
 {
     static const enum cs_setting_id ids[] = {
-        CS_SET_BUCKET_REGION,  CS_SET_TABLE_REGION,   CS_SET_S3_PUBLIC_URL,
-        CS_SET_S3_PATH_STYLE,  CS_SET_S3_CHECKSUM,    CS_SET_S3_KMS_KEY,
-        CS_SET_COUNTER_SHARDS, CS_SET_CREATE_MISSING, CS_SET_S3_VERSIONING,
-        CS_SET_S3_BUCKET_TAGS, CS_SET_S3_GZIP,        CS_SET_STATUS_SHARDS};
+        CS_SET_BUCKET_REGION, CS_SET_TABLE_REGION,   CS_SET_S3_PUBLIC_URL,
+        CS_SET_S3_PATH_STYLE, CS_SET_S3_CHECKSUM,    CS_SET_S3_PAYLOAD,
+        CS_SET_S3_KMS_KEY,    CS_SET_COUNTER_SHARDS, CS_SET_CREATE_MISSING,
+        CS_SET_S3_VERSIONING, CS_SET_S3_BUCKET_TAGS, CS_SET_S3_GZIP,
+        CS_SET_STATUS_SHARDS};
     const struct cs_settings *settings = payload;
     const char *value;
 

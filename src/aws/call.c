@@ -127,6 +127,28 @@ static size_t start_url(struct cs_buf *url, const struct cs_aws_endpoint *endpoi
     return endpoint->origin.len;
 }
 
+/* The chunks go on from the signature that the head has just got. */
+static enum cs_code start_stream(struct cs_aws *aws, struct cs_aws_call *call,
+                                 const struct cs_signer_params *params,
+                                 struct cs_net_body *out, struct cs_err *err)
+{
+    char date[CS_SIGV4_DATE_LEN + 1];
+    struct cs_aws_streamed_seed seed = {
+        .date = cs_view_of(date, CS_SIGV4_DATE_LEN),
+        .region = params->region,
+        .service = params->service,
+        .signature = cs_signer_last_signature(aws->signer),
+    };
+    enum cs_code rc;
+
+    cs_sigv4_date(date, params->time_us);
+    if (cs_aws_streamed_is_signed(call->streamed) &&
+        (rc = cs_signer_key(aws->signer, params, cs_view_of(date, 8), &seed.key, err)) !=
+            CS_OK)
+        return rc;
+    return cs_aws_streamed_start(call->streamed, &seed, out, err);
+}
+
 static enum cs_code sign_call(struct cs_aws *aws, struct cs_aws_call *call,
                               struct cs_net_request *out, struct cs_err *err)
 {
@@ -169,6 +191,9 @@ static enum cs_code sign_call(struct cs_aws *aws, struct cs_aws_call *call,
         .body = call->body,
         .deadline = call->deadline,
     };
+    if (call->streamed != NULL &&
+        (rc = start_stream(aws, call, &params, &out->body, err)) != CS_OK)
+        return rc;
     return cs_buf_check(&aws->url, err);
 }
 

@@ -10,6 +10,7 @@
 #include "aws/errors.h"
 #include "aws/retry.h"
 #include "aws/signer.h"
+#include "aws/streamed.h"
 
 struct cs_aws; /* one per process: signing context, tokens of the retries, clock offset */
 
@@ -42,6 +43,8 @@ struct cs_aws_call {
     size_t header_count;
     struct cs_net_body body;
     struct cs_view payload; /* hex SHA-256 of the body, or a literal stand-in */
+    struct cs_aws_streamed
+        *streamed; /* sends `body` in chunks, with its payload; or NULL */
     struct cs_deadline deadline;
     bool error_in_200; /* S3 may answer 200 and then an error (CopyObject, ...) */
     /* Points endpoint and region to the region that the service named; false when

@@ -70,6 +70,7 @@ struct cs_s3 *cs_s3_new(const struct cs_s3_options *options, struct cs_err *err)
     }
     s3->aws = options->aws;
     s3->checksum = options->checksum;
+    s3->payload = options->payload;
     cs_aws_endpoint_init(&s3->endpoint);
     cs_aws_endpoint_init(&s3->public_endpoint);
     cs_net_response_init(&s3->response, CS_S3_ANSWER_MAX);
@@ -159,7 +160,10 @@ static enum cs_code choose_payload(struct cs_s3_call *out,
     uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
-    if (request->payload.len > 0) {
+    if (request->streamed != NULL) {
+        out->call.payload = cs_aws_streamed_payload(request->streamed);
+        out->call.streamed = request->streamed;
+    } else if (request->payload.len > 0) {
         out->call.payload = request->payload;
     } else if (request->body.kind == CS_NET_BODY_BYTES) {
         if ((rc = cs_sha256_of(digest, request->body.bytes, err)) != CS_OK)
@@ -263,7 +267,8 @@ struct putting {
     struct cs_s3_call call;
     struct cs_net_response response;
     struct cs_aws_error error;
-    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + 1];
+    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + CS_S3_WAY_HEADERS_MAX + 1];
+    struct cs_s3_way way;
     struct cs_s3_checksum_header checksum;
 };
 
@@ -272,6 +277,7 @@ static void putting_clear(struct putting *p)
     cs_s3_call_clear(&p->call);
     cs_net_response_clear(&p->response);
     cs_aws_error_clear(&p->error);
+    cs_s3_way_clear(&p->way);
     cs_buf_clear(&p->checksum.text);
 }
 
@@ -279,25 +285,35 @@ static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
                                  const struct cs_s3_put *put, struct cs_deadline deadline,
                                  struct cs_err *err)
 {
-    size_t count = cs_s3_info_headers(s3, &put->info, p->headers);
+    struct cs_s3_info info = put->info;
     struct cs_s3_request request = {.operation = "PutObject",
                                     .method = "PUT",
                                     .key = put->info.key,
                                     .headers = p->headers,
-                                    .body = put->body,
-                                    .payload = cs_view_cstr(put->payload_sha256)};
+                                    .body = put->body};
+    size_t count;
     enum cs_code rc;
 
     cs_net_response_init(&p->response, CS_S3_ANSWER_MAX);
     cs_aws_error_init(&p->error);
     cs_buf_init(&p->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
     cs_buf_init(&p->call.path, 0);
-    if ((rc = cs_s3_checksum_add(s3, &put->body, put->payload_sha256, false, &p->checksum,
-                                 err)) != CS_OK)
+    if ((rc = cs_s3_way_choose(&p->way, s3, &put->body, info.content_encoding, true,
+                               err)) != CS_OK)
         return rc;
+    if (p->way.streamed != NULL)
+        info.content_encoding = cs_view_of("", 0); /* the way's headers have it */
+    else if ((rc = cs_s3_checksum_add(s3, &put->body, put->payload_sha256, false,
+                                      &p->checksum, err)) != CS_OK)
+        return rc;
+    count = cs_s3_info_headers(s3, &info, p->headers);
+    count += cs_s3_way_headers(&p->way, p->headers + count);
     if (p->checksum.count > 0)
         p->headers[count++] = p->checksum.header;
     request.header_count = count;
+    request.streamed = p->way.streamed;
+    request.payload =
+        p->way.payload.len > 0 ? p->way.payload : cs_view_cstr(put->payload_sha256);
     return cs_s3_call_init(&p->call, s3, &request, &p->response, &p->error, deadline,
                            err);
 }
@@ -332,7 +348,8 @@ static enum cs_code put_round(struct cs_s3 *s3, struct putting *all,
 static bool refused_checksums(const struct putting *all, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (all[i].checksum.count > 0 && all[i].error.status == 501)
+        if ((all[i].checksum.count > 0 || all[i].way.trailing) &&
+            all[i].error.status == 501)
             return true;
     return false;
 }

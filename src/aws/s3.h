@@ -16,6 +16,15 @@ enum cs_s3_checksum {
     CS_S3_CHECKSUM_NONE /* the signed payload alone protects the bytes */
 };
 
+/* How the bytes of an object or part are vouched for by the request's signature. */
+enum cs_s3_payload {
+    CS_S3_PAYLOAD_SIGNED,  /* by their SHA-256 in the head: read once before they are sent
+                            */
+    CS_S3_PAYLOAD_CHUNKED, /* in chunks, each signed; an object's checksum trails */
+    CS_S3_PAYLOAD_UNSIGNED /* not, where TLS does; else CHUNKED. The checksum trails, too
+                            */
+};
+
 struct cs_s3_options {
     struct cs_aws *aws; /* borrowed */
     const char *region; /* texts are copied */
@@ -27,6 +36,7 @@ struct cs_s3_options {
     bool fips;
     bool path_style;
     enum cs_s3_checksum checksum;
+    enum cs_s3_payload payload;
 };
 
 /* NULL with err set: malformed bucket, region or endpoint, or no memory. */

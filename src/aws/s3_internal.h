@@ -17,6 +17,7 @@ struct cs_s3 {
     char *retired[CS_S3_RETIRED_MAX]; /* regions that the bucket was looked for in */
     size_t retired_count;
     enum cs_s3_checksum checksum;
+    enum cs_s3_payload payload;
     struct cs_net_response response; /* of single calls */
     struct cs_aws_error error;
 };
@@ -29,7 +30,8 @@ struct cs_s3_request {
     const struct cs_net_header *headers;
     size_t header_count;
     struct cs_net_body body;
-    struct cs_view payload; /* hex; empty: of the empty body or of body.bytes */
+    struct cs_view payload;           /* hex; empty: of the empty body or of body.bytes */
+    struct cs_aws_streamed *streamed; /* or NULL; says the payload itself */
     bool error_in_200;
 };
 
@@ -80,6 +82,27 @@ enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body
                                 const char *sha256, bool needed,
                                 struct cs_s3_checksum_header *out,
                                 struct cs_err *err) CS_MUST_USE;
+
+/* How an upload's bytes are sent. */
+struct cs_s3_way {
+    struct cs_view payload; /* literal, for a request; or empty: their SHA-256 */
+    struct cs_aws_streamed *streamed; /* or NULL */
+    struct cs_buf encoding;           /* Content-Encoding, where streamed */
+    bool trailing;                    /* a checksum comes behind them */
+};
+#define CS_S3_WAY_NONE     ((struct cs_s3_way){.encoding = CS_BUF_INIT(CS_S3_ENCODING_MAX)})
+#define CS_S3_ENCODING_MAX 128u
+
+/* As the client's options have it; `checksum`: one may trail, if the mode wants any.
+ * encoding: the object's own, or "". End it with cs_s3_way_clear(). */
+enum cs_code cs_s3_way_choose(struct cs_s3_way *out, const struct cs_s3 *s3,
+                              const struct cs_net_body *body, struct cs_view encoding,
+                              bool checksum, struct cs_err *err) CS_MUST_USE;
+void cs_s3_way_clear(struct cs_s3_way *way);
+
+#define CS_S3_WAY_HEADERS_MAX (CS_STREAMED_HEADERS_MAX + 1u)
+/* What the head must say for it; returns how many. */
+size_t cs_s3_way_headers(const struct cs_s3_way *way, struct cs_net_header *out);
 
 #define CS_S3_INFO_HEADERS_MAX 9u
 /* Headers that say what an object is, encryption included; returns how many. */

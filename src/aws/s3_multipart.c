@@ -99,7 +99,9 @@ struct part {
     struct cs_net_response response;
     struct cs_aws_error error;
     struct cs_buf query;
+    struct cs_s3_way way;
     struct cs_s3_checksum_header checksum;
+    struct cs_net_header headers[CS_S3_WAY_HEADERS_MAX + 1];
     char payload[CS_SHA256_HEX_LEN + 1];
 };
 
@@ -130,8 +132,9 @@ static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
     struct cs_s3_request request = {.operation = "UploadPart",
                                     .method = "PUT",
                                     .key = cs_view_cstr(upload->key),
+                                    .headers = part->headers,
                                     .body = *body};
-    enum cs_code rc = CS_OK;
+    enum cs_code rc;
 
     cs_net_response_init(&part->response, CS_S3_ANSWER_MAX);
     cs_aws_error_init(&part->error);
@@ -141,17 +144,22 @@ static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
     cs_buf_add_fmt(&part->query, "partNumber=%u", number);
     cs_s3_add_param(&part->query, "uploadId", cs_buf_view(&upload->id));
     request.query = cs_buf_view(&part->query);
-    if (body->kind == CS_NET_BODY_FILE) {
+    /* the newer headers would have to be announced when the upload begins; the signed
+     * digests of the part, or TLS, do the same */
+    rc = cs_s3_way_choose(&part->way, upload->s3, body, cs_view_of("", 0), false, err);
+    request.streamed = part->way.streamed;
+    request.payload = part->way.payload;
+    if (rc == CS_OK && body->kind == CS_NET_BODY_FILE && request.streamed == NULL &&
+        request.payload.len == 0) {
         rc = hash_file(body, part->payload, err);
         request.payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
     }
-    /* the newer headers would have to be announced when the upload begins; the signed
-     * digest of the part, which every request carries, does the same */
-    if (rc == CS_OK && upload->s3->checksum == CS_S3_CHECKSUM_MD5) {
+    if (rc == CS_OK && upload->s3->checksum == CS_S3_CHECKSUM_MD5 &&
+        request.streamed == NULL)
         rc = cs_s3_checksum_add(upload->s3, body, NULL, true, &part->checksum, err);
-        request.headers = &part->checksum.header;
-        request.header_count = part->checksum.count;
-    }
+    request.header_count = cs_s3_way_headers(&part->way, part->headers);
+    if (part->checksum.count > 0)
+        part->headers[request.header_count++] = part->checksum.header;
     if (rc != CS_OK || (rc = cs_buf_check(&part->query, err)) != CS_OK)
         return rc;
     return cs_s3_call_init(&part->call, upload->s3, &request, &part->response,
@@ -164,6 +172,7 @@ static void part_clear(struct part *part)
     cs_net_response_clear(&part->response);
     cs_aws_error_clear(&part->error);
     cs_buf_clear(&part->query);
+    cs_s3_way_clear(&part->way);
     cs_buf_clear(&part->checksum.text);
 }
 

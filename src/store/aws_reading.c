@@ -38,6 +38,16 @@ struct object_look {
     bool sized;
 };
 
+/* Stand-ins for S3 keep the "aws-chunked" of the upload before it. */
+static bool is_gzip(struct cs_view encoding)
+{
+    static const struct cs_view chunked = CS_LIT_INIT("aws-chunked,");
+
+    if (cs_view_starts(encoding, chunked))
+        encoding = cs_view_trim(cs_view_from(encoding, chunked.len));
+    return cs_view_eq_nocase(encoding, CS_LIT("gzip"));
+}
+
 static struct object_look look_at(const struct cs_net_response *response)
 {
     struct cs_view range = cs_net_response_header(response, "content-range");
@@ -50,8 +60,7 @@ static struct object_look look_at(const struct cs_net_response *response)
     /* Others' objects may be encoded, too, but do not say how long they were: those
      * are given as they are. */
     look.packed =
-        cs_view_eq_nocase(cs_net_response_header(response, "content-encoding"),
-                          CS_LIT("gzip")) &&
+        is_gzip(cs_net_response_header(response, "content-encoding")) &&
         cs_view_to_u64(cs_net_response_header(response, "x-amz-meta-size"), &look.size);
     look.sized = look.packed || cs_view_to_u64(size, &look.size);
     return look;

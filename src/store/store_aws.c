@@ -110,6 +110,7 @@ static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err
     static const char *const db_urls[] = {"AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL",
                                           NULL};
     const char *checksum = cs_aws_store_setting(store, "S3_CHECKSUM");
+    const char *payload = cs_aws_store_setting(store, "S3_PAYLOAD");
     struct cs_s3_options s3 = {
         .aws = store->aws,
         .region = store->bucket_region,
@@ -135,6 +136,10 @@ static enum cs_code open_services(struct cs_aws_store *store, struct cs_err *err
         s3.checksum = CS_S3_CHECKSUM_MD5;
     else if (checksum != NULL && strcmp(checksum, "none") == 0)
         s3.checksum = CS_S3_CHECKSUM_NONE;
+    if (payload != NULL && strcmp(payload, "chunked") == 0)
+        s3.payload = CS_S3_PAYLOAD_CHUNKED;
+    else if (payload != NULL && strcmp(payload, "unsigned") == 0)
+        s3.payload = CS_S3_PAYLOAD_UNSIGNED;
     store->s3 = cs_s3_new(&s3, err);
     store->db = store->s3 != NULL ? cs_dynamodb_new(&db, err) : NULL;
     if (store->db != NULL)

@@ -18,6 +18,7 @@ class LocalStore:
     links_are_ours = True  # signed by this service and served by it, not presigned
     links_rename = True  # the server behind links takes Content-Disposition from them
     meters = False
+    checks_chunks = False
     bucket, table = "outputs", "campaigns"
 
     def __init__(self, stack):
@@ -44,6 +45,7 @@ class AwsStore:
     links_are_ours = False
     links_rename = True
     meters = False  # it says what each call consumed, as DynamoDB does
+    checks_chunks = False  # S3 checks the signature of each chunk of an upload
     s3_server = dynamodb_server = None
 
     def __init__(self, _stack):
@@ -77,6 +79,7 @@ class MotoStore(AwsStore):
     """moto for both, behind a check of every signature."""
 
     name = "moto"
+    checks_chunks = True
     s3_server = dynamodb_server = "moto"
     links_rename = False
 
@@ -87,6 +90,7 @@ class DynamoDbLocalStore(AwsStore):
 
     name = "dynamodb-local"
     meters = True
+    checks_chunks = True
     s3_server = "versitygw"
     dynamodb_server = "dynamodb-local"
 

@@ -32,6 +32,15 @@ static struct cs_store *make_spread(const char *folder)
     return make_with(settings);
 }
 
+/* Uploads in chunks, each signed. */
+static struct cs_store *make_chunked(const char *folder)
+{
+    static const char *const settings[] = {"S3_PAYLOAD=chunked", "S3_GZIP=true", NULL};
+
+    (void)folder;
+    return make_with(settings);
+}
+
 typedef int suite_fn(const char *store, struct fixture *fixture);
 
 static suite_fn *const suites[] = {store_suite_records, store_suite_lists,
@@ -46,9 +55,12 @@ int main(void)
     for (size_t k = 0; k < CS_COUNT(suites); k++) {
         struct fixture fixture = {.make = make};
         struct fixture spread = {.make = make_spread};
+        struct fixture chunked = {.make = make_chunked};
 
         failed += suites[k]("aws", &fixture);
         failed += suites[k]("aws, spread", &spread);
+        if (suites[k] == store_suite_objects)
+            failed += suites[k]("aws, in chunks", &chunked);
     }
     return failed == 0 ? 0 : 1;
 }

@@ -4,9 +4,12 @@
 moto itself takes any credentials (its own check knows no presigned URLs). Here a
 request reaches it only when botocore, which is Amazon's own signer, gets the same
 signature for it: by header or by query, over the body that really came, in time.
+Of a body in chunks each chunk is checked, and the checksum behind them, as S3's
+documentation has it; moto gets it put together.
 
 usage: moto_signed.py PORT ACCESS_KEY_ID SECRET_ACCESS_KEY"""
 
+import base64
 import datetime
 import hashlib
 import hmac
@@ -51,6 +54,57 @@ def time_of(text):
     return moment.replace(tzinfo=datetime.timezone.utc)
 
 
+class Chunks:
+    """A body in aws-chunked encoding; sign(text) is the signature of a text, or None where
+    the chunks are not signed."""
+
+    def __init__(self, body, seed, prefix, sign):
+        self.stream = io.BytesIO(body)
+        self.previous, self.prefix, self.sign = seed, prefix, sign
+        self.whole = b""
+
+    def line(self):
+        line = self.stream.readline()
+        if not line.endswith(b"\r\n"):
+            raise Refused(400, "IncompleteBody", "the body ends within a chunk")
+        return line[:-2].decode("latin-1")
+
+    def expect(self, algorithm, *digests, told):
+        text = "\n".join((algorithm, self.prefix, self.previous, *digests))
+        self.previous = self.sign(text)
+        if not hmac.compare_digest(self.previous, told):
+            raise Refused(403, "SignatureDoesNotMatch", "a chunk's signature is another one")
+
+    def read(self, trailer):
+        size = -1
+        while size != 0:
+            size, _, extension = self.line().partition(";")
+            size = int(size, 16)
+            data = self.stream.read(size)
+            if self.sign:
+                self.expect("AWS4-HMAC-SHA256-PAYLOAD", hashlib.sha256().hexdigest(),
+                            hashlib.sha256(data).hexdigest(),
+                            told=extension.removeprefix("chunk-signature="))
+            if size and self.line() != "":
+                raise Refused(400, "IncompleteBody", "a chunk is longer than it says")
+            self.whole += data
+        if trailer:
+            self.read_trailer(trailer)
+        if self.stream.read() != b"\r\n":
+            raise Refused(400, "IncompleteBody", "there is more behind the last chunk")
+        return self.whole
+
+    def read_trailer(self, name):
+        line = self.line()
+        digest = base64.b64encode(hashlib.sha256(self.whole).digest()).decode()
+        if line != f"{name}:{digest}":
+            raise Refused(400, "BadDigest", "the checksum behind the body is another one")
+        if self.sign:
+            self.expect("AWS4-HMAC-SHA256-TRAILER",
+                        hashlib.sha256(f"{line}\n".encode()).hexdigest(),
+                        told=self.line().removeprefix("x-amz-trailer-signature:"))
+
+
 class Check:
     """WSGI middleware: refuses what is not signed by these credentials."""
 
@@ -66,7 +120,7 @@ class Check:
         body = environ["wsgi.input"].read(length) if length else b""
         environ["wsgi.input"] = io.BytesIO(body)
         try:
-            self.check(environ, body)
+            self.check(environ, body)  # which may put another wsgi.input there
         except Refused as refusal:
             return self.refuse(environ, start_response, refusal)
         if "HTTP_X_AMZ_TARGET" not in environ:
@@ -85,13 +139,13 @@ class Check:
         query = urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query,
                                        keep_blank_values=True)
         if "authorization" in headers:
-            self.check_header(environ["REQUEST_METHOD"], target, headers, body)
+            self.check_header(environ, target, headers, body)
         elif "X-Amz-Signature" in dict(query):
             self.check_query(environ["REQUEST_METHOD"], target, headers, query)
         else:
             raise Refused(403, "MissingAuthenticationToken", "the request is not signed")
 
-    def check_header(self, method, target, headers, body):
+    def check_header(self, environ, target, headers, body):
         parts = HEADER.fullmatch(headers["authorization"])
         if parts is None:
             raise Refused(400, "IncompleteSignature", "the Authorization header is malformed")
@@ -100,12 +154,37 @@ class Check:
         if abs(datetime.datetime.now(datetime.timezone.utc) - moment) > SKEW:
             raise Refused(403, "RequestTimeTooSkewed", "the clocks differ too much")
         told = headers.get("x-amz-content-sha256", "")
-        if told not in ("", "UNSIGNED-PAYLOAD") and told != hashlib.sha256(body).hexdigest():
+        chunked = told.startswith("STREAMING-")
+        if told not in ("", "UNSIGNED-PAYLOAD") and not chunked \
+                and told != hashlib.sha256(body).hexdigest():
             raise Refused(400, "XAmzContentSHA256Mismatch", "the body is another one")
-        service = self.scope(credential, moment)[1]
-        auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(
-            self.credentials, service, self.scope(credential, moment)[0])
-        self.compare(auth, method, target, headers, signed_names, moment, signature, body)
+        region, service = self.scope(credential, moment)
+        auth = (S3SigV4Auth if service == "s3" else SigV4Auth)(self.credentials, service, region)
+        self.compare(auth, environ["REQUEST_METHOD"], target, headers, signed_names, moment,
+                     signature, body)
+        if chunked:
+            self.put_together(environ, headers, body, auth, signature)
+
+    def put_together(self, environ, headers, body, auth, seed):
+        """Gives moto what S3 keeps of it."""
+        told = headers["x-amz-content-sha256"]
+        context = AWSRequest(method="PUT", url="http://chunk/")
+        context.context["timestamp"] = headers["x-amz-date"]
+        prefix = f"{headers['x-amz-date']}\n{auth.credential_scope(context)}"
+        sign = None if "UNSIGNED" in told else lambda text: auth.signature(text, context)
+        trailer = headers.get("x-amz-trailer") if told.endswith("-TRAILER") else None
+        whole = Chunks(body, seed, prefix, sign).read(trailer)
+        encodings = [part.strip() for part in headers.get("content-encoding", "").split(",")]
+        if len(whole) != int(headers.get("x-amz-decoded-content-length", -1)) \
+                or encodings[0] != "aws-chunked":
+            raise Refused(400, "InvalidRequest", "the head does not say how long the body is")
+        environ["wsgi.input"] = io.BytesIO(whole)
+        environ["CONTENT_LENGTH"] = str(len(whole))
+        environ["HTTP_X_AMZ_CONTENT_SHA256"] = "UNSIGNED-PAYLOAD"
+        for name in ("CONTENT_ENCODING", "X_AMZ_TRAILER", "X_AMZ_DECODED_CONTENT_LENGTH"):
+            environ.pop(f"HTTP_{name}", None)
+        if encodings[1:]:
+            environ["HTTP_CONTENT_ENCODING"] = ",".join(encodings[1:])
 
     def check_query(self, method, target, headers, query):
         values = dict(query)
