@@ -2,6 +2,9 @@
  * so, and the same call succeeds afterwards. */
 #include "config.h"
 
+#include <sys/mman.h>
+#include <unistd.h>
+
 #include "aws_server.h"
 #include "failing_malloc.h"
 #include "store_calls.h"
@@ -326,6 +329,42 @@ static void test_calls(void **state)
     attempt.store->ops->free(attempt.store);
 }
 
+static enum cs_code do_put_file(struct cs_store *store, struct cs_err *err)
+{
+    struct cs_object_source source = {.info = {.key = CS_LIT("a/z")},
+                                      .fd = memfd_create("z", MFD_CLOEXEC),
+                                      .size = 20000};
+    struct cs_object object;
+    enum cs_code rc;
+
+    assert_true(source.fd >= 0);
+    assert_int_equal(write(source.fd, page_text().ptr, page_text().len), source.size);
+    rc = store->ops->put(store, &source, 1, &object, soon(), err);
+    cs_object_clear(&object);
+    assert_int_equal(close(source.fd), 0);
+    return rc;
+}
+
+/* Bodies that are encoded as the connection takes them. */
+static void test_chunks(void **state)
+{
+    static const char *const chunked[] = {"S3_PAYLOAD=chunked", NULL};
+    static call_fn *const puts[] = {do_put, do_put_file, do_write};
+    struct attempt attempt = {.store = NULL};
+
+    (void)state;
+    if (!failing_works())
+        skip();
+    aws_server_empty();
+    attempt.store = aws_server_store(chunked);
+    assert_ok(do_init(attempt.store, err));
+    for (size_t i = 0; i < CS_COUNT(puts); i++) {
+        attempt.call = puts[i];
+        assert_true(failing_each(try_call, &attempt) > 10);
+    }
+    attempt.store->ops->free(attempt.store);
+}
+
 static void test_opening(void **state)
 {
     struct attempt attempt = {.call = do_replace};
@@ -345,6 +384,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_calls),
+        cmocka_unit_test(test_chunks),
         cmocka_unit_test(test_opening),
     };
     int missing = aws_server_missing();
