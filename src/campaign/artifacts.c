@@ -389,6 +389,7 @@ static enum cs_code check_upload(const struct cs_campaigns *campaigns,
 struct upload_edit {
     const struct cs_campaigns *campaigns;
     const struct cs_artifact_upload *upload;
+    const struct cs_object *stored;
     struct cs_view pointer;
     struct cs_buf files;
     struct cs_buf versions;
@@ -398,23 +399,27 @@ struct upload_edit {
     struct cs_buf old_version;
 };
 
+/* CS_EEXISTS: the record names what was stored already, as the commit of an attempt
+ * before, though its answer was lost, was done. */
 static enum cs_code edit_upload(void *payload, const struct cs_record *record,
                                 struct cs_campaign_change *change_out, struct cs_err *err)
 {
     struct upload_edit *edit = payload;
     struct cs_buf name = CS_BUF_INIT(CS_FILE_NAME_MAX + 16);
     struct cs_json_change entry;
-    struct cs_artifact old;
-    enum cs_code rc = check_upload(edit->campaigns, record, edit->upload, err);
+    struct cs_artifact old = {.size = 0};
+    enum cs_code rc;
 
-    if (rc != CS_OK)
+    if (cs_artifact_find(record, edit->upload->name, &old, NULL) == CS_OK &&
+        cs_view_eq_cstr(old.key, edit->stored->key) &&
+        cs_view_eq_cstr(old.version, edit->stored->version))
+        return CS_EEXISTS;
+    if ((rc = check_upload(edit->campaigns, record, edit->upload, err)) != CS_OK)
         return rc;
     cs_buf_reset(&edit->old_key);
     cs_buf_reset(&edit->old_version);
-    if (cs_artifact_find(record, edit->upload->name, &old, NULL) == CS_OK) {
-        cs_buf_add(&edit->old_key, old.key);
-        cs_buf_add(&edit->old_version, old.version);
-    }
+    cs_buf_add(&edit->old_key, old.key);
+    cs_buf_add(&edit->old_version, old.version);
     cs_buf_add(&name, edit->upload->name);
     cs_buf_reset(&edit->files);
     entry = (struct cs_json_change){cs_buf_cstr(&name), edit->pointer};
@@ -441,6 +446,7 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
 {
     struct upload_edit edit = {.campaigns = campaigns,
                                .upload = upload,
+                               .stored = out,
                                .files = CS_BUF_INIT(CS_RECORD_BYTES_MAX),
                                .versions = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX),
                                .old_key = CS_BUF_INIT(CS_STORE_KEY_MAX),
@@ -458,13 +464,15 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
     edit.pointer = cs_buf_view(&pointer);
     if ((rc = cs_buf_check(&pointer, err)) == CS_OK)
         rc = cs_campaign_edit(campaigns, call, id, edit_upload, &edit, err);
-    /* The version that no record names is of no use: the new one when the commit
-     * failed for sure, the old one when it took its place. */
+    if (rc == CS_EEXISTS)
+        rc = CS_OK;
+    /* The version that no record names is of no use: the old one when the new one took
+     * its place, the new one when the commit failed for sure. A store that was busy at
+     * last may have done it before. */
     if (rc == CS_OK && edit.old_version.len > 0)
         cs_artifact_discard(campaigns, cs_buf_view(&edit.old_key),
                             cs_buf_view(&edit.old_version), call->deadline);
-    else if (rc == CS_ENOTFOUND || rc == CS_ECONFLICT || rc == CS_ETOOBIG ||
-             rc == CS_EBUSY)
+    else if (rc == CS_ENOTFOUND || rc == CS_ECONFLICT || rc == CS_ETOOBIG)
         cs_artifact_discard(campaigns, cs_view_cstr(out->key), cs_view_cstr(out->version),
                             call->deadline);
 out:

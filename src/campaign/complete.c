@@ -43,6 +43,7 @@ struct completion {
     struct cs_render_output rendered;
     struct cs_object objects[OBJECTS];
     bool stored[OBJECTS];
+    bool committed; /* by an attempt whose answer was lost */
     struct cs_completion_report *report;
 };
 
@@ -387,13 +388,29 @@ static enum cs_code commit(struct completion *c, struct cs_record **after_out,
     return rc;
 }
 
-/* The objects of an attempt whose commit was refused are named by nobody. */
-static void discard_objects(struct completion *c)
+static bool is_named(const struct cs_record *record, const char *name,
+                     const struct cs_object *object)
 {
-    for (size_t i = 0; i < OBJECTS; i++)
-        if (c->stored[i])
+    struct cs_artifact named;
+
+    return cs_artifact_find(record, cs_view_cstr(name), &named, NULL) == CS_OK &&
+           cs_view_eq_cstr(named.key, object->key) &&
+           cs_view_eq_cstr(named.version, object->version);
+}
+
+/* Removes what the attempt before stored, except where the record, read since, names it:
+ * the commit that ended in a conflict had been done before, and its answer was lost. */
+static void discard_objects(struct completion *c, const struct cs_record *record)
+{
+    for (size_t i = 0; i < OBJECTS; i++) {
+        if (!c->stored[i])
+            continue;
+        if (record != NULL && is_named(record, object_names[i], &c->objects[i]))
+            c->committed = true;
+        else
             cs_artifact_discard(c->campaigns, cs_view_cstr(c->objects[i].key),
                                 cs_view_cstr(c->objects[i].version), c->call->deadline);
+    }
     clear_objects(c);
 }
 
@@ -423,6 +440,8 @@ static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *
     cs_recall_clear(&recall);
     rc = cs_campaign_load(c->campaigns, c->call, c->id, CS_ACCESS_OWNER, false,
                           &c->record, err);
+    if (rc == CS_OK || rc == CS_ENOTFOUND)
+        discard_objects(c, c->record);
     if (rc != CS_OK || (rc = check_status(c, c->record, err)) != CS_OK)
         return rc;
     return cs_campaign_interactions(c->campaigns, c->id,
@@ -446,10 +465,7 @@ static enum cs_code attempt(struct completion *c, bool from_memory,
         (rc = write_metadata(c, c->record, err)) != CS_OK ||
         (rc = store_objects(c, err)) != CS_OK)
         return rc;
-    rc = commit(c, after_out, err);
-    if (rc == CS_ECONFLICT)
-        discard_objects(c);
-    return rc;
+    return commit(c, after_out, err);
 }
 
 /* Again where somebody else changed the campaign meanwhile. A conflict with a
@@ -458,19 +474,24 @@ static enum cs_code attempt_until_settled(struct completion *c,
                                           struct cs_record **after_out,
                                           struct cs_err *err)
 {
-    for (int i = 0; i < ATTEMPTS; i++) {
-        struct cs_err cause = CS_ERR_NONE;
-        enum cs_code rc = attempt(c, i == 0, after_out, &cause);
+    struct cs_err cause = CS_ERR_NONE;
+    enum cs_code rc;
 
-        if (rc == CS_ECONFLICT && *cause.reason == '\0')
-            continue;
-        if (rc != CS_OK && rc != CS_EEXISTS && err != NULL && err->code == CS_OK)
-            *err = cause;
-        return rc;
+    for (int i = 0; i < ATTEMPTS; i++) {
+        cs_err_clear(&cause);
+        rc = attempt(c, i == 0, after_out, &cause);
+        if (rc != CS_ECONFLICT || *cause.reason != '\0')
+            goto out;
     }
-    return cs_err_field(
-        err, CS_EBUSY, "", "campaign_contended",
-        "too many others change this campaign at the same time; try again");
+    cs_err_clear(&cause);
+    if ((rc = load(c, false, &cause)) == CS_OK) /* what became of the last one? */
+        rc = cs_err_field(
+            &cause, CS_EBUSY, "", "campaign_contended",
+            "too many others change this campaign at the same time; try again");
+out:
+    if (rc != CS_OK && rc != CS_EEXISTS && err != NULL && err->code == CS_OK)
+        *err = cause;
+    return rc;
 }
 
 enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
@@ -504,7 +525,7 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
         (rc = digest_state(&c, err)) != CS_OK)
         goto out;
     rc = attempt_until_settled(&c, out, err);
-    report->replayed = rc == CS_EEXISTS;
+    report->replayed = rc == CS_EEXISTS && !c.committed;
     if (rc == CS_EEXISTS) {
         *out = c.record;
         c.record = NULL;

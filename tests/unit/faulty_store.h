@@ -13,6 +13,10 @@ struct faulty_store {
     size_t calls;
     size_t fail_at; /* 0: never; counted from 1 */
     bool lose_answer;
+    enum cs_code answer; /* of a commit that fails; CS_OK: CS_EUPSTREAM */
+    bool every_commit;   /* fails, whatever fail_at says */
+    void (*before_commit)(void *payload); /* called once, if not NULL */
+    void *payload;
 };
 
 static bool fails_now(struct cs_store *store)
@@ -27,12 +31,20 @@ static enum cs_code faulty_commit(struct cs_store *store,
                                   struct cs_deadline deadline, struct cs_err *err)
 {
     struct faulty_store *faulty = (struct faulty_store *)store;
-    bool fails = fails_now(store);
+    bool fails = fails_now(store) || faulty->every_commit;
+    void (*before)(void *payload) = faulty->before_commit;
     enum cs_code rc = CS_OK;
 
+    faulty->before_commit = NULL;
+    if (before != NULL)
+        before(faulty->payload);
     if (!fails || faulty->lose_answer)
         rc = faulty->inner->ops->commit(faulty->inner, transaction, deadline, err);
-    return fails ? cs_err_set(err, CS_EUPSTREAM, "injected") : rc;
+    if (!fails)
+        return rc;
+    cs_err_clear(err);
+    return cs_err_set(err, faulty->answer != CS_OK ? faulty->answer : CS_EUPSTREAM,
+                      "injected");
 }
 
 static enum cs_code faulty_put(struct cs_store *store,

@@ -516,6 +516,141 @@ static void test_completion_whose_answer_is_lost(void **state)
     completion_under_faults(*state, true);
 }
 
+/* No record names what is not there; nor is there what no record names, if `tidy`. */
+static void assert_all_there(struct fixture *f, bool tidy)
+{
+    size_t kinds[8] = {0};
+    struct cs_verify_options options = {
+        .check_bytes = true, .finding = count_finding, .payload = kinds};
+    struct cs_call later = f->call;
+    struct cs_verify_report report;
+
+    later.now_us = cs_clock_now_us() + CS_SECOND_US;
+    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
+    assert_int_equal(kinds[CS_FINDING_MISSING_OBJECT], 0);
+    assert_int_equal(kinds[CS_FINDING_WRONG_BYTES], 0);
+    if (tidy)
+        assert_int_equal(report.findings, 0);
+}
+
+/* Whatever a commit is answered with, and whether it was done or not. */
+static void commit_is_told(struct fixture *f, const char *id, enum cs_code answer,
+                           bool done)
+{
+    enum cs_code expected = answer == CS_ECONFLICT ? CS_OK : answer;
+    struct cs_completion_report report;
+    char body[200];
+
+    (void)snprintf(
+        body, sizeof(body),
+        "{\"campaign_id\":\"%s\",\"campaign_name\":\"N\",\"campaign_brief\":{}}", id);
+    create_ok(f, body);
+    bring_pages(f, id);
+    assert_ok(put_file(f, id, "files/a", "first", "", err));
+
+    f->faulty.answer = answer;
+    f->faulty.lose_answer = done;
+    f->faulty.calls = 0;
+    f->faulty.fail_at = 1; /* the commit: pieces of a put are not counted */
+    assert_int_equal(put_file(f, id, "files/a", "second", "", NULL), expected);
+    assert_all_there(f, expected == CS_OK);
+    f->faulty.fail_at = 0;
+    assert_ok(put_file(f, id, "files/a", "third", "", err));
+    assert_all_there(f, expected == CS_OK);
+
+    f->faulty.calls = 0;
+    f->faulty.fail_at = 2; /* the commit behind the put */
+    assert_int_equal(complete(f, id, "{\"final_state\":{\"a\":1}}", &report, NULL),
+                     expected);
+    assert_false(report.replayed);
+    assert_all_there(f, expected == CS_OK);
+    f->faulty.fail_at = 0;
+    assert_ok(complete(f, id, "{\"final_state\":{\"a\":1}}", &report, err));
+    assert_int_equal(report.replayed, done || expected == CS_OK);
+    assert_consistent(f);
+}
+
+static void test_a_record_names_what_is_there(void **state)
+{
+    struct fixture *f = *state;
+
+    commit_is_told(f, "conflict", CS_ECONFLICT, false);
+    commit_is_told(f, "conflict-done", CS_ECONFLICT, true);
+    commit_is_told(f, "busy", CS_EBUSY, false);
+    commit_is_told(f, "busy-done", CS_EBUSY, true);
+    commit_is_told(f, "failed", CS_EUPSTREAM, false);
+    commit_is_told(f, "failed-done", CS_EUPSTREAM, true);
+    commit_is_told(f, "late", CS_ETIMEOUT, false);
+    commit_is_told(f, "late-done", CS_ETIMEOUT, true);
+    assert_counted(f, 8, 8);
+}
+
+static void test_a_completion_that_never_gets_through(void **state)
+{
+    struct fixture *f = *state;
+    struct cs_completion_report report;
+    struct cs_err fault = CS_ERR_NONE;
+
+    create_ok(f, BODY("c"));
+    bring_pages(f, "c");
+    f->faulty.every_commit = true;
+    f->faulty.answer = CS_ECONFLICT;
+    assert_int_equal(complete(f, "c", "{\"final_state\":{}}", &report, &fault), CS_EBUSY);
+    assert_string_equal(fault.reason, "campaign_contended");
+    assert_all_there(f, true);
+    f->faulty.lose_answer = true; /* and one whose answers alone do not */
+    assert_ok(complete(f, "c", "{\"final_state\":{}}", &report, err));
+    assert_false(report.replayed);
+    assert_all_there(f, true);
+    assert_counted(f, 1, 1);
+}
+
+/* Another worker of the pool, to the same store. */
+static void complete_elsewhere(void *payload)
+{
+    struct fixture *f = payload;
+    struct cs_campaigns other = f->campaigns;
+    struct cs_completion_report report;
+    struct cs_record *record = NULL;
+    struct cs_faults faults;
+
+    other.store = f->faulty.inner;
+    cs_faults_init(&faults);
+    assert_ok(cs_campaign_complete(&other, &f->call, CS_LIT("c"),
+                                   CS_LIT("{\"final_state\":{\"a\":1}}"), &record,
+                                   &report, &faults, err));
+    assert_false(report.replayed);
+    cs_record_free(record);
+    cs_faults_clear(&faults);
+}
+
+static void test_two_completions_at_once(void **state)
+{
+    static const struct {
+        const char *body;
+        enum cs_code expected;
+    } cases[] = {{"{\"final_state\":{\"a\":1}}", CS_OK},
+                 {"{\"final_state\":{\"a\":2}}", CS_ECONFLICT}};
+    struct fixture *f = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_completion_report report;
+        struct cs_removal removal;
+
+        create_ok(f, BODY("c"));
+        bring_pages(f, "c");
+        f->faulty.before_commit = complete_elsewhere;
+        f->faulty.payload = f;
+        assert_int_equal(complete(f, "c", cases[i].body, &report, NULL),
+                         cases[i].expected);
+        assert_int_equal(report.replayed, cases[i].expected == CS_OK);
+        assert_all_there(f, true);
+        assert_counted(f, 1, 1);
+        assert_ok(
+            cs_campaign_remove(&f->campaigns, &f->call, CS_LIT("c"), &removal, err));
+    }
+}
+
 static void test_delete_under_faults(void **state)
 {
     struct fixture *f = *state;
@@ -690,6 +825,11 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_completion_under_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_completion_whose_answer_is_lost, setup,
                                         teardown),
+        cmocka_unit_test_setup_teardown(test_a_record_names_what_is_there, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_a_completion_that_never_gets_through, setup,
+                                        teardown),
+        cmocka_unit_test_setup_teardown(test_two_completions_at_once, setup, teardown),
         cmocka_unit_test_setup_teardown(test_delete_under_faults, setup, teardown),
         cmocka_unit_test_setup_teardown(test_upload_in_parts, setup, teardown),
         cmocka_unit_test_setup_teardown(test_every_allocation_fails_once, setup,
