@@ -166,6 +166,13 @@ def test_account_is_private(release):
         "public_html/api/.htaccess": "644"}
 
 
+def test_both_programs_find_their_settings(release):
+    said = release.run_as(ACCOUNT, f"{HOME}/campaignstore/bin/campaignd", "--check")
+    assert said.stdout == "The settings are good.\n"
+    said = release.run_as(ACCOUNT, f"{HOME}/campaignstore/bin/campaignctl", "list")
+    assert said.stderr == ""
+
+
 def test_nothing_of_the_release_is_loaded(release):
     """Each file that the program maps lies in the bundle."""
     said = release.run_as(ACCOUNT, "sh", "-c",
