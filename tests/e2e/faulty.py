@@ -7,6 +7,7 @@ import sys
 import pytest
 import requests
 
+import emulators
 from client import Client
 from faults import Proxy
 from stack import Stack
@@ -29,7 +30,7 @@ class Emulator:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+            [sys.executable, emulators.HERE / "moto_lean.py", "-H", "127.0.0.1", "-p", str(port)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
         try:
             wait_for(lambda: emulator_answers(self.url), "the emulator", 60)

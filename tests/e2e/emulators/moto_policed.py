@@ -25,6 +25,8 @@ from moto.iam.access_control import IAMPolicy, PermissionResult
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
+from moto_lean import forget_instances
+
 ACCOUNT = "123456789012"
 USER = f"arn:aws:iam::{ACCOUNT}:user/campaignstore"
 OWN_PATH = "/policed/"
@@ -171,6 +173,7 @@ class Handler(WSGIRequestHandler):
 
 def main():
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    forget_instances()
     run_simple("127.0.0.1", int(sys.argv[1]),
                Policed(DomainDispatcherApplication(create_backend_app)), threaded=True,
                request_handler=Handler)

@@ -27,6 +27,8 @@ from botocore.credentials import Credentials
 from moto.moto_server.werkzeug_app import DomainDispatcherApplication, create_backend_app
 from werkzeug.serving import WSGIRequestHandler, run_simple
 
+from moto_lean import forget_instances
+
 SKEW = datetime.timedelta(minutes=15)
 HEADER = re.compile(r"AWS4-HMAC-SHA256 Credential=([^,\s]+),\s*SignedHeaders=([^,\s]+),"
                     r"\s*Signature=([0-9a-f]{64})")
@@ -254,6 +256,7 @@ class Handler(WSGIRequestHandler):
 def main():
     port, access_key, secret_key = sys.argv[1:]
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(0))
+    forget_instances()
     application = Check(DomainDispatcherApplication(create_backend_app), access_key, secret_key)
     run_simple("127.0.0.1", int(port), application, threaded=True, request_handler=Handler)
 
