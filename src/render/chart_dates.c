@@ -5,6 +5,7 @@
 #include "render/text.h"
 
 #define TEXT_MAX    200u /* bytes of a text that are looked at */
+#define DAY_TEXT    10u  /* bytes of "2025-01-06" */
 #define POINTS_MAX  2u
 #define NUMBERS_MAX 4u
 #define FIRST_YEAR  1900u
@@ -57,19 +58,23 @@ bool cs_span_day(int64_t *out, struct cs_view text)
 /* The month that a word is the name of, or the start of one of at least three letters. */
 static unsigned month_of(struct cs_view word)
 {
-    static const char *const names[12][4] = {
-        {"january", "janvier", "januar", "enero"},
-        {"february", "fevrier", "februar", "febrero"},
-        {"march", "mars", "marz", "marzo"},
-        {"april", "avril", "april", "abril"},
-        {"may", "mai", "mai", "mayo"},
-        {"june", "juin", "juni", "junio"},
-        {"july", "juillet", "juli", "julio"},
-        {"august", "aout", "august", "agosto"},
-        {"september", "septembre", "september", "septiembre"},
-        {"october", "octobre", "oktober", "octubre"},
-        {"november", "novembre", "november", "noviembre"},
-        {"december", "decembre", "dezember", "diciembre"},
+    static const char *const names[12][7] = {
+        {"january", "janvier", "januar", "enero", "gennaio", "janeiro", "januari"},
+        {"february", "fevrier", "februar", "febrero", "febbraio", "fevereiro",
+         "februari"},
+        {"march", "mars", "marz", "marzo", "marzo", "marco", "maart"},
+        {"april", "avril", "april", "abril", "aprile", "abril", "april"},
+        {"may", "mai", "mai", "mayo", "maggio", "maio", "mei"},
+        {"june", "juin", "juni", "junio", "giugno", "junho", "juni"},
+        {"july", "juillet", "juli", "julio", "luglio", "julho", "juli"},
+        {"august", "aout", "august", "agosto", "agosto", "agosto", "augustus"},
+        {"september", "septembre", "september", "septiembre", "settembre", "setembro",
+         "september"},
+        {"october", "octobre", "oktober", "octubre", "ottobre", "outubro", "oktober"},
+        {"november", "novembre", "november", "noviembre", "novembre", "novembro",
+         "november"},
+        {"december", "decembre", "dezember", "diciembre", "dicembre", "dezembro",
+         "december"},
     };
 
     for (unsigned month = 0; word.len >= 3 && month < 12; month++)
@@ -251,6 +256,19 @@ static struct cs_span by_units(const struct parts *parts, enum cs_span_unit unit
                             (int64_t)last * unit - 1};
 }
 
+/* The day that the text ends with, as "2025-01-06 – 2025-02-16" does; else its first. */
+static int64_t last_day(struct cs_view text, int64_t first)
+{
+    int64_t day;
+
+    text = cs_view_trim(text);
+    return text.len > 2 * DAY_TEXT &&
+                   cs_span_day(&day, cs_view_from(text, text.len - DAY_TEXT)) &&
+                   day > first
+               ? day
+               : first;
+}
+
 struct cs_span cs_span_of(struct cs_view text, enum cs_span_unit unit)
 {
     struct cs_buf slug = CS_BUF_INIT(TEXT_MAX);
@@ -259,7 +277,7 @@ struct cs_span cs_span_of(struct cs_view text, enum cs_span_unit unit)
 
     if (cs_span_day(&span.first, text)) {
         span.kind = CS_SPAN_DATED;
-        span.last = span.first;
+        span.last = last_day(text, span.first);
         return span;
     }
     cs_text_slug(&slug, cs_view_sub(text, 0, TEXT_MAX / 2));

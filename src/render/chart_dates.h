@@ -27,8 +27,9 @@ enum cs_span_unit {
 };
 enum cs_span_unit cs_span_unit_of(struct cs_view heading);
 
-/* The span that a text in English, French, German or Spanish means; bare numbers
- * count `unit`. The kind is CS_SPAN_NONE when it means none. */
+/* The span that a text means, in English, French, German, Spanish, Italian, Portuguese or
+ * Dutch where it has words; bare numbers count `unit`. The kind is CS_SPAN_NONE when it
+ * means none. */
 struct cs_span cs_span_of(struct cs_view text, enum cs_span_unit unit);
 
 /* Days since 1970-01-01 of "2025-01-06" (more may follow); false otherwise. */

@@ -25,6 +25,28 @@ static bool is_decimal(const char *digits, size_t at, size_t len)
     return after == 1 || after == 2 || (digits[0] == '0' && at == 1 && after > 0);
 }
 
+/* What a word behind a number multiplies it by: "k", "万". */
+static double magnitude(struct cs_view behind)
+{
+    static const struct {
+        const char *word;
+        double factor;
+    } words[] = {{"k", 1e3},   {"K", 1e3},   {"M", 1e6},  {"тыс", 1e3}, {"млн", 1e6},
+                 {"tys", 1e3}, {"mln", 1e6}, {"万", 1e4}, {"萬", 1e4},  {"億", 1e8},
+                 {"亿", 1e8},  {"만", 1e4},  {"억", 1e8}};
+
+    for (size_t i = 0; i < CS_COUNT(words); i++) {
+        struct cs_view word = cs_view_cstr(words[i].word);
+        char next = behind.len > word.len ? behind.ptr[word.len] : ' ';
+
+        /* "5 km" is no five thousand */
+        if (cs_view_starts(behind, word) &&
+            (word.len > 1 || ((next | 0x20) - 'a' < 0 || (next | 0x20) > 'z')))
+            return words[i].factor;
+    }
+    return 1;
+}
+
 bool cs_charts_number(double *out, bool *percent_out, struct cs_view text)
 {
     char digits[32];
@@ -57,7 +79,7 @@ bool cs_charts_number(double *out, bool *percent_out, struct cs_view text)
         value = value * 10 + (digits[at] - '0');
         unit = unit > 0 ? unit * 10 : 0;
     }
-    *out = unit > 0 ? value / unit : value;
+    *out = (unit > 0 ? value / unit : value) * magnitude(cs_view_from(text, i));
     return isfinite(*out);
 }
 
@@ -98,6 +120,16 @@ struct cs_chart *cs_chart_add(struct cs_section *section, struct cs_arena *arena
     return chart;
 }
 
+static const char *decimal_sign(const char *language)
+{
+    static const char *const with_point[] = {"en", "ja", "ko", "zh", "th", "he", "hi"};
+
+    for (size_t i = 0; i < CS_COUNT(with_point); i++)
+        if (strncmp(language, with_point[i], 2) == 0)
+            return ".";
+    return ",";
+}
+
 /* "25 %", "5.1 %", in French "5,1 %". */
 static void add_percent(struct cs_buf *out, double share, const char *language)
 {
@@ -105,8 +137,7 @@ static void add_percent(struct cs_buf *out, double share, const char *language)
 
     cs_buf_add_fmt(out, "%s%ld", out->len > 0 ? " · " : "", tenths / 10);
     if (tenths % 10 != 0)
-        cs_buf_add_fmt(out, "%s%ld", strncmp(language, "en", 2) == 0 ? "." : ",",
-                       tenths % 10);
+        cs_buf_add_fmt(out, "%s%ld", decimal_sign(language), tenths % 10);
     cs_buf_add_cstr(out, " %");
 }
 
@@ -401,6 +432,42 @@ static const struct {
     {"date", COLUMN_SPAN},        {"timing", COLUMN_SPAN},
     {"timeline", COLUMN_SPAN},    {"period", COLUMN_SPAN},
     {"zeitraum", COLUMN_SPAN},    {"fecha", COLUMN_SPAN},
+    {"kanaal", COLUMN_NAME},      {"orcamento", COLUMN_BUDGET},
+    {"custo", COLUMN_BUDGET},     {"parcela", COLUMN_SHARE},
+    {"budzet", COLUMN_BUDGET},    {"koszt", COLUMN_BUDGET},
+    {"aandeel", COLUMN_SHARE},    {"udzia", COLUMN_SHARE},
+    {"inizio", COLUMN_START},     {"poczatek", COLUMN_START},
+    {"begin", COLUMN_START},      {"koniec", COLUMN_END},
+    {"einde", COLUMN_END},        {"termin", COLUMN_SPAN},
+};
+
+/* The same where a heading has letters that no slug keeps. */
+static const struct {
+    const char *start;
+    enum column_role role;
+} column_titles[] = {
+    {"Канал", COLUMN_NAME},       {"Этап", COLUMN_NAME},     {"Бюджет", COLUMN_BUDGET},
+    {"Стоимость", COLUMN_BUDGET}, {"Доля", COLUMN_SHARE},    {"Начало", COLUMN_START},
+    {"Конец", COLUMN_END},        {"Дат", COLUMN_SPAN},      {"Период", COLUMN_SPAN},
+    {"Сроки", COLUMN_SPAN},       {"渠道", COLUMN_NAME},     {"媒体", COLUMN_NAME},
+    {"媒體", COLUMN_NAME},        {"管道", COLUMN_NAME},     {"チャネル", COLUMN_NAME},
+    {"阶段", COLUMN_NAME},        {"階段", COLUMN_NAME},     {"フェーズ", COLUMN_NAME},
+    {"预算", COLUMN_BUDGET},      {"預算", COLUMN_BUDGET},   {"予算", COLUMN_BUDGET},
+    {"费用", COLUMN_BUDGET},      {"費用", COLUMN_BUDGET},   {"占比", COLUMN_SHARE},
+    {"比例", COLUMN_SHARE},       {"割合", COLUMN_SHARE},    {"开始", COLUMN_START},
+    {"開始", COLUMN_START},       {"结束", COLUMN_END},      {"結束", COLUMN_END},
+    {"終了", COLUMN_END},         {"时间", COLUMN_SPAN},     {"時間", COLUMN_SPAN},
+    {"期間", COLUMN_SPAN},        {"日期", COLUMN_SPAN},     {"日程", COLUMN_SPAN},
+    {"채널", COLUMN_NAME},        {"매체", COLUMN_NAME},     {"단계", COLUMN_NAME},
+    {"예산", COLUMN_BUDGET},      {"비율", COLUMN_SHARE},    {"비중", COLUMN_SHARE},
+    {"시작", COLUMN_START},       {"종료", COLUMN_END},      {"기간", COLUMN_SPAN},
+    {"일정", COLUMN_SPAN},        {"Kênh", COLUMN_NAME},     {"Ngân sách", COLUMN_BUDGET},
+    {"Tỷ lệ", COLUMN_SHARE},      {"Bắt đầu", COLUMN_START}, {"Kết thúc", COLUMN_END},
+    {"Thời gian", COLUMN_SPAN},   {"القناة", COLUMN_NAME},   {"الميزانية", COLUMN_BUDGET},
+    {"الحصة", COLUMN_SHARE},      {"النسبة", COLUMN_SHARE},  {"البداية", COLUMN_START},
+    {"النهاية", COLUMN_END},      {"المدة", COLUMN_SPAN},    {"ערוץ", COLUMN_NAME},
+    {"תקציב", COLUMN_BUDGET},     {"חלק", COLUMN_SHARE},     {"התחלה", COLUMN_START},
+    {"סיום", COLUMN_END},         {"תאריכ", COLUMN_SPAN},
 };
 
 struct table_columns {
@@ -438,6 +505,13 @@ static void read_header_cell(struct table_columns *columns, struct cs_view title
         }
     }
     cs_buf_clear(&slug);
+    for (size_t i = 0; i < CS_COUNT(column_titles); i++) {
+        enum column_role role = column_titles[i].role;
+
+        if (columns->at[role] == SIZE_MAX &&
+            cs_view_starts(title, cs_view_cstr(column_titles[i].start)))
+            columns->at[role] = index;
+    }
     if (columns->at[COLUMN_SPAN] == SIZE_MAX && cs_span_unit_of(title) != CS_UNIT_NONE) {
         columns->at[COLUMN_SPAN] = index;
         columns->unit = cs_span_unit_of(title);

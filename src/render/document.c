@@ -50,6 +50,7 @@ static const struct {
     {"action", CS_LABEL_ACTION},
     {"message", CS_LABEL_MESSAGE},
     {"status", CS_LABEL_STATUS},
+    {"channel", CS_LABEL_CHANNEL},
     {"share", CS_LABEL_SHARE},
     {"start", CS_LABEL_START},
     {"end", CS_LABEL_END},

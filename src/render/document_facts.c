@@ -111,6 +111,18 @@ static void set_goals(struct cs_document *document, struct cs_arena *arena,
     }
 }
 
+/* "Campaign 20241201 120000 000001": words, so that a line can break between them. */
+static const char *title_of_id(struct cs_arena *arena, const char *campaign_id)
+{
+    struct cs_buf title = CS_BUF_INIT(MAX_LINE);
+    const char *copy;
+
+    cs_label_from_name(&title, cs_view_cstr(campaign_id));
+    copy = title.failed == CS_OK ? cs_arena_text(arena, cs_buf_view(&title)) : "";
+    cs_buf_clear(&title);
+    return copy;
+}
+
 void cs_facts_from_brief(struct cs_document *document, struct cs_arena *arena,
                          struct cs_view campaign_name, const struct cs_json *brief,
                          const struct cs_json *state)
@@ -125,7 +137,7 @@ void cs_facts_from_brief(struct cs_document *document, struct cs_arena *arena,
         campaign_name = text_of(facts, "campaign_name");
     document->title = line_of(arena, campaign_name, MAX_LINE);
     if (document->title[0] == '\0')
-        document->title = document->campaign_id;
+        document->title = title_of_id(arena, document->campaign_id);
     if (document->title[0] == '\0')
         document->title = cs_label(document->language, CS_LABEL_CAMPAIGN);
     document->client = line_of(arena, text_of(facts, "client"), MAX_LINE);

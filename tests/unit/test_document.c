@@ -394,11 +394,22 @@ static void test_numbers_and_days(void **state)
         double value;
         bool percent;
     } cases[] = {
-        {"$11,640", 11640, false},     {"24 750,00 $", 24750, false},
-        {"6 187,50 $", 6187.5, false}, {"9.1 %", 9.1, true},
-        {"24\u202f%", 24, true},       {"0.0505", 0.0505, false},
-        {"1.250,50 €", 1250.5, false}, {"12%", 12, true},
+        {"$11,640", 11640, false},
+        {"24 750,00 $", 24750, false},
+        {"6 187,50 $", 6187.5, false},
+        {"9.1 %", 9.1, true},
+        {"24\u202f%", 24, true},
+        {"0.0505", 0.0505, false},
+        {"1.250,50 €", 1250.5, false},
+        {"12%", 12, true},
         {"CHF 1'200.–", 1200, false},
+        {"$11.6k", 11600, false},
+        {"1,5 млн ₽", 1500000, false},
+        {"30万円", 300000, false},
+        {"120억 원", 12e9, false},
+        {"5 km", 5, false},
+        {"2M€", 2000000, false},
+        {"3 Men", 3, false},
     };
     double value;
     bool percent;
@@ -424,7 +435,10 @@ static void test_spans(void **state)
     } cases[] = {
         {"1970-01-02", 0, CS_SPAN_DATED, 1, 1},
         {"2025-01-06T10:00:00Z", 0, CS_SPAN_DATED, 20094, 20094},
+        {"2025-01-06 – 2025-02-16", 0, CS_SPAN_DATED, 20094, 20135},
+        {"2025-01-06/2025-01-01", 0, CS_SPAN_DATED, 20094, 20094},
         {"3 Feb 2025", 0, CS_SPAN_DATED, 20122, 20122},
+        {"3 febbraio – 16 marzo", 0, CS_SPAN_YEARLESS, 33, 74},
         {"20 Dec – 10 Jan 2026", 0, CS_SPAN_DATED, 20442, 20463},
         {"Q1", 0, CS_SPAN_RELATIVE, 0, 90},
         {"Week 1–2", 0, CS_SPAN_RELATIVE, 0, 13},
