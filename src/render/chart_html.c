@@ -128,9 +128,9 @@ static void put_bar_row(struct cs_buf *out, const struct cs_chart_row *row,
     put_text(out, row->text);
     put(out, "</desc><rect class=\"track\" width=\"100\" height=\"4\"/>");
     for (size_t i = 0; i < bar->tick_count; i++)
-        cs_buf_add_fmt(out, "%s%.2f 0v4", i == 0 ? "<path class=\"tick\" d=\"M" : "M",
+        cs_buf_add_fmt(out,
+                       "<rect class=\"tick\" x=\"%.2f\" width=\"0.5\" height=\"4\"/>",
                        bar->ticks[i].at * 100);
-    put(out, bar->tick_count > 0 ? "\"/>" : "");
     cs_buf_add_fmt(
         out, "<rect class=\"bar\" x=\"%.2f\" width=\"%.2f\" height=\"4\"/></svg></li>\n",
         bar->from, bar->to - bar->from < 0.6 ? 0.6 : bar->to - bar->from);
