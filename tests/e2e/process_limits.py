@@ -66,7 +66,8 @@ def asked_to_end(pid):
 
 
 def stays_small(stack):
-    """Idle again, after a large upload and the rendering of a large state."""
+    """Idle again, after a large upload and the rendering of a large state, and alone: all that
+    it forks is the child that renders."""
     client = Client(stack, stack.token(), timeout=90)
     client.completed()
     campaign_id = client.create()
@@ -82,6 +83,7 @@ def stays_small(stack):
     client.close()
     sizes = {pid: resident_bytes(pid) for pid in stack.workers()}
     assert sizes and max(sizes.values()) < RESIDENT_MAX, sizes
+    assert not [child for pid in sizes for child in children_of(pid)]
 
 
 def ends_when_idle(stack):

@@ -325,6 +325,46 @@ static void missing_characters_get_a_mark(void **state)
     assert_non_null(strstr(fault.text, "fonts-dejavu-core"));
 }
 
+/* Resident KiB of the font files that are mapped, -1 where the system does not tell. */
+static long resident_fonts(void)
+{
+    FILE *maps = fopen("/proc/self/smaps", "r");
+    char line[4096];
+    bool of_font = false;
+    unsigned long start, end;
+    long sum = 0, size;
+
+    if (maps == NULL)
+        return -1;
+    while (fgets(line, sizeof(line), maps) != NULL) {
+        if (sscanf(line, "%lx-%lx ", &start, &end) == 2)
+            of_font = strstr(line, ".ttf\n") != NULL || strstr(line, ".ttc\n") != NULL ||
+                      strstr(line, ".otf\n") != NULL;
+        else if (of_font && sscanf(line, "Rss: %ld kB", &size) == 1)
+            sum += size;
+    }
+    (void)fclose(maps);
+    return sum;
+}
+
+/* The process that opens them for its children keeps nothing of them in its memory. */
+static void opened_fonts_take_no_memory(void **state)
+{
+    struct cs_pdf_font_files *files = NULL;
+
+    (void)state;
+    if (resident_fonts() < 0 || cs_pdf_font_files_new(&files, NULL, NULL) != CS_OK)
+        skip();
+    assert_int_equal(resident_fonts(), 0);
+    assert_int_not_equal(
+        cs_pdf_font_glyph(
+            cs_pdf_font_files_at(files, (size_t)cs_pdf_font_files_style(files, 0))->font,
+            'A'),
+        0);
+    assert_true(resident_fonts() > 0);
+    cs_pdf_font_files_free(files);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -337,6 +377,7 @@ int main(void)
         cmocka_unit_test(damaged_postscript_outlines_do_no_harm),
         cmocka_unit_test(languages_choose_their_characters),
         cmocka_unit_test(missing_characters_get_a_mark),
+        cmocka_unit_test(opened_fonts_take_no_memory),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
