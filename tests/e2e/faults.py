@@ -120,12 +120,14 @@ def xml_error(name, status, code, headers=(), inner="", once=False):
                               body.encode()), once=once)
 
 
-def cancelled(reason, name=None):
-    """A transaction cancelled because of its first write."""
-    return json_error(name or f"cancelled: {reason}", 400, "TransactionCanceledException",
+def cancelled(*reasons):
+    """A transaction cancelled because of its first writes; "None" is no reason."""
+    listed = ", ".join(reasons)
+    return json_error(f"cancelled: {listed}", 400, "TransactionCanceledException",
                       f"Transaction cancelled, please refer cancellation reasons for specific "
-                      f"reasons [{reason}]",
-                      CancellationReasons=[{"Code": reason, "Message": "injected"}])
+                      f"reasons [{listed}]",
+                      CancellationReasons=[{"Code": reason, "Message": "injected"}
+                                           for reason in reasons])
 
 
 # ---- what passes, for both services ----

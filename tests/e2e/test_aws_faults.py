@@ -18,6 +18,7 @@ from stack import make_certificate
 
 pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
 
+ATTEMPTS = 3
 STATE = b'{"artifacts":{"copy":"# Hello"},"number":1e-7}'
 
 
@@ -42,7 +43,7 @@ def make_world(request, tls, emulator):
 
 @pytest.fixture(scope="module")
 def world(make_world):
-    return make_world("faults", AWS_MAX_ATTEMPTS="3", WORKERS="2")
+    return make_world("faults", AWS_MAX_ATTEMPTS=str(ATTEMPTS), WORKERS="2")
 
 
 @pytest.fixture(autouse=True)
@@ -213,13 +214,6 @@ LASTING = [
     ("GetItem", faults.json_error("no table", 400, "ResourceNotFoundException"), 502),
     ("TransactWriteItems", faults.THROUGHPUT, 503),
     ("TransactWriteItems", faults.IN_PROGRESS, 503),
-    ("TransactWriteItems", faults.CONFLICT, 503),
-    ("TransactWriteItems", faults.CANCEL_THROTTLED, 503),
-    ("TransactWriteItems", faults.CANCEL_THROUGHPUT, 503),
-    ("TransactWriteItems", faults.cancelled("ValidationError"), 502),
-    ("TransactWriteItems", faults.cancelled("ItemCollectionSizeLimitExceeded"), 502),
-    ("TransactWriteItems", faults.cancelled("AccessDenied"), 502),
-    ("TransactWriteItems", faults.cancelled("None"), 502),
     ("PutItem", faults.THROUGHPUT, 503),
     ("PutItem", faults.PLAIN_CONFLICT, 503),
     ("PutItem", faults.INTERNAL, 502),
@@ -263,6 +257,38 @@ def test_a_lasting_fault_is_told_and_leaves_all_as_it_was(world, operation, faul
     assert "injected" not in problem["detail"] and "AKID" not in answer.text
     assert client.get(f"/campaigns/{campaign_id}").json() == before
     assert ask_for(client, campaign_id, operation).status_code == 200
+
+
+CANCELLATIONS = [  # what the client is told, and how often the transaction was sent
+    (["None"], 502, "upstream", 1),
+    (["ItemCollectionSizeLimitExceeded"], 502, "upstream", 1),
+    (["ValidationError"], 502, "upstream", 1),
+    (["AccessDenied"], 502, "upstream", 1),
+    (["None", "ThrottlingError", "ValidationError"], 502, "upstream", 1),
+    (["TransactionConflict"], 503, "busy", ATTEMPTS),
+    (["ProvisionedThroughputExceeded"], 503, "busy", ATTEMPTS),
+    (["ThrottlingError"], 503, "busy", ATTEMPTS),
+    (["None", "TransactionConflict", "ThrottlingError"], 503, "busy", ATTEMPTS),
+    # somebody else's change: read anew, and done again as often as the campaign's room has it
+    (["ConditionalCheckFailed"], 503, "campaign_contended", 8),
+    (["ConditionalCheckFailed", "ThrottlingError"], 503, "campaign_contended", 8),
+]
+
+
+@pytest.mark.parametrize("reasons,status,code,sent", CANCELLATIONS,
+                         ids=lambda value: "+".join(value) if isinstance(value, list) else None)
+def test_a_cancelled_transaction_is_told_by_its_reasons(world, reasons, status, code, sent):
+    client = world.client
+    campaign_id = client.create()
+    before = client.get(f"/campaigns/{campaign_id}").json()
+    script = Script(faults.cancelled(*reasons), None, "TransactWriteItems")
+    world.proxy.reset(script)
+    answer = ask_for(client, campaign_id, "TransactWriteItems")
+    world.proxy.reset()
+    assert_problem(answer, status, code)
+    assert script.given == sent
+    assert client.get(f"/campaigns/{campaign_id}").json() == before
+    assert ask_for(client, campaign_id, "TransactWriteItems").status_code == 200
 
 
 @pytest.mark.parametrize("operation,failed", [
