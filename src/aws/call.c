@@ -75,8 +75,10 @@ struct cs_aws_counts cs_aws_counts(const struct cs_aws *aws)
     return aws->counts;
 }
 
-static double next_random(struct cs_aws *aws)
+double cs_aws_random(struct cs_aws *aws)
 {
+    if (aws->options.random != NULL)
+        return aws->options.random(aws->options.payload);
     aws->random ^= aws->random << 13;
     aws->random ^= aws->random >> 7;
     aws->random ^= aws->random << 17;
@@ -349,7 +351,7 @@ static bool wait_for_next(struct cs_aws *aws, struct cs_aws_call *call,
     enum cs_net_fault fault = call->response->fault;
     int cost = fault == CS_NET_IDLE || net->code == CS_ETIMEOUT ? CS_RETRY_COST_TIMEOUT
                                                                 : CS_RETRY_COST;
-    int64_t wait_us = cs_retry_backoff_us(policy, call->attempts, next_random(aws));
+    int64_t wait_us = cs_retry_backoff_us(policy, call->attempts, cs_aws_random(aws));
     int64_t asked_us = cs_retry_after_us(
         cs_net_response_header(call->response, "retry-after"), cs_aws_now_us(aws));
     int64_t at_us;

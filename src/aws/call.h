@@ -20,6 +20,7 @@ struct cs_aws_options {
     struct cs_log *log;                     /* borrowed, may be NULL */
     struct cs_retry_policy retry;           /* all zero: CS_RETRY_STANDARD */
     int64_t (*now_us)(void *payload);       /* NULL: the system's clock */
+    double (*random)(void *payload);        /* from 0 to below 1; NULL: of its own */
     void *payload;
 };
 
@@ -99,6 +100,9 @@ struct cs_aws_presign {
 enum cs_code cs_aws_presign(struct cs_aws *aws, const struct cs_aws_presign *what,
                             struct cs_buf *out, int64_t *expires_at_us,
                             struct cs_err *err) CS_MUST_USE;
+
+/* For waits: from 0 to below 1. */
+double cs_aws_random(struct cs_aws *aws);
 
 /* Time as the services see it, as far as they said. */
 int64_t cs_aws_now_us(const struct cs_aws *aws);

@@ -8,12 +8,10 @@
 
 #include "json/scan.h"
 
-#define ANSWER_MAX     (20u << 20) /* a batch of items may be 16 MiB */
-#define REQUEST_MAX    (20u << 20)
-#define BATCH_WRITES   25u
-#define BATCH_KEYS     100u
-#define BATCH_WAIT_MS  20 /* first wait for what a batch left over */
-#define BATCH_WAIT_CAP 2000
+#define ANSWER_MAX   (20u << 20) /* a batch of items may be 16 MiB */
+#define REQUEST_MAX  (20u << 20)
+#define BATCH_WRITES 25u
+#define BATCH_KEYS   100u
 
 struct cs_dynamodb {
     struct cs_aws *aws;
@@ -166,19 +164,21 @@ struct batch {
     struct cs_view table;
     struct cs_deadline deadline;
     struct cs_buf body;
-    int wait_ms;
+    unsigned pauses; /* on end */
 };
 
-/* Waits before what was left over is sent again; false when no time is left. */
+/* Waits before what was left over is sent again, longer each time and by chance, so that
+ * those who were throttled together do not come back together; false when no time is
+ * left. */
 static bool pause_batch(struct batch *batch)
 {
-    int left_ms = cs_deadline_left_ms(batch->deadline);
+    static const struct cs_retry_policy policy = {.base_us = 50000, .cap_us = 2000000};
+    int64_t wait_us =
+        cs_retry_backoff_us(&policy, ++batch->pauses, cs_aws_random(batch->db->aws));
 
-    if (left_ms <= batch->wait_ms)
+    if (cs_deadline_left_ms(batch->deadline) * 1000ll <= wait_us)
         return false;
-    (void)poll(NULL, 0, batch->wait_ms);
-    batch->wait_ms =
-        batch->wait_ms >= BATCH_WAIT_CAP / 2 ? BATCH_WAIT_CAP : batch->wait_ms * 2;
+    (void)poll(NULL, 0, (int)((wait_us + 999) / 1000));
     return true;
 }
 
@@ -219,7 +219,7 @@ static enum cs_code drain(struct batch *batch, const char *operation, const char
 {
     enum cs_code rc;
 
-    batch->wait_ms = BATCH_WAIT_MS;
+    batch->pauses = 0;
     for (;;) {
         const struct cs_json *rest;
         struct cs_json_writer w;

@@ -29,6 +29,14 @@ static int64_t clock_of(void *payload)
     return cs_clock_now_us() + fake->clock_offset_us;
 }
 
+static double random_of(void *payload)
+{
+    struct fake_aws *fake = payload;
+
+    fake->draws++;
+    return fake->random;
+}
+
 static void give(struct fake_reply *reply, const struct fake_answer *answer)
 {
     if (answer->status != FAKE_NO_ANSWER)
@@ -69,13 +77,16 @@ void fake_aws_init(struct fake_aws *fake, const struct cs_retry_policy *policy)
                                                .idle_timeout_ms = 2000};
     struct cs_aws_credentials_options credentials = {
         .setting = setting, .payload = fake, .region = CS_LIT("eu-central-1")};
-    struct cs_aws_options options = {
-        .retry = policy != NULL ? *policy : quick, .now_us = clock_of, .payload = fake};
+    struct cs_aws_options options = {.retry = policy != NULL ? *policy : quick,
+                                     .now_us = clock_of,
+                                     .random = random_of,
+                                     .payload = fake};
     struct cs_aws_endpoint_options endpoint = {.service = CS_AWS_DYNAMODB,
                                                .region = CS_LIT("eu-central-1")};
 
     memset(fake, 0, sizeof(*fake));
     fake->access_key = "AKIDEXAMPLE";
+    fake->random = 0.5;
     cs_buf_init(&fake->seen, 512u << 20);
     fake->server = fake_http_new(play, fake);
     must(snprintf(fake->url, sizeof(fake->url), "http://127.0.0.1:%u",

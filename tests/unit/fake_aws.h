@@ -29,6 +29,8 @@ struct fake_aws {
     struct cs_buf seen;      /* heads and bodies of all requests, one after another */
     int64_t clock_offset_us; /* of our clock */
     const char *access_key;
+    double random; /* what every wait draws */
+    unsigned draws;
 };
 
 /* policy NULL: 4 attempts, 1 ms base. */

@@ -320,6 +320,38 @@ static void test_batch_write(void **state)
                      CS_EBUSY);
 }
 
+/* What is left over waits by chance, from nothing to a bound that doubles each time. */
+static void test_batch_waits(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "",
+         "{\"UnprocessedItems\":{\"t\":[{\"DeleteRequest\":{\"Key\":{\"id\":{\"S\":"
+         "\"left\"}}}}]}}",
+         FAKE_KEEP, 3},
+        {200, "", "{\"UnprocessedItems\":{}}", FAKE_KEEP, 9},
+        {0}};
+    const struct cs_view request =
+        CS_LIT("{\"DeleteRequest\":{\"Key\":{\"id\":{\"S\":\"k\"}}}}");
+    struct bench *b = *state;
+    int64_t start_us;
+
+    b->fake.random = 0.9;
+    b->fake.draws = 0;
+    fake_aws_play(&b->fake, script);
+    start_us = cs_clock_monotonic_us();
+    assert_ok(cs_dynamodb_batch_write(b->db, CS_LIT("t"), &request, 1,
+                                      cs_deadline_in_ms(60000), err));
+    assert_int_equal(b->fake.draws, 3);
+    assert_true(cs_clock_monotonic_us() - start_us >= (50000 + 100000 + 200000) * 9 / 10);
+    /* a wait of nothing needs no time that is left */
+    b->fake.random = 0;
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_dynamodb_batch_write(b->db, CS_LIT("t"), &request, 1,
+                                      cs_deadline_in_ms(60000), err));
+    assert_int_equal(b->fake.draws, 6);
+    assert_int_equal(fake_aws_saw(&b->fake, "\"left\""), 3);
+}
+
 static enum cs_code count_item(void *payload, const struct cs_json *item,
                                struct cs_err *err)
 {
@@ -504,6 +536,7 @@ int main(void)
         with_bench(test_call),
         with_bench(test_answer_as_text),
         with_bench(test_batch_write),
+        with_bench(test_batch_waits),
         with_bench(test_batch_get),
         with_bench(test_ensure),
         with_bench(test_expiry),
