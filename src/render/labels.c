@@ -91,6 +91,11 @@ static const char *const words[CS_LABEL_COUNT][LANGUAGE_COUNT] = {
         "ene feb mar abr may jun jul ago sept oct nov dic",
         "يناير فبراير مارس أبريل مايو يونيو يوليو أغسطس سبتمبر أكتوبر نوفمبر ديسمبر",
         "ינו׳ פבר׳ מרץ אפר׳ מאי יוני יולי אוג׳ ספט׳ אוק׳ נוב׳ דצמ׳"},
+    [CS_LABEL_CURRENCY] = {"Currency", "Devise", "Währung", "Moneda", "العملة", "מטבע"},
+    [CS_LABEL_TOTAL_BUDGET] = {"Total budget", "Budget total", "Gesamtbudget", "Presupuesto total", "إجمالي الميزانية", "תקציב כולל"},
+    [CS_LABEL_CHANNELS] = {"Channels", "Canaux", "Kanäle", "Canales", "القنوات", "ערוצים"},
+    [CS_LABEL_NOTES] = {"Notes", "Remarques", "Anmerkungen", "Notas", "ملاحظات", "הערות"},
+    [CS_LABEL_NAME] = {"Name", "Nom", "Name", "Nombre", "الاسم", "שם"},
     [CS_LABEL_MONTH_AND_YEAR] = {"{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}", "{m} {y}"},
 };
 /* clang-format on */

@@ -40,7 +40,9 @@ static const char *const italian[CS_LABEL_COUNT] = {
     [CS_LABEL_VALUE] = "Valore", [CS_LABEL_TO_TOP] = "Torna su",
     [CS_LABEL_CAMPAIGN_ID] = "Codice della campagna", [CS_LABEL_IS_COMPLETED] = "completata",
     [CS_LABEL_MONTHS] = "gen feb mar apr mag giu lug ago set ott nov dic",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Valuta",
+    [CS_LABEL_TOTAL_BUDGET] = "Budget totale", [CS_LABEL_CHANNELS] = "Canali",
+    [CS_LABEL_NOTES] = "Note", [CS_LABEL_NAME] = "Nome",
 };
 
 static const char *const portuguese[CS_LABEL_COUNT] = {
@@ -78,7 +80,9 @@ static const char *const portuguese[CS_LABEL_COUNT] = {
     [CS_LABEL_VALUE] = "Valor", [CS_LABEL_TO_TOP] = "Voltar ao topo",
     [CS_LABEL_CAMPAIGN_ID] = "Código da campanha", [CS_LABEL_IS_COMPLETED] = "concluída",
     [CS_LABEL_MONTHS] = "jan. fev. mar. abr. maio jun. jul. ago. set. out. nov. dez.",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Moeda",
+    [CS_LABEL_TOTAL_BUDGET] = "Orçamento total", [CS_LABEL_CHANNELS] = "Canais",
+    [CS_LABEL_NOTES] = "Notas", [CS_LABEL_NAME] = "Nome",
 };
 
 static const char *const dutch[CS_LABEL_COUNT] = {
@@ -116,7 +120,9 @@ static const char *const dutch[CS_LABEL_COUNT] = {
     [CS_LABEL_NUMBER] = "Nr.", [CS_LABEL_VALUE] = "Waarde", [CS_LABEL_TO_TOP] = "Naar boven",
     [CS_LABEL_CAMPAIGN_ID] = "Campagnenummer", [CS_LABEL_IS_COMPLETED] = "voltooid",
     [CS_LABEL_MONTHS] = "jan feb mrt apr mei jun jul aug sep okt nov dec",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Valuta",
+    [CS_LABEL_TOTAL_BUDGET] = "Totaal budget", [CS_LABEL_CHANNELS] = "Kanalen",
+    [CS_LABEL_NOTES] = "Opmerkingen", [CS_LABEL_NAME] = "Naam",
 };
 
 static const char *const polish[CS_LABEL_COUNT] = {
@@ -153,7 +159,9 @@ static const char *const polish[CS_LABEL_COUNT] = {
     [CS_LABEL_VALUE] = "Wartość", [CS_LABEL_TO_TOP] = "Do góry",
     [CS_LABEL_CAMPAIGN_ID] = "Numer kampanii", [CS_LABEL_IS_COMPLETED] = "ukończona",
     [CS_LABEL_MONTHS] = "sty lut mar kwi maj cze lip sie wrz paź lis gru",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Waluta",
+    [CS_LABEL_TOTAL_BUDGET] = "Budżet łączny", [CS_LABEL_CHANNELS] = "Kanały",
+    [CS_LABEL_NOTES] = "Uwagi", [CS_LABEL_NAME] = "Nazwa",
 };
 
 static const char *const russian[CS_LABEL_COUNT] = {
@@ -190,7 +198,9 @@ static const char *const russian[CS_LABEL_COUNT] = {
     [CS_LABEL_NUMBER] = "№", [CS_LABEL_VALUE] = "Значение", [CS_LABEL_TO_TOP] = "Наверх",
     [CS_LABEL_CAMPAIGN_ID] = "Номер кампании", [CS_LABEL_IS_COMPLETED] = "завершена",
     [CS_LABEL_MONTHS] = "янв. февр. март апр. май июнь июль авг. сент. окт. нояб. дек.",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Валюта",
+    [CS_LABEL_TOTAL_BUDGET] = "Общий бюджет", [CS_LABEL_CHANNELS] = "Каналы",
+    [CS_LABEL_NOTES] = "Примечания", [CS_LABEL_NAME] = "Название",
 };
 
 static const char *const vietnamese[CS_LABEL_COUNT] = {
@@ -229,7 +239,9 @@ static const char *const vietnamese[CS_LABEL_COUNT] = {
     [CS_LABEL_VALUE] = "Giá trị", [CS_LABEL_TO_TOP] = "Lên đầu trang",
     [CS_LABEL_CAMPAIGN_ID] = "Mã chiến dịch", [CS_LABEL_IS_COMPLETED] = "hoàn thành",
     [CS_LABEL_MONTHS] = "Th1 Th2 Th3 Th4 Th5 Th6 Th7 Th8 Th9 Th10 Th11 Th12",
-    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{m} {y}", [CS_LABEL_CURRENCY] = "Tiền tệ",
+    [CS_LABEL_TOTAL_BUDGET] = "Tổng ngân sách", [CS_LABEL_CHANNELS] = "Các kênh",
+    [CS_LABEL_NOTES] = "Ghi chú", [CS_LABEL_NAME] = "Tên",
 };
 
 static const char *const japanese[CS_LABEL_COUNT] = {
@@ -265,7 +277,9 @@ static const char *const japanese[CS_LABEL_COUNT] = {
     [CS_LABEL_NUMBER] = "番号", [CS_LABEL_VALUE] = "値", [CS_LABEL_TO_TOP] = "先頭へ戻る",
     [CS_LABEL_CAMPAIGN_ID] = "キャンペーンID", [CS_LABEL_IS_COMPLETED] = "完了",
     [CS_LABEL_MONTHS] = "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
-    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}", [CS_LABEL_CURRENCY] = "通貨",
+    [CS_LABEL_TOTAL_BUDGET] = "総予算", [CS_LABEL_CHANNELS] = "チャネル",
+    [CS_LABEL_NOTES] = "備考", [CS_LABEL_NAME] = "名前",
 };
 
 static const char *const korean[CS_LABEL_COUNT] = {
@@ -300,7 +314,9 @@ static const char *const korean[CS_LABEL_COUNT] = {
     [CS_LABEL_TO_TOP] = "맨 위로", [CS_LABEL_CAMPAIGN_ID] = "캠페인 ID",
     [CS_LABEL_IS_COMPLETED] = "완료",
     [CS_LABEL_MONTHS] = "1월 2월 3월 4월 5월 6월 7월 8월 9월 10월 11월 12월",
-    [CS_LABEL_MONTH_AND_YEAR] = "{y}년 {m}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{y}년 {m}", [CS_LABEL_CURRENCY] = "통화",
+    [CS_LABEL_TOTAL_BUDGET] = "총예산", [CS_LABEL_CHANNELS] = "채널", [CS_LABEL_NOTES] = "비고",
+    [CS_LABEL_NAME] = "이름",
 };
 
 static const char *const chinese[CS_LABEL_COUNT] = {
@@ -333,7 +349,9 @@ static const char *const chinese[CS_LABEL_COUNT] = {
     [CS_LABEL_TO_TOP] = "返回顶部", [CS_LABEL_CAMPAIGN_ID] = "活动编号",
     [CS_LABEL_IS_COMPLETED] = "已完成",
     [CS_LABEL_MONTHS] = "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
-    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}", [CS_LABEL_CURRENCY] = "货币",
+    [CS_LABEL_TOTAL_BUDGET] = "总预算", [CS_LABEL_CHANNELS] = "渠道", [CS_LABEL_NOTES] = "备注",
+    [CS_LABEL_NAME] = "名称",
 };
 
 static const char *const traditional_chinese[CS_LABEL_COUNT] = {
@@ -366,7 +384,9 @@ static const char *const traditional_chinese[CS_LABEL_COUNT] = {
     [CS_LABEL_TO_TOP] = "回到頂端", [CS_LABEL_CAMPAIGN_ID] = "活動編號",
     [CS_LABEL_IS_COMPLETED] = "已完成",
     [CS_LABEL_MONTHS] = "1月 2月 3月 4月 5月 6月 7月 8月 9月 10月 11月 12月",
-    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}",
+    [CS_LABEL_MONTH_AND_YEAR] = "{y}年{m}", [CS_LABEL_CURRENCY] = "幣別",
+    [CS_LABEL_TOTAL_BUDGET] = "總預算", [CS_LABEL_CHANNELS] = "管道", [CS_LABEL_NOTES] = "備註",
+    [CS_LABEL_NAME] = "名稱",
 };
 
 /* clang-format on */
