@@ -11,6 +11,7 @@ import pytest
 
 import campaign_cases
 from browser import need
+from client import Client
 from test_browser_pages import EXAMPLES, words_of
 
 pytestmark = pytest.mark.browser
@@ -95,3 +96,69 @@ def test_a_hostile_state_makes_a_harmless_report(harmful):
     assert not any("javascript" in address.split("?")[0].lower().split(":")[0] for address in addresses)
     text = run("pdftotext", harmful.pdf, "-").stdout
     assert "endstream endobj" in re.sub(r"\s+", " ", text) and "{{title}}" in text
+
+
+# ---- setting ----
+
+PARAGRAPHS = 70
+
+
+def long_text():
+    """Numbered headings and paragraphs of two to seven lines, each word with its number."""
+    parts = []
+    for number in range(PARAGRAPHS):
+        words = " ".join(f"p{number:02}w{word:03}" for word in range(20 + number * 7 % 55))
+        parts.append((f"### h{number:02}\n\n" if number % 3 == 0 else "") + words)
+    return "\n\n".join(parts)
+
+
+@pytest.fixture
+def letter(make_stack, tmp_path):
+    """A report on US Letter, of a text that fills pages."""
+    stack = make_stack(settings={"RENDER_PAGE_SIZE": "Letter"})
+    user = Client(stack, stack.token("alice"))
+    campaign_id = user.create(brief={"product": "Type", "language": "en-GB", "client": "Setters & Sons"})
+    assert user.complete(campaign_id, {"artifacts": {"strategy": long_text()}}).status_code == 200
+    path = tmp_path / "report.pdf"
+    path.write_bytes(user.get(f"/campaigns/{campaign_id}/pdf").content)
+    user.close()
+    return path
+
+
+def test_no_page_begins_or_ends_with_a_lone_line(letter):
+    pages = run("pdftotext", "-layout", letter, "-").stdout.split("\f")
+    split = 0
+    lines = {}  # paragraph: how many lines on each page
+    for page_number, page in enumerate(pages):
+        for line in page.splitlines():
+            for paragraph in set(re.findall(r"p(\d\d)w\d{3}", line)):
+                lines.setdefault(paragraph, {}).setdefault(page_number, 0)
+                lines[paragraph][page_number] += 1
+    assert len(lines) == PARAGRAPHS
+    for paragraph, counts in lines.items():
+        if len(counts) > 1:
+            split += 1
+            assert min(counts.values()) >= 2, f"paragraph {paragraph}: {counts}"
+    assert split > 0, "no paragraph crossed a page: the text is no trial"
+
+
+def test_a_heading_stays_with_what_follows_it(letter):
+    found = 0
+    for page in run("pdftotext", "-layout", letter, "-").stdout.split("\f"):
+        body = [line.strip() for line in page.splitlines()
+                if re.match(r"\s*(h\d\d$|p\d\dw)", line)]
+        found += sum(line.startswith("h") for line in body)
+        assert not body or not body[-1].startswith("h"), body[-3:]
+    assert found == len(range(0, PARAGRAPHS, 3))
+
+
+def test_paper_pages_and_facts_are_as_set(letter):
+    info = run("pdfinfo", letter).stdout
+    assert re.search(r"^Page size: +612 x 792 pts \(letter\)$", info, re.M), info
+    assert re.search(r"^Author: +Setters & Sons$", info, re.M), info
+    count = int(re.search(r"^Pages: +(\d+)$", info, re.M)[1])
+    pages = run("pdftotext", "-layout", letter, "-").stdout.split("\f")
+    for number in range(2, count + 1):
+        assert f"Page {number} of {count}" in pages[number - 1]
+    catalog = run("qpdf", "--json=2", "--json-key=qpdf", letter).stdout
+    assert '"/Lang": "u:en-GB"' in catalog and '"/Outlines"' in catalog
