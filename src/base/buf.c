@@ -108,14 +108,6 @@ void cs_buf_add_cstr(struct cs_buf *buf, const char *text)
     cs_buf_add(buf, cs_view_cstr(text));
 }
 
-void cs_buf_add_byte(struct cs_buf *buf, char byte)
-{
-    if (!has_room(buf, 1))
-        return;
-    buf->ptr[buf->len++] = byte;
-    buf->ptr[buf->len] = '\0';
-}
-
 void cs_buf_add_u64(struct cs_buf *buf, uint64_t value)
 {
     char digits[20];

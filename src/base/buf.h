@@ -48,7 +48,15 @@ void cs_buf_reserve(struct cs_buf *buf, size_t more);
 
 void cs_buf_add(struct cs_buf *buf, struct cs_view bytes);
 void cs_buf_add_cstr(struct cs_buf *buf, const char *text);
-void cs_buf_add_byte(struct cs_buf *buf, char byte);
+static inline void cs_buf_add_byte(struct cs_buf *buf, char byte)
+{
+    if (buf->failed != CS_OK || buf->len + 1 >= buf->cap || buf->len >= buf->max) {
+        cs_buf_add(buf, cs_view_of(&byte, 1));
+        return;
+    }
+    buf->ptr[buf->len++] = byte;
+    buf->ptr[buf->len] = '\0';
+}
 void cs_buf_add_u64(struct cs_buf *buf, uint64_t value);
 void cs_buf_add_i64(struct cs_buf *buf, int64_t value);
 void cs_buf_add_fmt(struct cs_buf *buf, const char *format, ...) CS_PRINTF(2, 3);

@@ -34,29 +34,10 @@ bool cs_view_eq_nocase(struct cs_view a, struct cs_view b)
     return true;
 }
 
-bool cs_view_starts(struct cs_view view, struct cs_view prefix)
-{
-    return view.len >= prefix.len && cs_view_eq(cs_view_of(view.ptr, prefix.len), prefix);
-}
-
 bool cs_view_ends(struct cs_view view, struct cs_view suffix)
 {
     return view.len >= suffix.len &&
            cs_view_eq(cs_view_from(view, view.len - suffix.len), suffix);
-}
-
-struct cs_view cs_view_from(struct cs_view view, size_t offset)
-{
-    if (offset >= view.len)
-        return cs_view_of(view.ptr != NULL ? view.ptr + view.len : NULL, 0);
-    return cs_view_of(view.ptr + offset, view.len - offset);
-}
-
-struct cs_view cs_view_sub(struct cs_view view, size_t offset, size_t len)
-{
-    struct cs_view rest = cs_view_from(view, offset);
-
-    return cs_view_of(rest.ptr, rest.len < len ? rest.len : len);
 }
 
 struct cs_view cs_view_trim(struct cs_view view)
@@ -66,13 +47,6 @@ struct cs_view cs_view_trim(struct cs_view view)
     while (view.len > 0 && is_space(view.ptr[view.len - 1]))
         view.len--;
     return view;
-}
-
-size_t cs_view_find_byte(struct cs_view view, char byte)
-{
-    const char *hit = view.len == 0 ? NULL : memchr(view.ptr, byte, view.len);
-
-    return hit == NULL ? SIZE_MAX : (size_t)(hit - view.ptr);
 }
 
 size_t cs_view_find(struct cs_view view, struct cs_view needle)

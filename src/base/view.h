@@ -51,20 +51,40 @@ int cs_view_compare(struct cs_view a, struct cs_view b);
 /* ASCII letters compared without case; other bytes as they are. */
 bool cs_view_eq_nocase(struct cs_view a, struct cs_view b);
 
-bool cs_view_starts(struct cs_view view, struct cs_view prefix);
+static inline bool cs_view_starts(struct cs_view view, struct cs_view prefix)
+{
+    return view.len >= prefix.len && cs_view_eq(cs_view_of(view.ptr, prefix.len), prefix);
+}
+
 bool cs_view_ends(struct cs_view view, struct cs_view suffix);
 
 /* What is left from offset on; empty past the end. */
-struct cs_view cs_view_from(struct cs_view view, size_t offset);
+static inline struct cs_view cs_view_from(struct cs_view view, size_t offset)
+{
+    if (offset >= view.len)
+        return cs_view_of(view.ptr != NULL ? view.ptr + view.len : NULL, 0);
+    return cs_view_of(view.ptr + offset, view.len - offset);
+}
 
 /* The len bytes from offset on, fewer at the end. */
-struct cs_view cs_view_sub(struct cs_view view, size_t offset, size_t len);
+static inline struct cs_view cs_view_sub(struct cs_view view, size_t offset, size_t len)
+{
+    struct cs_view rest = cs_view_from(view, offset);
+
+    return cs_view_of(rest.ptr, rest.len < len ? rest.len : len);
+}
 
 /* Without leading and trailing space, tab, CR and LF. */
 struct cs_view cs_view_trim(struct cs_view view);
 
 /* Offset of the first such byte or run, or SIZE_MAX. */
-size_t cs_view_find_byte(struct cs_view view, char byte);
+static inline size_t cs_view_find_byte(struct cs_view view, char byte)
+{
+    const char *hit =
+        view.len == 0 ? NULL : (const char *)memchr(view.ptr, byte, view.len);
+
+    return hit == NULL ? SIZE_MAX : (size_t)(hit - view.ptr);
+}
 size_t cs_view_find(struct cs_view view, struct cs_view needle);
 
 /* Takes the part before the next separator off the front of *rest. Returns

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "json/names.h"
+#include "json/plain.h"
 
 #define WIDE_DIGITS 18u /* integers up to here fit 64 bits */
 
@@ -137,7 +138,7 @@ static enum cs_code scan_escape(struct scanner *s)
 
     s->at++;
     s->facts.string_bytes++;
-    if (c != '\0' && strchr("\"\\/bfnrt", c) != NULL)
+    if (c == '"' || (c != '\0' && strchr("\\/bfnrt", c) != NULL))
         return CS_OK;
     if (c != 'u')
         return fault(s, "unknown escape in a string");
@@ -171,21 +172,13 @@ static enum cs_code scan_wide(struct scanner *s)
     return CS_OK;
 }
 
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x80 && c != '"' && c != '\\';
-}
-
-/* Characters that stand for themselves, which most do. */
 static void pass_plain(struct scanner *s)
 {
-    const char *from = s->text.ptr + s->at, *end = s->text.ptr + s->text.len;
-    const char *at = from;
+    const char *from = s->text.ptr + s->at;
+    const char *behind = cs_json_pass_plain(from, s->text.ptr + s->text.len);
 
-    while (at < end && is_plain((unsigned char)*at))
-        at++;
-    s->at += (size_t)(at - from);
-    s->facts.string_bytes += (size_t)(at - from);
+    s->at += (size_t)(behind - from);
+    s->facts.string_bytes += (size_t)(behind - from);
 }
 
 /* The cursor stands on the opening quote; *inside_out is what is between the quotes. */
@@ -196,9 +189,13 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
     enum cs_code rc = CS_OK;
 
     *escaped_out = false;
-    while (s->at < s->text.len && rc == CS_OK) {
-        unsigned char c = (unsigned char)s->text.ptr[s->at];
+    while (rc == CS_OK) {
+        unsigned char c;
 
+        pass_plain(s);
+        if (s->at == s->text.len)
+            break;
+        c = (unsigned char)s->text.ptr[s->at];
         if (c == '"') {
             *inside_out = cs_view_of(s->text.ptr + from, s->at - from);
             s->at++;
@@ -210,8 +207,6 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
             *escaped_out = true;
             s->at++;
             rc = scan_escape(s);
-        } else if (c < 0x80) {
-            pass_plain(s);
         } else {
             rc = scan_wide(s);
         }
@@ -352,26 +347,11 @@ enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *
 /* The closing quote of the string whose text starts at `from`. */
 static const char *end_of_string(const char *from, const char *end)
 {
-    const char *quote = from;
+    const char *at = from;
 
-    while ((quote = memchr(quote, '"', (size_t)(end - quote))) != NULL) {
-        const char *escape = quote;
-
-        while (escape > from && escape[-1] == '\\')
-            escape--;
-        if ((quote - escape) % 2 == 0)
-            return quote;
-        quote++;
-    }
-    return end;
-}
-
-/* Moves *rest behind the string whose opening quote it starts with. */
-static void pass_string(struct cs_view *rest)
-{
-    const char *quote = end_of_string(rest->ptr + 1, rest->ptr + rest->len);
-
-    *rest = cs_view_from(*rest, (size_t)(quote - rest->ptr) + 1);
+    while ((at = cs_json_pass_plain(at, end)) < end && *at != '"')
+        at += *at == '\\' && end - at > 1 ? 2 : 1;
+    return at;
 }
 
 /* Behind the list or object that starts at `from`. */
@@ -405,25 +385,11 @@ static bool ends_scalar(char c)
     return is_space(c) || c == ',' || c == '}' || c == ']';
 }
 
-/* Takes one value off the front of *rest. */
-static struct cs_view take_value(struct cs_view *rest)
+static void move_to(struct cs_view *rest, const char *at)
 {
-    struct cs_view value = *rest;
-    char first = rest->len > 0 ? rest->ptr[0] : '\0';
-    size_t len = 0;
+    const char *end = rest->ptr + rest->len;
 
-    if (first == '"') {
-        pass_string(rest);
-    } else {
-        if (first == '{' || first == '[')
-            len = (size_t)(end_of_nest(rest->ptr, rest->ptr + rest->len) - rest->ptr);
-        else
-            while (len < rest->len && !ends_scalar(rest->ptr[len]))
-                len++;
-        *rest = cs_view_from(*rest, len);
-    }
-    value.len -= rest->len;
-    return value;
+    *rest = at < end ? cs_view_of(at, (size_t)(end - at)) : cs_view_of(end, 0);
 }
 
 static void pass_space(struct cs_view *rest)
@@ -432,54 +398,80 @@ static void pass_space(struct cs_view *rest)
         *rest = cs_view_from(*rest, 1);
 }
 
+struct cs_view cs_json_walk_value(struct cs_view *rest)
+{
+    const char *from, *at, *end;
+
+    pass_space(rest);
+    at = from = rest->ptr;
+    end = from + rest->len;
+    if (at < end && *at == '"')
+        at = end_of_string(at + 1, end) + 1;
+    else if (at < end && (*at == '{' || *at == '['))
+        at = end_of_nest(at, end);
+    else
+        while (at < end && !ends_scalar(*at))
+            at++;
+    move_to(rest, at);
+    return cs_view_of(from, (size_t)(rest->ptr - from));
+}
+
+/* Steps to what is behind the opening bracket or the next comma; false where there is
+ * neither, and behind the closing bracket. */
+static bool step(struct cs_view *rest, char opening, char closing)
+{
+    char c;
+
+    pass_space(rest);
+    c = rest->len > 0 ? rest->ptr[0] : '\0';
+    if (c != opening && c != ',' && c != closing)
+        return false;
+    *rest = cs_view_from(*rest, 1);
+    if (c == closing)
+        return false;
+    pass_space(rest);
+    if (c == opening && rest->len > 0 && rest->ptr[0] == closing) {
+        *rest = cs_view_from(*rest, 1);
+        return false;
+    }
+    return true;
+}
+
+bool cs_json_walk_member(struct cs_view *rest, struct cs_view *name_out)
+{
+    if (!step(rest, '{', '}') || rest->len == 0 || rest->ptr[0] != '"')
+        return false;
+    *name_out = cs_json_walk_value(rest);
+    *name_out = cs_view_of(name_out->ptr + 1, name_out->len > 1 ? name_out->len - 2 : 0);
+    pass_space(rest);
+    *rest = cs_view_from(*rest, 1); /* the colon */
+    return true;
+}
+
+bool cs_json_walk_element(struct cs_view *rest)
+{
+    return step(rest, '[', ']') && rest->len > 0;
+}
+
 void cs_json_each_member(struct cs_view text, cs_json_member_fn *callback, void *payload)
 {
-    struct cs_view rest = text;
+    struct cs_view name;
 
-    pass_space(&rest);
-    if (rest.len == 0 || rest.ptr[0] != '{')
+    if (cs_json_kind(text) != '{')
         return;
-    do {
-        struct cs_view name;
-        struct cs_view value;
-
-        rest = cs_view_from(rest, 1); /* the { or the comma */
-        pass_space(&rest);
-        if (rest.len == 0 || rest.ptr[0] != '"')
+    while (cs_json_walk_member(&text, &name))
+        if (!callback(payload, name, cs_json_walk_value(&text)))
             return;
-        name = rest;
-        pass_string(&rest);
-        name = cs_view_of(name.ptr + 1, name.len - rest.len - 2);
-        pass_space(&rest);
-        rest = cs_view_from(rest, 1); /* the colon */
-        pass_space(&rest);
-        value = take_value(&rest);
-        if (!callback(payload, name, value))
-            return;
-        pass_space(&rest);
-    } while (rest.len > 0 && rest.ptr[0] == ',');
 }
 
 void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback,
                           void *payload)
 {
-    struct cs_view rest = text;
-
-    pass_space(&rest);
-    if (rest.len == 0 || rest.ptr[0] != '[')
+    if (cs_json_kind(text) != '[')
         return;
-    do {
-        struct cs_view value;
-
-        rest = cs_view_from(rest, 1); /* the [ or the comma */
-        pass_space(&rest);
-        if (rest.len == 0 || rest.ptr[0] == ']')
+    while (cs_json_walk_element(&text))
+        if (!callback(payload, cs_json_walk_value(&text)))
             return;
-        value = take_value(&rest);
-        if (!callback(payload, value))
-            return;
-        pass_space(&rest);
-    } while (rest.len > 0 && rest.ptr[0] == ',');
 }
 
 struct slice_search {
@@ -532,7 +524,7 @@ static size_t add_escape(struct cs_buf *out, struct cs_view inside, size_t at)
     static const char from[] = "\"\\/bfnrt";
     static const char to[] = "\"\\/\b\f\n\r\t";
     char c = at < inside.len ? inside.ptr[at] : '\0';
-    const char *simple = c == '\0' ? NULL : strchr(from, c);
+    const char *simple = c == '\0' ? NULL : c == '"' ? from : strchr(from, c);
     unsigned unit;
     unsigned low;
 
@@ -552,13 +544,17 @@ static size_t add_escape(struct cs_buf *out, struct cs_view inside, size_t at)
 
 void cs_json_unescape(struct cs_buf *out, struct cs_view inside)
 {
-    while (inside.len > 0) {
-        size_t plain = cs_view_find_byte(inside, '\\');
+    const char *at = inside.ptr, *end = at + inside.len;
 
-        cs_buf_add(out, cs_view_sub(inside, 0, plain));
-        if (plain == SIZE_MAX)
+    while (at < end) {
+        const char *plain = cs_json_pass_plain(at, end);
+
+        while (plain < end && *plain != '\\')
+            plain = cs_json_pass_plain(plain + 1, end);
+        cs_buf_add(out, cs_view_of(at, (size_t)(plain - at)));
+        if (plain == end)
             return;
-        inside = cs_view_from(inside, plain + 1 + add_escape(out, inside, plain + 1));
+        at = plain + 1 + add_escape(out, inside, (size_t)(plain + 1 - inside.ptr));
     }
 }
 

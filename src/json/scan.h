@@ -34,6 +34,20 @@ enum cs_code cs_json_examine(struct cs_view text, const struct cs_json_limits *l
 
 /* ---- the rest takes text that was found valid ---- */
 
+/* A walk over a text with what it nests, in one go: *rest is what is left of it.
+ *
+ *     while (cs_json_walk_member(&rest, &name))
+ *         value = cs_json_walk_value(&rest);
+ *
+ * From the opening bracket, or from behind a value, they step to the next member's
+ * value (its name as written between the quotes) or to the next element; false where
+ * there is none: then *rest is behind the closing bracket, or has not moved because
+ * neither the one nor the other is there. What they step to is taken by
+ * cs_json_walk_value(), without white space around it, or is walked through itself. */
+bool cs_json_walk_member(struct cs_view *rest, struct cs_view *name_out);
+bool cs_json_walk_element(struct cs_view *rest);
+struct cs_view cs_json_walk_value(struct cs_view *rest);
+
 /* Calls back for each member of the object that `text` holds, in order, with
  * the name as written between its quotes (escapes not decoded) and the value's
  * exact bytes, without white space around them. Stops early when the callback

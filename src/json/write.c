@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "json/plain.h"
 
 void cs_json_writer_init(struct cs_json_writer *writer, struct cs_buf *out)
 {
@@ -67,12 +68,6 @@ void cs_json_key_view(struct cs_json_writer *writer, struct cs_view name)
     writer->comma = false;
 }
 
-/* The bytes that stand for themselves in a JSON string. */
-static bool is_plain(unsigned char c)
-{
-    return c >= 0x20 && c < 0x7f && c != '"' && c != '\\';
-}
-
 static void add_escaped(struct cs_buf *out, unsigned char c)
 {
     static const char named[] = "\b\t\n\f\r\"\\";
@@ -93,10 +88,9 @@ void cs_json_quote(struct cs_buf *out, struct cs_view text)
     while (text.len > 0) {
         struct cs_view rest = text;
         uint32_t code_point;
-        size_t plain = 0;
+        size_t plain =
+            (size_t)(cs_json_pass_plain(text.ptr, text.ptr + text.len) - text.ptr);
 
-        while (plain < text.len && is_plain((unsigned char)text.ptr[plain]))
-            plain++;
         cs_buf_add(out, cs_view_of(text.ptr, plain));
         text = rest = cs_view_from(text, plain);
         if (text.len == 0)
