@@ -142,6 +142,27 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
 enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
                                    struct cs_err *err) CS_MUST_USE;
 
+#define CS_AWS_ITEM_TEXT_MAX (8u << 20) /* JSON made of 400 KiB written by others */
+
+/* What reading an item takes memory for; one serves for any number of them. */
+struct cs_aws_item_texts {
+    struct cs_buf decoded; /* its attributes; room for all that is left of the answer */
+    struct cs_buf summary; /* with its first members */
+    struct cs_buf detail;  /* that was kept compressed */
+};
+
+#define CS_AWS_ITEM_TEXTS_INIT                                        \
+    {                                                                 \
+        CS_BUF_INIT(SIZE_MAX / 2), CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX), \
+            CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX)                         \
+    }
+void cs_aws_item_texts_clear(struct cs_aws_item_texts *texts);
+
+/* The same of the item that *rest stands at (json/scan.h), which is walked through. */
+enum cs_code cs_aws_item_walk(struct cs_record **out, struct cs_view *rest,
+                              struct cs_aws_item_texts *texts,
+                              struct cs_err *err) CS_MUST_USE;
+
 bool cs_aws_item_is_internal(struct cs_view key);
 
 /* Lets DynamoDB drop the item, a day or more after it has expired. */

@@ -5,7 +5,7 @@
 #include "store/aws_internal.h"
 #include "json/scan.h"
 
-#define TEXT_MAX         (8u << 20) /* JSON made of an item of 400 KiB written by others */
+#define TEXT_MAX         CS_AWS_ITEM_TEXT_MAX
 #define VANISHES_AFTER_S (24 * 3600) /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
@@ -497,12 +497,17 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
 /* Of an item whose attributes are ours, or copies from its summary. */
 struct own_item {
     struct cs_record record;
-    struct cs_buf text;   /* what the record's views are of; it never moves */
-    struct cs_buf whole;  /* a summary with its head */
-    struct cs_buf detail; /* that was kept compressed */
-    struct copies others; /* names of the attributes that should be copies */
-    bool strange;         /* it has something that only a tree tells */
+    struct cs_aws_item_texts *texts; /* what the record's views are of */
+    struct copies others;            /* names of the attributes that should be copies */
+    bool strange;                    /* it has something that only a tree tells */
 };
+
+void cs_aws_item_texts_clear(struct cs_aws_item_texts *texts)
+{
+    cs_buf_clear(&texts->decoded);
+    cs_buf_clear(&texts->summary);
+    cs_buf_clear(&texts->detail);
+}
 
 /* Where the text of an attribute goes; NULL for one that is none of ours. */
 static struct cs_view *place_of(struct cs_record *record, struct cs_view name)
@@ -523,87 +528,109 @@ static struct cs_view *place_of(struct cs_record *record, struct cs_view name)
     return NULL;
 }
 
-/* What stands between the quotes of {"S":"..."}; .ptr NULL for another type. */
-static struct cs_view inside_of(struct cs_view attribute, const char *type)
+/* What {"S":"..."} or {"N":"..."} has between the quotes; .ptr NULL for another type. */
+static struct cs_view walk_attribute(struct cs_view *rest, struct cs_view *type_out)
 {
-    struct cs_view value = cs_json_slice(attribute, type);
+    struct cs_view value = cs_view_of(NULL, 0);
+    struct cs_view type;
 
+    *type_out = cs_view_of(NULL, 0);
+    if (cs_json_kind(*rest) != '{')
+        value = cs_json_walk_value(rest);
+    else
+        while (cs_json_walk_member(rest, &type)) {
+            *type_out = type;
+            value = cs_json_walk_value(rest);
+        }
     return cs_json_kind(value) == '"' ? cs_view_sub(value, 1, value.len - 2)
                                       : cs_view_of(NULL, 0);
 }
 
-static bool take_integer(struct own_item *own, struct cs_view name,
-                         struct cs_view attribute)
+/* False for a number that is none of ours. */
+static bool take_number(struct cs_record *record, struct cs_view name,
+                        struct cs_view digits)
 {
-    bool revision = cs_view_eq(name, CS_LIT("revision"));
-    struct cs_view text = inside_of(attribute, "N");
     int64_t value = 0;
 
-    if (!revision && !cs_view_eq(name, CS_LIT("expires_at_us")))
+    if (!cs_attribute_integer(digits, &value) || value < 0)
         return false;
-    if (!cs_attribute_integer(text, &value) || value < 0)
-        own->strange = true;
-    else if (revision)
-        own->record.revision = (uint64_t)value;
+    if (cs_view_eq(name, CS_LIT("revision")))
+        record->revision = (uint64_t)value;
+    else if (cs_view_eq(name, CS_LIT("expires_at_us")))
+        record->expires_at_us = value;
+    else if (cs_view_eq(name, CS_LIT(CS_AWS_VANISHES)))
+        record->vanishes = true;
     else
-        own->record.expires_at_us = value;
-    return true;
-}
-
-static bool take_packed(struct own_item *own, struct cs_view attribute)
-{
-    size_t from = own->text.len;
-
-    cs_json_unescape(&own->text, inside_of(attribute, "B"));
-    cs_buf_reset(&own->detail);
-    if (cs_aws_unpack(&own->detail, cs_view_from(cs_buf_view(&own->text), from), NULL) !=
-        CS_OK)
         return false;
-    own->record.detail = cs_buf_view(&own->detail);
     return true;
 }
 
-static bool take_own(void *payload, struct cs_view name, struct cs_view attribute)
+static struct cs_view add_decoded(struct own_item *own, struct cs_view inside)
 {
-    struct own_item *own = payload;
+    size_t from = own->texts->decoded.len;
+
+    cs_json_unescape(&own->texts->decoded, inside);
+    return cs_view_from(cs_buf_view(&own->texts->decoded), from);
+}
+
+static bool take_packed(struct own_item *own, struct cs_view inside)
+{
+    struct cs_buf *detail = &own->texts->detail;
+
+    if (cs_aws_unpack(detail, add_decoded(own, inside), NULL) != CS_OK)
+        return false;
+    own->record.detail = cs_buf_view(detail);
+    return true;
+}
+
+/* False for what is neither one of our own attributes nor, perhaps, a copy. */
+static bool take_own(struct own_item *own, struct cs_view name, struct cs_view type,
+                     struct cs_view inside)
+{
     struct cs_view *place = place_of(&own->record, name);
 
-    if (place == &own->record.detail && inside_of(attribute, "B").ptr != NULL) {
-        own->strange = !take_packed(own, attribute);
-    } else if (place != NULL) {
-        struct cs_view inside = inside_of(attribute, "S");
-        size_t from = own->text.len;
-
-        cs_json_unescape(&own->text, inside);
-        *place = cs_view_from(cs_buf_view(&own->text), from);
-        own->strange = inside.ptr == NULL;
-    } else if (!take_integer(own, name, attribute)) {
-        own->strange = cs_view_find_byte(name, '\\') != SIZE_MAX ||
-                       !note_copy(&own->others, name, attribute);
+    if (place == &own->record.detail && cs_view_eq(type, CS_LIT("B")))
+        return inside.ptr != NULL && take_packed(own, inside);
+    if (place != NULL) {
+        *place = add_decoded(own, inside);
+        return cs_view_eq(type, CS_LIT("S")) && inside.ptr != NULL;
     }
-    return !own->strange;
+    if (cs_view_eq(type, CS_LIT("N")) && take_number(&own->record, name, inside))
+        return true;
+    return !is_among(name, own_names, CS_COUNT(own_names)) &&
+           cs_view_find_byte(name, '\\') == SIZE_MAX &&
+           note_copy(&own->others, name, inside);
 }
 
-/* True where the record is all that the item says. */
-static bool read_own(struct own_item *own, struct cs_view item)
+static bool others_are_copies(const struct own_item *own)
 {
     struct copies copies = {.count = 0};
 
-    /* decoded, a text is never longer than it was written */
-    cs_buf_reserve(&own->text, item.len);
-    cs_json_each_member(item, take_own, own);
-    if (own->strange || own->text.failed != CS_OK || own->record.key.ptr == NULL ||
-        own->record.summary.ptr == NULL)
-        return false;
-    own->record.status = cs_aws_status_plain(own->record.status);
-    own->record.summary = whole_summary(&own->whole, &own->record);
-    if (own->whole.failed != CS_OK)
-        return false;
+    if (own->others.count == 0)
+        return true;
     cs_json_each_member(own->record.summary, note_copy, &copies);
     for (size_t i = 0; i < own->others.count; i++)
         if (!is_copy(&copies, own->others.names[i]))
             return false;
     return true;
+}
+
+/* Walks through the item; true where the record is all that it says. */
+static bool read_own(struct own_item *own, struct cs_view *rest)
+{
+    struct cs_view name, type;
+
+    while (cs_json_walk_member(rest, &name)) {
+        struct cs_view inside = walk_attribute(rest, &type);
+
+        own->strange = own->strange || !take_own(own, name, type, inside);
+    }
+    if (own->strange || own->texts->decoded.failed != CS_OK ||
+        own->record.key.ptr == NULL || own->record.summary.ptr == NULL)
+        return false;
+    own->record.status = cs_aws_status_plain(own->record.status);
+    own->record.summary = whole_summary(&own->texts->summary, &own->record);
+    return own->texts->summary.failed == CS_OK && others_are_copies(own);
 }
 
 static enum cs_code read_tree(struct cs_record **out, struct cs_view item,
@@ -618,22 +645,38 @@ static enum cs_code read_tree(struct cs_record **out, struct cs_view item,
     return rc;
 }
 
-enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
-                                   struct cs_err *err)
+enum cs_code cs_aws_item_walk(struct cs_record **out, struct cs_view *rest,
+                              struct cs_aws_item_texts *texts, struct cs_err *err)
 {
-    struct own_item own = {.text = CS_BUF_INIT(TEXT_MAX),
-                           .whole = CS_BUF_INIT(TEXT_MAX),
-                           .detail = CS_BUF_INIT(TEXT_MAX)};
+    struct own_item own = {.texts = texts};
+    struct cs_view item = *rest;
     enum cs_code rc = CS_OK;
+    bool whole;
 
     *out = NULL;
-    if (!read_own(&own, item))
+    cs_buf_reset(&texts->decoded);
+    cs_buf_reset(&texts->summary);
+    cs_buf_reset(&texts->detail);
+    /* decoded, a text is never longer than it was written: so it never moves */
+    cs_buf_reserve(&texts->decoded, rest->len);
+    whole = cs_json_kind(item) == '{' && read_own(&own, rest);
+    if (cs_json_kind(item) != '{')
+        (void)cs_json_walk_value(rest);
+    item.len -= rest->len;
+    if (!whole)
         rc = read_tree(out, item, err);
     else if (!cs_aws_item_is_internal(own.record.key) &&
              (*out = cs_record_copy(&own.record)) == NULL)
         rc = cs_err_nomem(err);
-    cs_buf_clear(&own.text);
-    cs_buf_clear(&own.whole);
-    cs_buf_clear(&own.detail);
+    return rc;
+}
+
+enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
+                                   struct cs_err *err)
+{
+    struct cs_aws_item_texts texts = CS_AWS_ITEM_TEXTS_INIT;
+    enum cs_code rc = cs_aws_item_walk(out, &item, &texts, err);
+
+    cs_aws_item_texts_clear(&texts);
     return rc;
 }

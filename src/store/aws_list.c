@@ -134,38 +134,54 @@ static bool is_behind(const struct collecting *c, const struct cs_record *record
            (order == 0 && cs_view_compare(record->key, cs_buf_view(&c->from.key)) < 0);
 }
 
-struct taking {
-    struct collecting *c;
-    struct cs_err *err;
-    enum cs_code rc;
-};
-
-static bool take_item(void *payload, struct cs_view item)
+/* Takes what stands between the brackets of "Items"; *rest is moved behind it. */
+static enum cs_code take_items(struct collecting *c, struct cs_view *rest,
+                               struct cs_aws_item_texts *texts, struct cs_err *err)
 {
-    struct taking *taking = payload;
-    struct collecting *c = taking->c;
-    struct cs_record *record;
+    enum cs_code rc = CS_OK;
 
-    taking->rc = cs_aws_item_read_text(&record, item, taking->err);
-    if (taking->rc != CS_OK || record == NULL)
-        return taking->rc == CS_OK;
-    if (c->query->index != CS_LIST_ALL)
-        record->detail = record->extra =
-            cs_view_of("", 0); /* an index may show more than it needs to */
-    if (is_behind(c, record))
-        taking->rc = keep(c, record, taking->err);
-    else
-        cs_record_free(record);
-    return taking->rc == CS_OK;
+    while (rc == CS_OK && cs_json_walk_element(rest)) {
+        struct cs_record *record;
+
+        rc = cs_aws_item_walk(&record, rest, texts, err);
+        if (rc != CS_OK || record == NULL)
+            continue;
+        if (c->query->index != CS_LIST_ALL)
+            record->detail = record->extra =
+                cs_view_of("", 0); /* an index may show more than it needs to */
+        if (is_behind(c, record))
+            rc = keep(c, record, err);
+        else
+            cs_record_free(record);
+    }
+    return rc;
 }
 
-static enum cs_code take_items(struct collecting *c, struct cs_view answer,
-                               struct cs_err *err)
+/* The items, and where the next call goes on. */
+static enum cs_code take_answer(struct collecting *c, struct cs_view answer,
+                                struct cs_err *err)
 {
-    struct taking taking = {c, err, CS_OK};
+    struct cs_aws_item_texts texts = CS_AWS_ITEM_TEXTS_INIT;
+    struct cs_view name, last = cs_view_of(NULL, 0);
+    enum cs_code rc = CS_OK;
 
-    cs_json_each_element(cs_json_slice(answer, "Items"), take_item, &taking);
-    return taking.rc;
+    while (rc == CS_OK && cs_json_walk_member(&answer, &name)) {
+        if (cs_view_eq(name, CS_LIT("Items")) && cs_json_kind(answer) == '[')
+            rc = take_items(c, &answer, &texts, err);
+        else if (cs_view_eq(name, CS_LIT("LastEvaluatedKey")))
+            last = cs_json_walk_value(&answer);
+        else
+            (void)cs_json_walk_value(&answer);
+    }
+    c->more = last.ptr != NULL;
+    cs_buf_reset(&c->start);
+    cs_buf_add(&c->start, last);
+    if (rc == CS_OK && c->query->index == CS_LIST_ALL) {
+        cs_buf_reset(&c->from.key);
+        (void)cs_json_slice_string(&c->from.key, cs_json_slice(last, "campaign_id"), "S");
+    }
+    cs_aws_item_texts_clear(&texts);
+    return rc == CS_OK ? cs_buf_check(&c->start, err) : rc;
 }
 
 static void write_query(struct collecting *c, struct cs_json_writer *w)
@@ -194,7 +210,7 @@ static void write_query(struct collecting *c, struct cs_json_writer *w)
 static enum cs_code fetch(struct collecting *c, struct cs_err *err)
 {
     bool all = c->query->index == CS_LIST_ALL;
-    struct cs_view answer, last;
+    struct cs_view answer;
     struct cs_json_writer w;
     enum cs_code rc;
 
@@ -221,16 +237,7 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
         rc = cs_dynamodb_answer(c->store->db, &answer, err);
     if (rc != CS_OK)
         return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
-    rc = take_items(c, answer, err);
-    last = cs_json_slice(answer, "LastEvaluatedKey");
-    c->more = last.ptr != NULL;
-    cs_buf_reset(&c->start);
-    cs_buf_add(&c->start, last);
-    if (rc == CS_OK && all) {
-        cs_buf_reset(&c->from.key);
-        (void)cs_json_slice_string(&c->from.key, cs_json_slice(last, "campaign_id"), "S");
-    }
-    return rc == CS_OK ? cs_buf_check(&c->start, err) : rc;
+    return take_answer(c, answer, err);
 }
 
 /* Whether the page is certain: enough records, and behind the last of them one of

@@ -53,6 +53,9 @@ static const char *const items[] = {
     /* a compressed detail */
     "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"}}",
     "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"},\"more\":{\"S\":\"x\"}}",
+    "{" KEYS "," SUMMARY ",\"vanishes_at\":{\"N\":\"1733054400\"}}",
+    "{" KEYS "," SUMMARY ",\"vanishes_at\":{\"S\":\"soon\"}}",
+    "{\"campaign_id\":{\"S\":\"c1\"},\"status\":5,\"detail\":{}," SUMMARY "}",
     /* empty texts */
     "{\"campaign_id\":{\"S\":\"c1\"},\"user_id\":{\"S\":\"\"},\"summary\":{\"S\":\"\"}}",
     "{\"campaign_id\":{\"S\":\"\"}," SUMMARY "}",
@@ -86,6 +89,7 @@ static void test_same_as_the_tree(void **state)
         assert_same_text(items[i], "extra", a->extra, b->extra);
         assert_int_equal(a->revision, b->revision);
         assert_int_equal(a->expires_at_us, b->expires_at_us);
+        assert_int_equal(a->vanishes, b->vanishes);
         cs_record_free(a);
         cs_record_free(b);
         cs_json_free(tree);
