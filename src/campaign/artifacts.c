@@ -173,8 +173,10 @@ enum cs_code cs_artifact_find(const struct cs_record *record, struct cs_view nam
                               struct cs_artifact *out, struct cs_err *err)
 {
     struct find_artifact find = {.name = name};
+    struct cs_view files = record->detail;
 
-    cs_json_each_member(cs_json_slice(record->detail, "files"), match_artifact, &find);
+    if (cs_json_walk_to(&files, "files"))
+        cs_json_each_member(files, match_artifact, &find);
     if (find.found.ptr == NULL) {
         *out = (struct cs_artifact){.size = 0};
         return cs_err_field(err, CS_ENOTFOUND, "", "artifact_not_found",
@@ -203,8 +205,10 @@ void cs_artifact_each(const struct cs_record *record, cs_artifact_fn *callback,
                       void *payload)
 {
     struct each_artifact each = {callback, payload};
+    struct cs_view files = record->detail;
 
-    cs_json_each_member(cs_json_slice(record->detail, "files"), call_for_artifact, &each);
+    if (cs_json_walk_to(&files, "files"))
+        cs_json_each_member(files, call_for_artifact, &each);
 }
 
 void cs_artifact_json(struct cs_buf *out, const struct cs_object *object,

@@ -32,20 +32,17 @@ static uint32_t hash_of(struct cs_view text)
 }
 
 /* "a" and "\u0061" are one name, so both are hashed and compared decoded. */
-static enum cs_code decoded_hash(struct cs_json_names *names, struct cs_view name,
-                                 bool escaped, uint32_t *hash_out)
+static enum cs_code decoded_name(struct cs_json_names *names,
+                                 const struct cs_json_seen_name *item,
+                                 struct cs_view *out)
 {
-    if (escaped) {
-        cs_buf_reset(&names->decoded);
-        cs_json_unescape(&names->decoded, name);
-        if (names->decoded.failed != CS_OK)
-            return CS_ENOMEM;
-        name = cs_buf_view(&names->decoded);
-        if (cs_view_find_byte(name, '\0') != SIZE_MAX)
-            return CS_EINVAL;
-    }
-    *hash_out = hash_of(name);
-    return CS_OK;
+    *out = item->name;
+    if (!item->escaped)
+        return CS_OK;
+    cs_buf_reset(&names->decoded);
+    cs_json_unescape(&names->decoded, item->name);
+    *out = cs_buf_view(&names->decoded);
+    return names->decoded.failed == CS_OK ? CS_OK : CS_ENOMEM;
 }
 
 static bool same_name(struct cs_json_names *names, const struct cs_json_seen_name *a,
@@ -53,8 +50,6 @@ static bool same_name(struct cs_json_names *names, const struct cs_json_seen_nam
 {
     size_t first_len;
 
-    if (a->hash != b->hash)
-        return false;
     if (!a->escaped && !b->escaped)
         return cs_view_eq(a->name, b->name);
     cs_buf_reset(&names->decoded);
@@ -69,7 +64,7 @@ static bool same_object_and_name(struct cs_json_names *names,
                                  const struct cs_json_seen_name *a,
                                  const struct cs_json_seen_name *b)
 {
-    return a->object == b->object && same_name(names, a, b);
+    return a->object == b->object && a->hash == b->hash && same_name(names, a, b);
 }
 
 static size_t first_slot(const struct cs_json_names *names,
@@ -133,9 +128,17 @@ static enum cs_code add_to_table(struct cs_json_names *names, size_t first)
 {
     enum cs_code rc = CS_OK;
 
-    for (size_t i = first; i < names->count && rc == CS_OK; i++)
-        if (!names->items[i].in_table)
-            rc = put_in_table(names, i);
+    for (size_t i = first; i < names->count && rc == CS_OK; i++) {
+        struct cs_json_seen_name *item = &names->items[i];
+        struct cs_view name;
+
+        if (item->in_table)
+            continue;
+        if ((rc = decoded_name(names, item, &name)) != CS_OK)
+            return rc;
+        item->hash = hash_of(name);
+        rc = put_in_table(names, i);
+    }
     return rc;
 }
 
@@ -160,11 +163,14 @@ enum cs_code cs_json_names_add(struct cs_json_names *names, size_t first,
                                struct cs_view name, bool escaped)
 {
     struct cs_json_seen_name item = {.name = name, .object = first, .escaped = escaped};
+    struct cs_view decoded;
     enum cs_code rc;
 
     if ((rc = make_room(names)) != CS_OK ||
-        (rc = decoded_hash(names, name, escaped, &item.hash)) != CS_OK)
+        (rc = decoded_name(names, &item, &decoded)) != CS_OK)
         return rc;
+    if (escaped && cs_view_find_byte(decoded, '\0') != SIZE_MAX)
+        return CS_EINVAL;
     names->items[names->count++] = item;
     if (names->count - first > FEW_NAMES)
         return add_to_table(names, first);

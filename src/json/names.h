@@ -8,7 +8,7 @@
 struct cs_json_seen_name {
     struct cs_view name; /* as written, borrowed from the scanned text */
     size_t object;       /* index of the first name of its object: tells objects apart */
-    uint32_t hash;       /* of the decoded name */
+    uint32_t hash;       /* of the decoded name, in the table */
     bool escaped;        /* holds a backslash */
     bool in_table;
 };

@@ -405,13 +405,15 @@ struct cs_view cs_json_walk_value(struct cs_view *rest)
     pass_space(rest);
     at = from = rest->ptr;
     end = from + rest->len;
-    if (at < end && *at == '"')
-        at = end_of_string(at + 1, end) + 1;
-    else if (at < end && (*at == '{' || *at == '['))
+    if (at < end && *at == '"') {
+        at = end_of_string(at + 1, end);
+        at += at < end ? 1 : 0; /* the quote */
+    } else if (at < end && (*at == '{' || *at == '[')) {
         at = end_of_nest(at, end);
-    else
+    } else {
         while (at < end && !ends_scalar(*at))
             at++;
+    }
     move_to(rest, at);
     return cs_view_of(from, (size_t)(rest->ptr - from));
 }
@@ -474,11 +476,6 @@ void cs_json_each_element(struct cs_view text, cs_json_element_fn *callback,
             return;
 }
 
-struct slice_search {
-    struct cs_view wanted;
-    struct cs_view found;
-};
-
 bool cs_json_name_is(struct cs_view written, struct cs_view wanted)
 {
     struct cs_buf decoded = CS_BUF_INIT(4096);
@@ -492,22 +489,24 @@ bool cs_json_name_is(struct cs_view written, struct cs_view wanted)
     return same;
 }
 
-static bool match_name(void *payload, struct cs_view name, struct cs_view value)
+bool cs_json_walk_to(struct cs_view *rest, const char *name)
 {
-    struct slice_search *search = payload;
+    const struct cs_view wanted = cs_view_cstr(name);
+    struct cs_view written;
 
-    if (!cs_json_name_is(name, search->wanted))
-        return true;
-    search->found = value;
+    if (cs_json_kind(*rest) != '{')
+        return false;
+    while (cs_json_walk_member(rest, &written)) {
+        if (cs_json_name_is(written, wanted))
+            return true;
+        (void)cs_json_walk_value(rest);
+    }
     return false;
 }
 
 struct cs_view cs_json_slice(struct cs_view text, const char *name)
 {
-    struct slice_search search = {cs_view_cstr(name), {NULL, 0}};
-
-    cs_json_each_member(text, match_name, &search);
-    return search.found;
+    return cs_json_walk_to(&text, name) ? cs_json_walk_value(&text) : cs_view_of(NULL, 0);
 }
 
 char cs_json_kind(struct cs_view value)

@@ -48,6 +48,10 @@ bool cs_json_walk_member(struct cs_view *rest, struct cs_view *name_out);
 bool cs_json_walk_element(struct cs_view *rest);
 struct cs_view cs_json_walk_value(struct cs_view *rest);
 
+/* Steps to the value of one member of the object that *rest starts with; false where
+ * there is none. */
+bool cs_json_walk_to(struct cs_view *rest, const char *name);
+
 /* Calls back for each member of the object that `text` holds, in order, with
  * the name as written between its quotes (escapes not decoded) and the value's
  * exact bytes, without white space around them. Stops early when the callback

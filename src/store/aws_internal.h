@@ -137,8 +137,8 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err) CS_MUST_USE;
 
-/* The same from an item's text, valid JSON; without a tree where this store wrote it.
- * *out is NULL for an item that is no record. */
+/* The same from the item that a valid text begins with; without a tree where this store
+ * wrote it. *out is NULL for an item that is no record. */
 enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
                                    struct cs_err *err) CS_MUST_USE;
 

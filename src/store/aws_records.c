@@ -13,7 +13,7 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct cs_json_writer w;
-    struct cs_view answer, item;
+    struct cs_view answer;
     enum cs_code rc;
 
     *out = NULL;
@@ -27,9 +27,8 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     cs_json_object_end(&w);
     if ((rc = cs_aws_store_fetch_text(store, "GetItem", &answer, deadline, err)) != CS_OK)
         return rc;
-    item = cs_json_slice(answer, "Item");
-    if (item.ptr != NULL)
-        rc = cs_aws_item_read_text(out, item, err);
+    if (cs_json_walk_to(&answer, "Item"))
+        rc = cs_aws_item_read_text(out, answer, err);
     if (rc == CS_OK && *out == NULL)
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
     if (rc == CS_OK)

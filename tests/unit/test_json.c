@@ -6,6 +6,7 @@
 
 #include "json/check.h"
 #include "json/edit.h"
+#include "json/plain.h"
 #include "json/scan.h"
 #include "json/tree.h"
 #include "json/write.h"
@@ -208,6 +209,108 @@ static void test_slices_are_exact(void **state)
     cs_json_each_member(CS_LIT("{ }"), collect, &seen);
     assert_int_equal(seen.len, 0);
     cs_buf_clear(&seen);
+}
+
+/* Each byte at each place of a text that is passed eight bytes at a time. */
+static void test_plain_runs(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            char text[24];
+            bool plain = byte >= 0x20 && byte < 0x7f && byte != '"' && byte != '\\';
+
+            memset(text, 'a', sizeof(text));
+            text[at] = (char)byte;
+            for (size_t len = at + 1; len <= sizeof(text); len++)
+                assert_int_equal(cs_json_pass_plain(text, text + len) - text,
+                                 plain ? len : at);
+            text[at == 0 ? 5 : at - 1] = (char)byte; /* nor does a second one hide it */
+            assert_int_equal(cs_json_pass_plain(text, text + sizeof(text)) - text,
+                             plain ? sizeof(text) : (at == 0 ? 0 : at - 1));
+        }
+    }
+}
+
+/* What is quoted is valid, and reads back. */
+static void test_quoted_reads_back(void **state)
+{
+    (void)state;
+    for (unsigned byte = 0; byte < 128; byte++) {
+        for (size_t at = 0; at < 20; at++) {
+            struct cs_buf quoted = CS_BUF_INIT(256);
+            struct cs_buf read = CS_BUF_INIT(256);
+            char text[20];
+
+            memset(text, 'a', sizeof(text));
+            text[at] = (char)byte;
+            cs_json_quote(&quoted, cs_view_of(text, sizeof(text)));
+            assert_ok(cs_json_validate(cs_buf_view(&quoted), NULL, err));
+            assert_ok(cs_json_decode_string(&read, cs_buf_view(&quoted), err));
+            assert_true(cs_view_eq(cs_buf_view(&read), cs_view_of(text, sizeof(text))));
+            cs_buf_clear(&quoted);
+            cs_buf_clear(&read);
+        }
+    }
+}
+
+static void test_walk(void **state)
+{
+    const struct cs_view text =
+        CS_LIT(" { \"a\" : [ 1 , { \"b\\\"\" : \"x\\\\\" } , [ ] ] ,"
+               "\"c\":{},\"d\":null } tail");
+    struct cs_view rest = text, name;
+
+    (void)state;
+    assert_true(cs_json_walk_member(&rest, &name));
+    assert_view(name, "a");
+    assert_true(cs_json_walk_element(&rest));
+    assert_view(cs_json_walk_value(&rest), "1");
+    assert_true(cs_json_walk_element(&rest));
+    assert_true(cs_json_walk_member(&rest, &name));
+    assert_view(name, "b\\\"");
+    assert_view(cs_json_walk_value(&rest), "\"x\\\\\"");
+    assert_false(cs_json_walk_member(&rest, &name));
+    assert_true(cs_json_walk_element(&rest));
+    assert_false(cs_json_walk_element(&rest)); /* the empty one within */
+    assert_false(cs_json_walk_element(&rest));
+    assert_true(cs_json_walk_member(&rest, &name));
+    assert_view(name, "c");
+    assert_false(cs_json_walk_member(&rest, &name));
+    assert_true(cs_json_walk_member(&rest, &name));
+    assert_view(name, "d");
+    assert_view(cs_json_walk_value(&rest), "null");
+    assert_false(cs_json_walk_member(&rest, &name));
+    assert_view(rest, " tail");
+    rest = text;
+    assert_true(cs_json_walk_to(&rest, "c"));
+    assert_view(cs_json_walk_value(&rest), "{}");
+    rest = text;
+    assert_false(cs_json_walk_to(&rest, "b"));
+}
+
+/* It stays within the text, and comes to its end, whatever that is cut off at. */
+static void test_walk_of_broken_text(void **state)
+{
+    static const char whole[] =
+        "{\"a\":[{\"b\\\"\":\"x\\\\\"},[1,true]],\"c\":{\"d\":{}}}";
+
+    (void)state;
+    for (size_t len = 0; len < sizeof(whole); len++) {
+        char *cut =
+            malloc(len > 0 ? len : 1); /* of its own, for valgrind and the sanitizers */
+        struct cs_view rest, name;
+        size_t steps = 0;
+
+        assert_non_null(cut);
+        memcpy(cut, whole, len);
+        rest = cs_view_of(cut, len);
+        while (cs_json_walk_member(&rest, &name) && ++steps < 100)
+            (void)cs_json_walk_value(&rest);
+        assert_true(steps < 100);
+        (void)cs_json_slice(cs_view_of(cut, len), "c");
+        free(cut);
+    }
 }
 
 static void test_kinds_and_strings(void **state)
@@ -420,6 +523,10 @@ int main(void)
         cmocka_unit_test(test_many_names),
         cmocka_unit_test(test_parsing_suite),
         cmocka_unit_test(test_slices_are_exact),
+        cmocka_unit_test(test_plain_runs),
+        cmocka_unit_test(test_quoted_reads_back),
+        cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_walk_of_broken_text),
         cmocka_unit_test(test_kinds_and_strings),
         cmocka_unit_test(test_tree_keeps_order_and_digits),
         cmocka_unit_test(test_tree_keeps_escaped_pairs),
