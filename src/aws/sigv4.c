@@ -124,18 +124,39 @@ static int compare_params(const struct param *a, const struct param *b)
     return order != 0 ? order : compare_encoded(a->value, b->value);
 }
 
+static bool is_upper_hex(char c)
+{
+    return (c >= '0' && c <= '9') || (c >= 'A' && c <= 'F');
+}
+
+/* How many bytes from `from` on are encoded as they have to be. */
+static size_t encoded_run(struct cs_view text, size_t from)
+{
+    size_t at = from;
+
+    for (;;) {
+        while (at < text.len && cs_is_unreserved(text.ptr[at]))
+            at++;
+        if (text.len - at < 3 || text.ptr[at] != '%' || !is_upper_hex(text.ptr[at + 1]) ||
+            !is_upper_hex(text.ptr[at + 2]))
+            return at - from;
+        if (cs_is_unreserved((char)(cs_hex_value(text.ptr[at + 1]) << 4 |
+                                    cs_hex_value(text.ptr[at + 2]))))
+            return at - from;
+        at += 3;
+    }
+}
+
 static void add_encoded(struct cs_buf *out, struct cs_view text)
 {
     for (size_t i = 0; i < text.len;) {
+        size_t run = encoded_run(text, i);
         char byte;
-        size_t plain = i;
 
-        while (plain < text.len && cs_is_unreserved(text.ptr[plain]))
-            plain++;
-        cs_buf_add(out, cs_view_sub(text, i, plain - i));
-        if (plain == text.len)
+        cs_buf_add(out, cs_view_sub(text, i, run));
+        i += run;
+        if (i == text.len)
             return;
-        i = plain;
         byte = (char)next_byte(text, &i);
         cs_percent_encode(out, cs_view_of(&byte, 1), false);
     }

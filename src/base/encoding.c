@@ -129,18 +129,6 @@ enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
     return decode64(out, text, base64_url, err);
 }
 
-bool cs_is_unreserved(char c)
-{
-    /* a bit for each byte, 64 to a word */
-    static const uint64_t unreserved[4] = {
-        0x03ff600000000000, /* - . 0-9 */
-        0x47fffffe87fffffe, /* A-Z _ a-z ~ */
-    };
-    unsigned char byte = (unsigned char)c;
-
-    return (unreserved[byte / 64] >> byte % 64 & 1) != 0;
-}
-
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash)
 {
     size_t plain = 0; /* where the run of bytes that stay as they are starts */

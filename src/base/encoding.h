@@ -26,7 +26,17 @@ enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
                                  struct cs_err *err) CS_MUST_USE;
 
 /* Letters, digits and "-._~" (RFC 3986 section 2.3). */
-bool cs_is_unreserved(char c);
+static inline bool cs_is_unreserved(char c)
+{
+    /* a bit for each byte, 64 to a word */
+    static const uint64_t unreserved[4] = {
+        0x03ff600000000000, /* - . 0-9 */
+        0x47fffffe87fffffe, /* A-Z _ a-z ~ */
+    };
+    unsigned char byte = (unsigned char)c;
+
+    return (unreserved[byte / 64] >> byte % 64 & 1) != 0;
+}
 
 /* Every byte but the unreserved ones of RFC 3986 section 2.3 becomes %XX with
  * upper-case digits; keep_slash leaves '/' as it is, for paths. */

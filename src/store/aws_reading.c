@@ -328,7 +328,7 @@ static void write_disposition(struct cs_buf *out, const struct cs_object_info *i
     cs_buf_add_cstr(out, "; filename=\"");
     for (size_t i = 0; i < name.len; i++) {
         char c = name.ptr[i];
-        bool fits = c >= 0x20 && c < 0x7f && strchr("\"\\%", c) == NULL;
+        bool fits = c >= 0x20 && c < 0x7f && c != '"' && c != '\\' && c != '%';
 
         plain = plain && fits;
         cs_buf_add_byte(out, fits ? c : '_');
