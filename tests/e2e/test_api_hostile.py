@@ -164,7 +164,7 @@ def tokens(secret):
     now = int(time.time())
     good = {"sub": "alice", "exp": now + 600}
     return {
-        "token_malformed": ["abc", "a.b", "a.b.c", "..", "a.b.c.d", token_of(secret, **good) + "x."],
+        "token_malformed": ["xyz", "a.b", "a.b.c", "..", "a.b.c.d", token_of(secret, **good) + "x."],
         "token_signature_invalid": [token_of("x" * 64, **good), jwt.encode(good, "y" * 64)],
         "token_algorithm_refused": [
             f"{part({'alg': 'none'})}.{part(good)}.", jwt.encode(good, secret, algorithm="HS384"),
