@@ -2,6 +2,7 @@
 
 #include "api/routes.h"
 #include "campaign/lifecycle.h"
+#include "campaign/long_entries.h"
 #include "json/write.h"
 
 #define INTERACTIONS_PER_PAGE 100u
@@ -61,7 +62,6 @@ enum cs_code cs_api_interactions_add(struct cs_exchange *x, struct cs_err *err)
 
 enum cs_code cs_api_interactions_list(struct cs_exchange *x, struct cs_err *err)
 {
-    struct cs_store *store = x->app->store;
     struct cs_buf after = CS_BUF_INIT(1024);
     struct cs_log_page page = {.count = 0};
     struct cs_record *record = NULL;
@@ -76,8 +76,8 @@ enum cs_code cs_api_interactions_list(struct cs_exchange *x, struct cs_err *err)
         (rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
                                CS_ACCESS_OWNER_OR_ADMIN, false, &record, err)) != CS_OK)
         goto out;
-    rc = store->ops->log_read(store, x->params[0], cs_buf_view(&after), limit, &page,
-                              x->call.deadline, &cause);
+    rc = cs_long_entries_page(&x->app->campaigns, x->params[0], cs_buf_view(&after),
+                              (size_t)limit, &page, x->call.deadline, &cause);
     if (rc != CS_OK) {
         rc = cs_exchange_query_refused(rc, &cause, err);
         goto out;

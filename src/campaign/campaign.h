@@ -34,12 +34,13 @@
 #define CS_FILE_NAME_MAX     128u
 
 struct cs_campaign_limits {
-    size_t json_bytes;         /* largest JSON body */
-    uint64_t file_bytes;       /* largest artifact */
-    size_t files;              /* per campaign */
-    size_t part_bytes;         /* of an upload in parts */
-    size_t interactions;       /* taken into the metadata of a completion */
-    size_t inline_brief_bytes; /* a longer brief is kept as an object */
+    size_t json_bytes;               /* largest JSON body */
+    uint64_t file_bytes;             /* largest artifact */
+    size_t files;                    /* per campaign */
+    size_t part_bytes;               /* of an upload in parts */
+    size_t interactions;             /* taken into the metadata of a completion */
+    size_t inline_brief_bytes;       /* a longer brief is kept as an object */
+    size_t inline_interaction_bytes; /* and a longer interaction, too */
 };
 
 /* What all functions of this room work on; made by a main, all borrowed. */

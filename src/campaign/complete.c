@@ -7,6 +7,7 @@
 #include "campaign/artifacts.h"
 #include "campaign/create.h"
 #include "campaign/lifecycle.h"
+#include "campaign/long_entries.h"
 #include "campaign/uploads.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -202,6 +203,7 @@ static enum cs_code render(struct completion *c, const struct cs_record *record,
                            struct cs_err *err)
 {
     struct cs_buf name = CS_BUF_INIT(8 * CS_CAMPAIGN_NAME_MAX);
+    struct cs_buf shown = CS_BUF_INIT(METADATA_BYTES_MAX);
     struct cs_artifact own;
     bool own_website = cs_artifact_find(record, CS_LIT("website"), &own, NULL) == CS_OK;
     bool own_pdf = cs_artifact_find(record, CS_LIT("pdf"), &own, NULL) == CS_OK;
@@ -214,7 +216,6 @@ static enum cs_code render(struct completion *c, const struct cs_record *record,
         .quality_score = c->quality_score,
         .brief = cs_buf_view(&c->brief),
         .state = c->state,
-        .interactions = cs_buf_view(&c->interactions),
         .progress = cs_json_slice(record->detail, "progress_log"),
         .want_website = !own_website,
         .want_pdf = !own_pdf,
@@ -225,6 +226,10 @@ static enum cs_code render(struct completion *c, const struct cs_record *record,
     (void)cs_json_slice_string(&name, record->summary, "campaign_name");
     input.campaign_name = cs_buf_view(&name);
     if (input.want_website || input.want_pdf)
+        rc = cs_long_entries_shorten(c->campaigns, cs_buf_view(&c->interactions), &shown,
+                                     err);
+    input.interactions = cs_buf_view(&shown);
+    if (rc == CS_OK && (input.want_website || input.want_pdf))
         rc = cs_render(c->campaigns->renderer, &input, &c->rendered, c->call->deadline,
                        err);
     if (rc == CS_OK) {
@@ -235,6 +240,7 @@ static enum cs_code render(struct completion *c, const struct cs_record *record,
                sizeof(c->report->website_note));
     }
     cs_buf_clear(&name);
+    cs_buf_clear(&shown);
     return rc;
 }
 
@@ -430,12 +436,19 @@ static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *
             CS_OK &&
         cs_campaign_is(recall.record, "running") &&
         recall.log_count <= c->campaigns->limits.interactions) {
-        c->record = recall.record;
-        recall.record = NULL;
+        size_t taken = 0;
+
         c->interactions_cut = false;
-        cs_buf_add(&c->interactions, cs_buf_view(&recall.log));
-        cs_recall_clear(&recall);
-        return cs_buf_check(&c->interactions, err);
+        rc = cs_long_entries_expand(c->campaigns, cs_buf_view(&recall.log),
+                                    CS_INTERACTIONS_BYTES_MAX, &c->interactions, &taken,
+                                    c->call->deadline, err);
+        if (rc != CS_OK || taken == recall.log_count) {
+            c->record = recall.record;
+            recall.record = NULL;
+            cs_recall_clear(&recall);
+            return rc;
+        }
+        cs_buf_reset(&c->interactions);
     }
     cs_recall_clear(&recall);
     rc = cs_campaign_load(c->campaigns, c->call, c->id, CS_ACCESS_OWNER, false,

@@ -5,13 +5,13 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "campaign/long_entries.h"
 #include "json/scan.h"
 #include "json/write.h"
 
-#define PROGRESS_BYTES_MAX     (64u * 1024u)
-#define INTERACTIONS_PER_PAGE  500u
-#define INTERACTIONS_BYTES_MAX (16u << 20)
-#define ERROR_BYTES_MAX        (64u * 1024u)
+#define PROGRESS_BYTES_MAX    (64u * 1024u)
+#define INTERACTIONS_PER_PAGE 500u
+#define ERROR_BYTES_MAX       (64u * 1024u)
 
 /* ---- progress ---- */
 
@@ -223,7 +223,8 @@ enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
 {
     struct interaction_list *list = calloc(1, sizeof(*list));
     struct cs_buf stamped =
-        CS_BUF_INIT(CS_INTERACTIONS_AT_ONCE * (CS_INTERACTION_BYTES_MAX + 64u));
+        CS_BUF_INIT(campaigns->limits.json_bytes + CS_INTERACTIONS_AT_ONCE * 64u);
+    struct cs_long_entries stored = CS_LONG_ENTRIES_NONE;
     struct cs_record *record = NULL;
     enum cs_code rc;
 
@@ -236,16 +237,22 @@ enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
         (rc = check_together(&stamped, err)) != CS_OK ||
         (rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record,
                                err)) != CS_OK ||
-        (rc = must_run(record, err)) != CS_OK)
+        (rc = must_run(record, err)) != CS_OK ||
+        (rc = cs_long_entries_store(campaigns, call, id, list->entries, list->count,
+                                    &stored, err)) != CS_OK)
         goto out;
     if (list->count > 0)
         rc = campaigns->store->ops->log_append(campaigns->store, id, list->entries,
                                                list->count, idempotency_key,
                                                call->deadline, err);
+    /* of others nobody knows whether they happened */
+    if (rc == CS_ENOTFOUND || rc == CS_EBUSY)
+        cs_long_entries_discard(campaigns, &stored, call->deadline);
     if (rc == CS_OK)
         *appended_out = list->count;
 out:
     cs_record_free(record);
+    cs_long_entries_clear(&stored);
     cs_buf_clear(&stamped);
     free(list);
     return rc;
@@ -256,7 +263,6 @@ enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
                                       bool *cut_out, struct cs_deadline deadline,
                                       struct cs_err *err)
 {
-    const struct cs_store_ops *ops = campaigns->store->ops;
     struct cs_buf position = CS_BUF_INIT(1024);
     size_t from = out->len;
     size_t taken = 0;
@@ -268,8 +274,8 @@ enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
     while (more && !*cut_out && rc == CS_OK) {
         struct cs_log_page page = {.count = 0};
 
-        rc = ops->log_read(campaigns->store, id, cs_buf_view(&position),
-                           INTERACTIONS_PER_PAGE, &page, deadline, err);
+        rc = cs_long_entries_page(campaigns, id, cs_buf_view(&position),
+                                  INTERACTIONS_PER_PAGE, &page, deadline, err);
         if (rc == CS_OK && page.count > 0) {
             struct cs_view entries = cs_buf_view(&page.json);
 
@@ -281,7 +287,7 @@ enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
             cs_buf_add_cstr(&position, page.last_position);
         }
         more = rc == CS_OK && page.more;
-        *cut_out = more && (taken >= max || out->len - from > INTERACTIONS_BYTES_MAX);
+        *cut_out = more && (taken >= max || out->len - from > CS_INTERACTIONS_BYTES_MAX);
         cs_log_page_clear(&page);
     }
     cs_buf_add_byte(out, ']');

@@ -6,8 +6,9 @@
 #include "campaign/campaign.h"
 
 #define CS_INTERACTIONS_AT_ONCE       1000u
-#define CS_INTERACTION_BYTES_MAX      (64u * 1024u)
+#define CS_INTERACTION_BYTES_MAX      (1024u * 1024u)
 #define CS_INTERACTIONS_BYTES_AT_ONCE CS_LOG_APPEND_BYTES
+#define CS_INTERACTIONS_BYTES_MAX     (16u << 20) /* that are shown with a campaign */
 
 /* Sets progress_log from a body: current_step, step_name, step_description,
  * completed_steps, total_steps, any other field; last_update is added.

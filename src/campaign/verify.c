@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "campaign/artifacts.h"
+#include "campaign/long_entries.h"
 #include "campaign/remove.h"
 
 #define RECORDS_PER_PAGE 200u
@@ -246,6 +247,8 @@ static enum cs_code is_named(struct verification *v, const struct cs_object_entr
     *named = false;
     if (rc == CS_OK && cs_view_starts(rest, CS_LIT("uploads/")))
         rc = upload_exists(v, id, rest, named);
+    else if (rc == CS_OK && cs_view_starts(rest, CS_LIT(CS_LONG_ENTRIES_FOLDER)))
+        *named = true; /* by the log, which goes with the record */
     else if (rc == CS_OK) {
         cs_artifact_each(record, names_entry, &search);
         *named = search.named;

@@ -444,7 +444,7 @@ def test_interactions_are_appended_once(user):
     ([{"agent": "x"}, 1, {"agent": 2}], {"/1": "wrong_type", "/2/agent": "wrong_type"}),
     ({"interactions": [{"status": 1}]},
      {"/interactions/0/agent": "required", "/interactions/0/status": "wrong_type"}),
-    ([{"agent": "x", "y": "z" * 65536}], {"/0": "too_long"}),
+    ([{"agent": "x", "y": "z" * (1 << 20)}], {"/0": "too_long"}),
 ])
 def test_interactions_refuse(user, body, expected):
     campaign_id = user.create()

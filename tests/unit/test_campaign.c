@@ -42,7 +42,8 @@ static int setup(void **state)
                    .files = 3,
                    .part_bytes = 4096,
                    .interactions = 1000,
-                   .inline_brief_bytes = 200},
+                   .inline_brief_bytes = 200,
+                   .inline_interaction_bytes = 65536},
     };
     f->call = (struct cs_call){.user_id = CS_LIT("alice"),
                                .now_us = 1733054400123000,

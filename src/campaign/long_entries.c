@@ -1,0 +1,365 @@
+#include "config.h"
+
+#include "campaign/long_entries.h"
+
+#include <stdlib.h>
+
+#include "base/digest.h"
+#include "campaign/artifacts.h"
+#include "json/scan.h"
+#include "json/tree.h"
+#include "json/write.h"
+
+/* ---- storing ---- */
+
+static bool is_long(const struct cs_campaigns *campaigns, struct cs_view entry)
+{
+    return entry.len > campaigns->limits.inline_interaction_bytes;
+}
+
+/* "campaigns/{id}/interactions/{sha256}.json" */
+static enum cs_code make_key(struct cs_buf *out, struct cs_view id, struct cs_view entry,
+                             struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+    char hex[CS_SHA256_HEX_LEN + 1];
+    enum cs_code rc = cs_sha256_of(digest, entry, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_sha256_hex(hex, digest);
+    cs_buf_add(out, CS_LIT("campaigns/"));
+    cs_buf_add(out, id);
+    cs_buf_add(out, CS_LIT("/" CS_LONG_ENTRIES_FOLDER));
+    cs_buf_add_cstr(out, hex);
+    cs_buf_add(out, CS_LIT(".json"));
+    return cs_buf_check(out, err);
+}
+
+/* The puts with their memory. */
+struct putting {
+    struct cs_object_source *sources;
+    struct cs_buf *keys;
+    size_t count;
+};
+
+static void putting_clear(struct putting *p)
+{
+    for (size_t i = 0; i < p->count; i++)
+        cs_buf_clear(&p->keys[i]);
+    free(p->keys);
+    free(p->sources);
+}
+
+static enum cs_code prepare(struct putting *p, const struct cs_campaigns *campaigns,
+                            struct cs_view id, const struct cs_view *entries,
+                            size_t count, struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+
+    p->sources = calloc(count, sizeof(*p->sources));
+    p->keys = calloc(count, sizeof(*p->keys));
+    if (p->sources == NULL || p->keys == NULL)
+        return cs_err_nomem(err);
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        struct cs_buf *key = &p->keys[p->count];
+
+        if (!is_long(campaigns, entries[i]))
+            continue;
+        cs_buf_init(key, CS_STORE_KEY_MAX);
+        rc = make_key(key, id, entries[i], err);
+        p->sources[p->count++] =
+            (struct cs_object_source){.info = {.key = cs_buf_view(key),
+                                               .content_type = CS_LIT("application/json"),
+                                               .compressible = true},
+                                      .bytes = entries[i],
+                                      .fd = -1};
+    }
+    return rc;
+}
+
+static void add_stub(struct cs_buf *out, const struct cs_object *object)
+{
+    struct cs_json_writer w;
+
+    cs_json_writer_init(&w, out);
+    cs_json_array(&w);
+    cs_json_cstr(&w, object->key);
+    cs_json_cstr(&w, object->version);
+    cs_json_u64(&w, object->size);
+    cs_json_cstr(&w, object->sha256);
+    cs_json_array_end(&w);
+}
+
+/* Only once all of them are written does the text stay where it is. */
+static enum cs_code point_to_stubs(const struct cs_campaigns *campaigns,
+                                   struct cs_view *entries, size_t count,
+                                   struct cs_long_entries *stored, struct cs_err *err)
+{
+    size_t *ends = calloc(stored->count, sizeof(*ends));
+    size_t from = 0;
+    size_t at = 0;
+    enum cs_code rc;
+
+    if (ends == NULL)
+        return cs_err_nomem(err);
+    for (size_t i = 0; i < stored->count; i++) {
+        add_stub(&stored->text, &stored->objects[i]);
+        ends[i] = stored->text.len;
+    }
+    rc = cs_buf_check(&stored->text, err);
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        if (!is_long(campaigns, entries[i]))
+            continue;
+        entries[i] = cs_view_sub(cs_buf_view(&stored->text), from, ends[at] - from);
+        from = ends[at++];
+    }
+    free(ends);
+    return rc;
+}
+
+enum cs_code cs_long_entries_store(const struct cs_campaigns *campaigns,
+                                   const struct cs_call *call, struct cs_view id,
+                                   struct cs_view *entries, size_t count,
+                                   struct cs_long_entries *out, struct cs_err *err)
+{
+    struct putting putting = {.count = 0};
+    bool any = false;
+    enum cs_code rc;
+
+    *out = CS_LONG_ENTRIES_NONE;
+    for (size_t i = 0; i < count && !any; i++)
+        any = is_long(campaigns, entries[i]);
+    if (!any)
+        return CS_OK;
+    rc = prepare(&putting, campaigns, id, entries, count, err);
+    if (rc == CS_OK) {
+        out->objects = calloc(putting.count, sizeof(*out->objects));
+        rc = out->objects != NULL ? CS_OK : cs_err_nomem(err);
+    }
+    if (rc == CS_OK)
+        rc = campaigns->store->ops->put(campaigns->store, putting.sources, putting.count,
+                                        out->objects, call->deadline, err);
+    if (rc == CS_OK) {
+        out->count = putting.count;
+        rc = point_to_stubs(campaigns, entries, count, out, err);
+    }
+    putting_clear(&putting);
+    return rc;
+}
+
+void cs_long_entries_discard(const struct cs_campaigns *campaigns,
+                             const struct cs_long_entries *entries,
+                             struct cs_deadline deadline)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        cs_artifact_discard(campaigns, cs_view_cstr(entries->objects[i].key),
+                            cs_view_cstr(entries->objects[i].version), deadline);
+}
+
+void cs_long_entries_clear(struct cs_long_entries *entries)
+{
+    for (size_t i = 0; i < entries->count; i++)
+        cs_object_clear(&entries->objects[i]);
+    free(entries->objects);
+    cs_buf_clear(&entries->text);
+    *entries = CS_LONG_ENTRIES_NONE;
+}
+
+/* ---- reading ---- */
+
+static bool is_stub(struct cs_view entry)
+{
+    return cs_json_kind(entry) == '[';
+}
+
+/* Bytes of the entry as it was sent. */
+static uint64_t size_of(const struct cs_json *stub)
+{
+    int64_t size = 0;
+
+    return cs_json_integer(cs_json_at(stub, 2), &size) && size > 0 ? (uint64_t)size : 0;
+}
+
+static enum cs_code fetch(const struct cs_campaigns *campaigns,
+                          const struct cs_json *stub, struct cs_buf *out,
+                          struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_artifact artifact = {.key = cs_json_string(cs_json_at(stub, 0)),
+                                         .version = cs_json_string(cs_json_at(stub, 1))};
+    struct cs_err why = CS_ERR_NONE;
+    uint8_t digest[CS_SHA256_LEN];
+    char hex[CS_SHA256_HEX_LEN + 1];
+    size_t from = out->len;
+    enum cs_code rc = cs_artifact_read(campaigns, &artifact, out, deadline, &why);
+
+    if (rc == CS_OK && (rc = cs_buf_check(out, &why)) == CS_OK)
+        rc = cs_sha256_of(digest, cs_view_from(cs_buf_view(out), from), &why);
+    if (rc == CS_OK) {
+        cs_sha256_hex(hex, digest);
+        if (cs_view_eq_cstr(cs_json_string(cs_json_at(stub, 3)), hex))
+            return CS_OK;
+        rc = CS_ENOTFOUND;
+    }
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "the object %.*s of an interaction is missing or damaged",
+                          CS_FMT(artifact.key));
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+struct expanding {
+    const struct cs_campaigns *campaigns;
+    struct cs_buf *out; /* NULL: they are only counted */
+    size_t max;
+    uint64_t bytes; /* of those taken */
+    size_t taken;
+    struct cs_deadline deadline;
+    struct cs_err *err;
+    enum cs_code rc;
+};
+
+static bool expand_entry(void *payload, struct cs_view entry)
+{
+    struct expanding *e = payload;
+    struct cs_json *stub = NULL;
+    uint64_t size = entry.len;
+
+    if (is_stub(entry) && (e->rc = cs_json_parse(&stub, entry, NULL, e->err)) == CS_OK)
+        size = size_of(stub);
+    if (e->rc != CS_OK || (e->taken > 0 && e->bytes + size > e->max)) {
+        cs_json_free(stub);
+        return false;
+    }
+    e->bytes += size;
+    if (e->taken++ > 0 && e->out != NULL)
+        cs_buf_add_byte(e->out, ',');
+    if (e->out != NULL && stub == NULL)
+        cs_buf_add(e->out, entry);
+    else if (e->out != NULL)
+        e->rc = fetch(e->campaigns, stub, e->out, e->deadline, e->err);
+    cs_json_free(stub);
+    return e->rc == CS_OK;
+}
+
+enum cs_code cs_long_entries_expand(const struct cs_campaigns *campaigns,
+                                    struct cs_view array, size_t max, struct cs_buf *out,
+                                    size_t *taken_out, struct cs_deadline deadline,
+                                    struct cs_err *err)
+{
+    struct expanding e = {.campaigns = campaigns,
+                          .out = out,
+                          .max = max,
+                          .deadline = deadline,
+                          .err = err,
+                          .rc = CS_OK};
+
+    cs_buf_add_byte(out, '[');
+    cs_json_each_element(array, expand_entry, &e);
+    cs_buf_add_byte(out, ']');
+    *taken_out = e.taken;
+    return e.rc != CS_OK ? e.rc : cs_buf_check(out, err);
+}
+
+struct shortening {
+    const struct cs_campaigns *campaigns;
+    struct cs_buf *out;
+    bool begun;
+};
+
+static bool shorten_entry(void *payload, struct cs_view entry)
+{
+    static const char *const shown[] = {"agent", "action", "status", "timestamp"};
+    struct shortening *s = payload;
+    struct cs_json_writer w;
+
+    if (s->begun)
+        cs_buf_add_byte(s->out, ',');
+    s->begun = true;
+    if (!is_long(s->campaigns, entry)) {
+        cs_buf_add(s->out, entry);
+        return true;
+    }
+    cs_json_writer_init(&w, s->out);
+    cs_json_object(&w);
+    for (size_t i = 0; i < CS_COUNT(shown); i++) {
+        struct cs_view value = cs_json_slice(entry, shown[i]);
+
+        if (value.ptr != NULL)
+            cs_json_member_raw(&w, shown[i], value);
+    }
+    cs_json_object_end(&w);
+    return true;
+}
+
+enum cs_code cs_long_entries_shorten(const struct cs_campaigns *campaigns,
+                                     struct cs_view array, struct cs_buf *out,
+                                     struct cs_err *err)
+{
+    struct shortening s = {campaigns, out, false};
+
+    cs_buf_add_byte(out, '[');
+    cs_json_each_element(array, shorten_entry, &s);
+    cs_buf_add_byte(out, ']');
+    return cs_buf_check(out, err);
+}
+
+static bool note_stub(void *payload, struct cs_view entry)
+{
+    bool *any = payload;
+
+    *any = is_stub(entry);
+    return !*any;
+}
+
+/* Those that fit, as they were sent; *fit_out is how many. */
+static enum cs_code expand_page(const struct cs_campaigns *campaigns,
+                                struct cs_log_page *page, size_t *fit_out,
+                                struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf whole = CS_BUF_INIT(2 * CS_LOG_PAGE_BYTES + CS_LOG_ENTRY_MAX);
+    struct expanding counting = {.max = CS_LOG_PAGE_BYTES, .err = err, .rc = CS_OK};
+    bool any = false;
+    enum cs_code rc;
+
+    *fit_out = page->count;
+    cs_json_each_element(cs_buf_view(&page->json), note_stub, &any);
+    if (!any)
+        return CS_OK;
+    cs_json_each_element(cs_buf_view(&page->json), expand_entry, &counting);
+    *fit_out = counting.taken;
+    if (counting.rc != CS_OK || *fit_out < page->count)
+        return counting.rc;
+    rc = cs_long_entries_expand(campaigns, cs_buf_view(&page->json), CS_LOG_PAGE_BYTES,
+                                &whole, fit_out, deadline, err);
+    cs_buf_clear(&page->json);
+    page->json = whole;
+    return rc;
+}
+
+/* The log knows where it may be read on from for its own pages alone: what does not fit
+ * is asked for once more, with fewer entries. */
+enum cs_code cs_long_entries_page(const struct cs_campaigns *campaigns, struct cs_view id,
+                                  struct cs_view after, size_t limit,
+                                  struct cs_log_page *out, struct cs_deadline deadline,
+                                  struct cs_err *err)
+{
+    size_t fit = 0;
+    enum cs_code rc;
+
+    for (;;) {
+        rc = campaigns->store->ops->log_read(campaigns->store, id, after, limit, out,
+                                             deadline, err);
+        if (rc != CS_OK)
+            return rc;
+        rc = expand_page(campaigns, out, &fit, deadline, err);
+        if (rc == CS_OK && fit == out->count)
+            return CS_OK;
+        cs_log_page_clear(out);
+        if (rc != CS_OK)
+            return rc;
+        limit = fit;
+    }
+}

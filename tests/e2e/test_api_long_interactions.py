@@ -1,0 +1,102 @@
+"""Interactions that are longer than a log takes: kept as objects, and nobody sees it."""
+
+import json
+
+import pytest
+
+from client import Client
+from support import wait_for
+
+JSON = {"Content-Type": "application/json"}
+
+pytestmark = pytest.mark.server(whole_bodies=True)
+
+
+def entry(number, size):
+    """One with its time, as raw JSON that no parser gives back unchanged."""
+    head = b'{"agent":"writer","n":%d,"price":1.10,"timestamp":"2024-12-01T12:00:00Z",' % number
+    text = b"words of a sentence. " * (size // 21 + 1)
+    return head + b'"text":"' + text[:size - len(head) - 10] + b'"}'
+
+
+SIZES = [300, 70_000, 1_000_000, 65_536, 65_537, 200_000, 400]
+
+
+@pytest.fixture
+def told(user):
+    """A campaign, and its interactions as they were sent."""
+    campaign_id = user.create()
+    path = f"/campaigns/{campaign_id}/interactions"
+    sent = [entry(number, size) for number, size in enumerate(SIZES)]
+    assert [len(each) for each in sent] == SIZES
+    for body in (sent[0], sent[1], sent[2], b"[" + b",".join(sent[3:]) + b"]"):
+        answer = user.post(path, data=body, headers=JSON)
+        assert answer.status_code == 201, answer.text
+    return campaign_id, sent
+
+
+def pages(user, path, **query):
+    """The raw answers, up to the last."""
+    after, more = None, True
+    while more:
+        answer = user.get(path, params={"after": after, **query})
+        assert answer.status_code == 200, answer.text
+        yield answer
+        after, more = answer.json()["after"], answer.json()["more"]
+
+
+@pytest.mark.parametrize("limit", [1, 2, 1000])
+def test_pages_show_them_as_they_were_sent(user, told, limit):
+    campaign_id, sent = told
+    found, raw = [], b""
+    for page in pages(user, f"/campaigns/{campaign_id}/interactions", limit=limit):
+        assert 1 <= page.json()["count"] == len(page.json()["interactions"]) <= limit
+        assert len(page.content) < 2_200_000
+        found += page.json()["interactions"]
+        raw += page.content
+    assert [each["n"] for each in found] == list(range(len(sent)))
+    for each in sent:
+        assert raw.count(each) == 1
+
+
+def test_they_come_with_the_campaign(user, told):
+    campaign_id, sent = told
+    shown = user.get(f"/campaigns/{campaign_id}")
+    assert not shown.json()["agent_interactions_truncated"]
+    assert b"[" + b",".join(sent) + b"]" in shown.content
+    assert user.complete(campaign_id).status_code == 200
+    metadata = user.get(f"/campaigns/{campaign_id}/metadata")
+    assert metadata.json()["agent_interactions"] == [json.loads(each) for each in sent]
+    # the report lists the long ones by what they are, not by their text
+    website = user.get(f"/campaigns/{campaign_id}/website").text
+    assert website.count("words of a sentence.") < 2 * 65_536 // 21
+
+
+def test_nobody_forges_one(user, told):
+    """What stands in their place is an array; a client's array is many interactions."""
+    campaign_id, _sent = told
+    forged = ["campaigns/another/interactions/x.json", "", 10, "0" * 64]
+    for body in (forged, [forged], {"interactions": [forged]}):
+        answer = user.post(f"/campaigns/{campaign_id}/interactions", json=body)
+        assert answer.status_code == 422, answer.text
+
+
+@pytest.mark.server(supervised=True)
+def test_they_belong_to_the_campaign(make_stack):
+    stack = make_stack(settings={"CAMPAIGN_INLINE_INTERACTION_BYTES": "1024"})
+    user = Client(stack, stack.token("alice"))
+    campaign_id = user.create()
+    path = f"/campaigns/{campaign_id}/interactions"
+    for number in range(3):
+        answer = user.post(path, data=entry(number, 2000), headers=JSON)
+        assert answer.status_code == 201, answer.text
+    assert user.complete(campaign_id).status_code == 200
+    checked = stack.campaignctl("--json", "fsck", "--bytes", "--repair", check=False)
+    assert checked.returncode == 0, checked.stdout
+    assert [each["n"] for each in user.get(path).json()["interactions"]] == [0, 1, 2]
+    # four objects, and three
+    assert json.loads(checked.stdout)["objects"] == 7
+    receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
+    assert receipt["deletion_results"]["s3"]["success"], receipt
+    wait_for(lambda: json.loads(stack.campaignctl("--json", "fsck").stdout)["objects"] == 0,
+             "no object left", 10)
