@@ -387,14 +387,13 @@ static void closes(struct bench *b, const struct fake_request *request,
 static void test_names_are_kept(void **state)
 {
     struct bench *b = *state;
-    char url[128];
 
-    (void)snprintf(url, sizeof(url), "http://kept.test:%u/", fake_http_port(b->server));
+    (void)snprintf(b->url, sizeof(b->url), "http://kept.test:%u/",
+                   fake_http_port(b->server));
     b->script = closes;
     for (unsigned i = 1; i <= 10; i++) {
         struct cs_net_request request = request_of(b, "GET");
 
-        request.url = url;
         assert_ok(cs_net_perform(b->client, &request, &b->response, err));
         assert_int_equal(b->response.status, 200);
         assert_int_equal(fake_http_connections(b->server), i);
