@@ -484,12 +484,12 @@ enum cs_code cs_s3_copy(struct cs_s3 *s3, struct cs_view from,
                         struct cs_err *err)
 {
     struct cs_buf source = CS_BUF_INIT(PATH_MAX_BYTES);
-    struct cs_net_header header = {.name = CS_LIT("x-amz-copy-source")};
+    const struct cs_s3_info info = {.key = to}; /* the encryption alone is ours */
+    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + 1];
     struct cs_s3_request request = {.operation = "CopyObject",
                                     .method = "PUT",
                                     .key = to,
-                                    .headers = &header,
-                                    .header_count = 1,
+                                    .headers = headers,
                                     .error_in_200 = true};
     enum cs_code rc;
 
@@ -501,7 +501,9 @@ enum cs_code cs_s3_copy(struct cs_s3 *s3, struct cs_view from,
         cs_buf_add(&source, CS_LIT("?versionId="));
         cs_percent_encode(&source, from_version, false);
     }
-    header.value = cs_buf_view(&source);
+    request.header_count = cs_s3_info_headers(s3, &info, headers);
+    headers[request.header_count++] =
+        (struct cs_net_header){CS_LIT("x-amz-copy-source"), cs_buf_view(&source)};
     if ((rc = cs_buf_check(&source, err)) == CS_OK)
         rc = cs_s3_perform(s3, &request, deadline, err);
     cs_buf_clear(&source);

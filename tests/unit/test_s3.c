@@ -83,6 +83,52 @@ static void test_put_headers(void **state)
     assert_null(put.version_out);
 }
 
+static void test_copy(void **state)
+{
+    static const char copied[] =
+        "<CopyObjectResult><ETag>\"x\"</ETag></CopyObjectResult>";
+    static const struct fake_answer script[] = {
+        {200, "x-amz-version-id: v2\r\n", copied, FAKE_KEEP, 9}, {0}};
+    /* S3 may fail after it has said 200 */
+    static const struct fake_answer failing[] = {
+        {200, "", "<Error><Code>InvalidArgument</Code></Error>", FAKE_KEEP, 9}, {0}};
+    struct bench *b = *state;
+    const struct cs_s3_options options = {.aws = b->fake.aws,
+                                          .url = b->fake.url,
+                                          .region = "eu-central-1",
+                                          .bucket = "outputs",
+                                          .kms_key = "alias/test"};
+    struct cs_s3 *encrypting = cs_s3_new(&options, NULL);
+    char *version;
+
+    assert_non_null(encrypting);
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_copy(b->s3, CS_LIT("a b+c"), CS_LIT("v/1"), CS_LIT("to"), &version,
+                         soon(), err));
+    assert_string_equal(version, "v2");
+    free(version);
+    assert_int_equal(fake_aws_saw(&b->fake, "PUT /outputs/to HTTP/1.1\r\n"), 1);
+    assert_int_equal(
+        fake_aws_saw(&b->fake,
+                     "x-amz-copy-source: outputs/a%20b%2Bc?versionId=v%2F1\r\n"),
+        1);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-server-side-encryption"), 0);
+    assert_ok(cs_s3_copy(encrypting, CS_LIT("a"), CS_LIT(""), CS_LIT("to"), &version,
+                         soon(), err));
+    free(version);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-copy-source: outputs/a\r\n"), 1);
+    assert_int_equal(
+        fake_aws_saw(&b->fake,
+                     "x-amz-server-side-encryption-aws-kms-key-id: alias/test\r\n"),
+        1);
+    fake_aws_play(&b->fake, failing);
+    assert_int_equal(
+        cs_s3_copy(b->s3, CS_LIT("a"), CS_LIT(""), CS_LIT("to"), &version, soon(), NULL),
+        CS_EUPSTREAM);
+    assert_null(version);
+    cs_s3_free(encrypting);
+}
+
 static void test_put_on_a_server_without_checksums(void **state)
 {
     static const struct fake_answer script[] = {
@@ -452,6 +498,7 @@ int main(void)
         with_bench(test_checksum_modes),
         with_bench(test_checksum_refused),
         with_bench(test_put_headers),
+        with_bench(test_copy),
         with_bench(test_put_on_a_server_without_checksums),
         with_bench(test_get),
         with_bench(test_list),
