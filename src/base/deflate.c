@@ -52,6 +52,40 @@ enum cs_code cs_deflate_add(struct cs_deflate *work, struct cs_buf *out,
     return CS_OK;
 }
 
+#define GZIP_TAIL 8u /* checksum and size (RFC 1952 section 2.3.1) */
+
+static uint32_t size_in_tail(struct cs_view packed)
+{
+    const unsigned char *end = (const unsigned char *)packed.ptr + packed.len;
+
+    return (uint32_t)end[-4] | (uint32_t)end[-3] << 8 | (uint32_t)end[-2] << 16 |
+           (uint32_t)end[-1] << 24;
+}
+
+enum cs_code cs_gunzip_whole(struct cs_buf *out, struct cs_view packed,
+                             struct cs_err *err)
+{
+    struct libdeflate_decompressor *decompressor;
+    enum libdeflate_result result;
+    size_t size, taken = 0, made = 0;
+    char *room;
+
+    if (packed.len < GZIP_TAIL)
+        return cs_err_set(err, CS_EINVAL, "no gzip: only %zu bytes", packed.len);
+    size = size_in_tail(packed);
+    if ((room = cs_buf_room(out, size)) == NULL)
+        return cs_buf_check(out, err);
+    if ((decompressor = libdeflate_alloc_decompressor()) == NULL)
+        return cs_err_nomem(err);
+    result = libdeflate_gzip_decompress_ex(decompressor, packed.ptr, packed.len, room,
+                                           size, &taken, &made);
+    libdeflate_free_decompressor(decompressor);
+    if (result != LIBDEFLATE_SUCCESS || taken != packed.len || made != size)
+        return cs_err_set(err, CS_EINVAL, "no gzip, or a damaged one");
+    cs_buf_grew(out, made);
+    return CS_OK;
+}
+
 /* ---- gzip, piece by piece: zlib ---- */
 
 #define GZIP_WINDOW (15 + 16) /* the largest window, with gzip's head and tail */

@@ -41,4 +41,10 @@ enum cs_code cs_gunzip_read(struct cs_gunzip *gunzip, struct cs_view *packed, ch
 /* Whether the stream was read to its end, checksum included. */
 bool cs_gunzip_ended(const struct cs_gunzip *gunzip);
 
+/* All of a gzip member that is there as a whole, appended: several times faster than
+ * piece by piece. CS_EINVAL for what is none, or has anything behind it; CS_ETOOBIG
+ * beyond the ceiling of out. */
+enum cs_code cs_gunzip_whole(struct cs_buf *out, struct cs_view packed,
+                             struct cs_err *err) CS_MUST_USE;
+
 #endif

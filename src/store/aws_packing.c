@@ -17,7 +17,6 @@
 #define BLOCK_LEN 65536u
 
 #define TEXT_WORTH_IT 512u /* bytes of a text in an item */
-#define TEXT_BLOCK    4096u
 
 static enum cs_code pack_file(struct cs_gzip *gzip, struct cs_buf *out, int fd,
                               uint64_t size, struct cs_err *err)
@@ -103,33 +102,14 @@ enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
     return rc;
 }
 
-static enum cs_code unpack(struct cs_buf *out, struct cs_view packed, struct cs_err *err)
-{
-    struct cs_gunzip *gunzip = cs_gunzip_new();
-    char block[TEXT_BLOCK];
-    size_t got = 1;
-    enum cs_code rc = gunzip != NULL ? CS_OK : cs_err_nomem(err);
-
-    while (rc == CS_OK && got > 0) {
-        rc = cs_gunzip_read(gunzip, &packed, block, sizeof(block), &got, err);
-        if (rc == CS_OK)
-            cs_buf_add(out, cs_view_of(block, got));
-        if (rc == CS_OK)
-            rc = cs_buf_check(out, err);
-    }
-    if (rc == CS_OK && !cs_gunzip_ended(gunzip))
-        rc = cs_err_set(err, CS_EUPSTREAM, "a compressed attribute is cut short");
-    cs_gunzip_free(gunzip);
-    return rc;
-}
-
 enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64, struct cs_err *err)
 {
     struct cs_buf packed = CS_BUF_INIT(base64.len + 1);
     enum cs_code rc = cs_base64_decode(&packed, base64, err);
 
     if (rc == CS_OK)
-        rc = unpack(out, cs_buf_view(&packed), err);
+        rc = cs_gunzip_whole(out, cs_buf_view(&packed), err);
     cs_buf_clear(&packed);
-    return rc == CS_EINVAL ? CS_EUPSTREAM : rc;
+    /* too large is what the end of a damaged one says */
+    return rc == CS_EINVAL || rc == CS_ETOOBIG ? CS_EUPSTREAM : rc;
 }

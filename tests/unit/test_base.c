@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 
 #include "base/clock.h"
+#include "base/deflate.h"
 #include "base/digest.h"
 #include "base/encoding.h"
 #include "base/log.h"
@@ -425,6 +426,42 @@ static void test_log_lines_can_not_be_forged(void **state)
     cs_buf_clear(&text);
 }
 
+static void test_gunzip_whole(void **state)
+{
+    struct cs_buf packed = CS_BUF_INIT(65536), read = CS_BUF_INIT(4096);
+    struct cs_gzip *gzip = cs_gzip_new(6);
+    char text[3000];
+    struct cs_view whole;
+
+    (void)state;
+    memset(text, 'x', sizeof(text));
+    assert_non_null(gzip);
+    assert_ok(cs_gzip_add(gzip, &packed, cs_view_of(text, sizeof(text)), true, err));
+    cs_gzip_free(gzip);
+    whole = cs_buf_view(&packed);
+    assert_ok(cs_gunzip_whole(&read, whole, err));
+    assert_true(cs_view_eq(cs_buf_view(&read), cs_view_of(text, sizeof(text))));
+    /* no room for a second one */
+    assert_int_equal(cs_gunzip_whole(&read, whole, NULL), CS_ETOOBIG);
+    for (size_t len = 0; len < whole.len; len++) {
+        cs_buf_clear(&read);
+        assert_int_not_equal(cs_gunzip_whole(&read, cs_view_sub(whole, 0, len), NULL),
+                             CS_OK);
+        assert_int_equal(read.len, 0);
+    }
+    for (size_t i = whole.len - 8; i < whole.len; i++) { /* checksum and size */
+        packed.ptr[i] ^= 1;
+        cs_buf_clear(&read);
+        assert_int_not_equal(cs_gunzip_whole(&read, whole, NULL), CS_OK);
+        packed.ptr[i] ^= 1;
+    }
+    cs_buf_add_byte(&packed, 'x');
+    cs_buf_clear(&read);
+    assert_int_not_equal(cs_gunzip_whole(&read, cs_buf_view(&packed), NULL), CS_OK);
+    cs_buf_clear(&read);
+    cs_buf_clear(&packed);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -447,6 +484,7 @@ int main(void)
         cmocka_unit_test(test_file_write_and_read),
         cmocka_unit_test(test_file_open_below_follows_nothing),
         cmocka_unit_test(test_log_lines_can_not_be_forged),
+        cmocka_unit_test(test_gunzip_whole),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);
