@@ -13,7 +13,8 @@ import emulators
 from client import Client
 from support import wait_for
 
-pytestmark = pytest.mark.store(links_are_ours=False)
+# the same behind every web server; here it is known how many workers there are
+pytestmark = [pytest.mark.store(links_are_ours=False), pytest.mark.server(supervised=True)]
 
 CALL = re.compile(r" (S3|DynamoDB) ([A-Za-z]+) .* attempts=(\d+) .* units=\"?([0-9.]*)")
 JSON = {"Content-Type": "application/json"}
