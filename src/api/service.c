@@ -53,6 +53,10 @@ enum cs_code cs_api_health(struct cs_exchange *x, struct cs_err *err)
     write_part(&w, "s3", app->health.objects_ok, app->health.objects_text);
     write_part(&w, "dynamodb", app->health.records_ok, app->health.records_text);
     cs_json_member_time(&w, "time", x->call.now_us);
+    if (app->health.clock_offset_us != 0) {
+        cs_json_key(&w, "clock_offset_seconds");
+        cs_json_i64(&w, app->health.clock_offset_us / CS_SECOND_US);
+    }
     cs_json_object_end(&w);
     if (!good)
         cs_response_header(x->response, "Retry-After", CS_LIT("5"));

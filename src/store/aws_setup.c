@@ -8,8 +8,9 @@
 
 #include "store/aws_internal.h"
 
-#define REPORT_MAX 65536u
-#define TAGS_MAX   50u /* of one bucket, as S3 allows */
+#define REPORT_MAX          65536u
+#define CLOCK_SUSPICIOUS_US (60 * CS_SECOND_US)
+#define TAGS_MAX            50u /* of one bucket, as S3 allows */
 
 /* ---- what they are to be ---- */
 
@@ -304,6 +305,17 @@ enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
 
 /* ---- health ---- */
 
+/* As corrected after a refusal, or as the last answer had it. */
+static int64_t suspicious_offset(const struct cs_aws_store *store)
+{
+    int64_t offset_us = cs_aws_clock_offset_us(store->aws);
+
+    if (offset_us == 0 && !cs_s3_clock_offset(store->s3, &offset_us))
+        return 0;
+    return offset_us > CLOCK_SUSPICIOUS_US || offset_us < -CLOCK_SUSPICIOUS_US ? offset_us
+                                                                               : 0;
+}
+
 void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
                          struct cs_deadline deadline)
 {
@@ -326,6 +338,7 @@ void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
         cs_json_object_end(&w);
         rc = cs_aws_store_call(store, "GetItem", NULL, deadline, &records);
         out->records_ok = rc == CS_OK || (rc == CS_ENOTFOUND && store->create_missing);
+        out->clock_offset_us = suspicious_offset(store);
     }
     (void)snprintf(out->objects_text, sizeof(out->objects_text), "%.150s", objects.text);
     (void)snprintf(out->records_text, sizeof(out->records_text), "%.150s", records.text);

@@ -217,6 +217,8 @@ struct cs_store_health {
     bool records_ok;
     char objects_text[160]; /* why not, or "" */
     char records_text[160];
+    int64_t clock_offset_us; /* how far its clock is ahead of ours, where that is more
+                              * than a minute; else 0 */
 };
 
 /* ---- the interface itself ---- */

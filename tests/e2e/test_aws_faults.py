@@ -15,6 +15,7 @@ from client import Client, assert_problem
 from faults import Proxy, Script
 from faulty import Emulator, World, aws_settings, fetched, start_on_aws
 from stack import make_certificate
+from support import wait_for
 
 pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
 
@@ -443,6 +444,10 @@ def test_a_wrong_clock_is_corrected_by_the_answer(make_world, hours):
     refused.clear()
     assert world.client.get(f"/campaigns/{campaign_id}").json()["final_state"]
     assert not refused, "it was not remembered"
+    # asked every few seconds at most
+    offset = wait_for(lambda: world.client.get("/health").json().get("clock_offset_seconds"),
+                      "the offset in /health", 60)
+    assert abs(offset - 3600 * hours) < 300
 
 
 def test_expired_credentials_are_fetched_anew(make_world, tmp_path):
