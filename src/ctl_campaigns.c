@@ -39,8 +39,7 @@ struct list {
 
 static bool json_member(void *payload, struct cs_view name, struct cs_view value)
 {
-    cs_json_key_view(payload, name);
-    cs_json_raw(payload, value);
+    cs_json_member_as_written(payload, name, value);
     return true;
 }
 

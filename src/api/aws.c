@@ -20,8 +20,7 @@ static bool write_detail_member(void *payload, struct cs_view name, struct cs_vi
     for (size_t i = 0; i < CS_COUNT(elsewhere); i++)
         if (cs_view_eq_cstr(name, elsewhere[i]))
             return true;
-    cs_json_key_view(w, name);
-    cs_json_raw(w, value);
+    cs_json_member_as_written(w, name, value);
     return true;
 }
 

@@ -190,6 +190,17 @@ void cs_json_member_raw(struct cs_json_writer *writer, const char *name,
     cs_json_raw(writer, json);
 }
 
+void cs_json_member_as_written(struct cs_json_writer *writer, struct cs_view name,
+                               struct cs_view json)
+{
+    before_value(writer);
+    cs_buf_add_byte(writer->out, '"');
+    cs_buf_add(writer->out, name);
+    cs_buf_add(writer->out, CS_LIT("\":"));
+    writer->comma = false;
+    cs_json_raw(writer, json);
+}
+
 void cs_json_member_u64(struct cs_json_writer *writer, const char *name, uint64_t value)
 {
     cs_json_key(writer, name);

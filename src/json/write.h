@@ -48,6 +48,12 @@ void cs_json_member_cstr(struct cs_json_writer *writer, const char *name,
                          const char *text);
 void cs_json_member_raw(struct cs_json_writer *writer, const char *name,
                         struct cs_view json);
+
+/* A member as cs_json_each_member() gives it: the name as written between its quotes,
+ * escapes and all. */
+void cs_json_member_as_written(struct cs_json_writer *writer, struct cs_view name,
+                               struct cs_view json);
+
 void cs_json_member_u64(struct cs_json_writer *writer, const char *name, uint64_t value);
 void cs_json_member_bool(struct cs_json_writer *writer, const char *name, bool value);
 void cs_json_member_time(struct cs_json_writer *writer, const char *name,

@@ -432,11 +432,13 @@ static void test_writer(void **state)
     cs_json_member_bool(&w, "b", true);
     cs_json_member_time(&w, "t", 0);
     cs_json_member_raw(&w, "r", cs_view_of(NULL, 0));
+    cs_json_member_as_written(&w, CS_LIT("\\\"\\u00e9"), CS_LIT("[1.0]"));
     cs_json_object_end(&w);
     assert_view(
         cs_buf_view(&out),
         "{\"a\\\"b\":\"x\\n\\u0001\xc3\xa9\xef\xbf\xbd\\u007f\",\"list\":[0.1,198.5,null,"
-        "-1,{},null],\"b\":true,\"t\":\"1970-01-01T00:00:00.000000Z\",\"r\":null}");
+        "-1,{},null],\"b\":true,\"t\":\"1970-01-01T00:00:00.000000Z\",\"r\":null,"
+        "\"\\\"\\u00e9\":[1.0]}");
     assert_ok(cs_json_validate(cs_buf_view(&out), NULL, err));
     cs_buf_clear(&out);
 }
