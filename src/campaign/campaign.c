@@ -401,7 +401,6 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                        err);
     if (rc == CS_OK && after_out != NULL) {
         next.revision++;
-        next.log_mark = 0;
         *after_out = cs_record_copy(&next);
         rc = *after_out != NULL ? CS_OK : cs_err_nomem(err);
     }

@@ -211,25 +211,56 @@ enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
 enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64,
                            struct cs_err *err) CS_MUST_USE;
 
-/* ---- logs (aws_log.c) ---- */
+/* ---- logs (aws_log.c, aws_log_read.c) ---- */
+
+#define CS_AWS_LOG_END     "log_end" /* attribute of a record: its log's mark */
+#define CS_AWS_LOG_PIECE   CS_AWS_INTERNAL "log-"
+#define CS_AWS_LOG_OF      "of" /* of a piece: created_at of the campaign that it is of */
+#define CS_AWS_LOG_TOKEN   "token"
+#define CS_AWS_LOG_KEY_MAX 2048u
 
 /* A log's mark: the number of its next piece, made different from 0, and whether it is
- * plain: without texts for dedupe, that is known to consist of head and pieces alone. */
+ * plain: without texts for dedupe, that is known to consist of its pieces alone. */
 #define CS_AWS_LOG_MARK(next, plain) (((uint64_t)(next) + 1) << 1 | ((plain) ? 1 : 0))
 #define CS_AWS_LOG_NEXT(mark)        (((mark) >> 1) - 1)
 #define CS_AWS_LOG_PLAIN(mark)       (((mark)&1) != 0)
+/* Of a log that was never written to: its record has no such attribute. */
+#define CS_AWS_LOG_EMPTY CS_AWS_LOG_MARK(0, true)
 
-/* A ConditionCheck of a transaction: the log of `key` ends at `mark`. */
-enum cs_code cs_aws_log_check(struct cs_aws_store *store, struct cs_json_writer *w,
-                              struct cs_view key, uint64_t mark,
-                              struct cs_err *err) CS_MUST_USE;
+struct cs_aws_log_end {
+    bool found;    /* there is such a record */
+    bool noted;    /* its item says where the log ends */
+    uint64_t mark; /* not 0 */
+    struct cs_buf created_at;
+};
+
+#define CS_AWS_LOG_END_NONE \
+    ((struct cs_aws_log_end){.mark = CS_AWS_LOG_EMPTY, .created_at = CS_BUF_INIT(1024)})
+
+/* Asks the table. *out goes to cs_aws_log_end_clear(). */
+enum cs_code cs_aws_log_find_end(struct cs_aws_store *store, struct cs_view key,
+                                 struct cs_aws_log_end *out, struct cs_deadline deadline,
+                                 struct cs_err *err) CS_MUST_USE;
+void cs_aws_log_end_clear(struct cs_aws_log_end *end);
+/* What tells the pieces of this campaign from those of another of that name. */
+struct cs_view cs_aws_log_owner(const struct cs_aws_log_end *end);
+
+/* In place of what out held. */
+void cs_aws_log_head_key(struct cs_buf *out, struct cs_view key);
+void cs_aws_log_piece_key(struct cs_buf *out, struct cs_view key, uint64_t piece);
 
 /* Whether a transaction can delete the log that has this mark. */
 bool cs_aws_log_is_short(uint64_t mark);
-/* Its Delete actions: the head first, which must end at `mark`, then the pieces. */
+/* Its Delete actions. */
 enum cs_code cs_aws_log_erase(struct cs_aws_store *store, struct cs_json_writer *w,
                               struct cs_view key, uint64_t mark,
                               struct cs_err *err) CS_MUST_USE;
+
+/* All that there is of a log but what the record says of it. */
+enum cs_code cs_aws_log_delete_pieces(struct cs_aws_store *store, struct cs_view key,
+                                      const struct cs_aws_log_end *end,
+                                      uint64_t *deleted_out, struct cs_deadline deadline,
+                                      struct cs_err *err) CS_MUST_USE;
 
 /* ---- uploads in parts (aws_uploads.c) ---- */
 

@@ -9,9 +9,9 @@
 #define VANISHES_AFTER_S (24 * 3600) /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
-static const char *const own_names[] = {"campaign_id", "user_id",       "status",
-                                        "created_at",  "revision",      "summary",
-                                        "detail",      "expires_at_us", CS_AWS_VANISHES};
+static const char *const own_names[] = {
+    "campaign_id", "user_id", "status",        "created_at",    "revision",
+    "summary",     "detail",  "expires_at_us", CS_AWS_VANISHES, CS_AWS_LOG_END};
 
 /* Of an item which another program wrote, what belongs into a summary: what lists show,
  * by the names of the original service. The rest is detail. */
@@ -242,6 +242,8 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
     if (record->expires_at_us != 0 && record->vanishes)
         cs_aws_item_vanishes(w, record->expires_at_us);
+    if (record->log_mark > CS_AWS_LOG_EMPTY)
+        cs_item_add_integer(w, CS_AWS_LOG_END, (int64_t)record->log_mark);
     if ((rc = add_summary(w, record, err)) != CS_OK)
         return rc;
     if (record->extra.len > 0)
@@ -468,6 +470,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
     };
     int64_t revision = 0;
     int64_t vanishes_at = 0;
+    int64_t log_end = 0;
     enum cs_code rc;
 
     *out = NULL;
@@ -477,6 +480,8 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         record.revision = (uint64_t)revision;
     if (!cs_item_integer(item, "expires_at_us", &record.expires_at_us))
         record.expires_at_us = 0;
+    if (cs_item_integer(item, CS_AWS_LOG_END, &log_end) && log_end > 0)
+        record.log_mark = (uint64_t)log_end;
     record.vanishes = cs_item_integer(item, CS_AWS_VANISHES, &vanishes_at);
     if ((rc = fill_in(&texts, item, &record, err)) == CS_OK &&
         (rc = take_others(&texts, item, &record, err)) == CS_OK) {
@@ -560,6 +565,8 @@ static bool take_number(struct cs_record *record, struct cs_view name,
         record->expires_at_us = value;
     else if (cs_view_eq(name, CS_LIT(CS_AWS_VANISHES)))
         record->vanishes = true;
+    else if (cs_view_eq(name, CS_LIT(CS_AWS_LOG_END)))
+        record->log_mark = (uint64_t)value;
     else
         return false;
     return true;

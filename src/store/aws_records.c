@@ -48,33 +48,51 @@ enum cs_code cs_aws_store_recall(struct cs_store *base, struct cs_view key,
 
 /* ---- commit ---- */
 
-static void add_condition(struct cs_json_writer *w, const struct cs_write *write)
+/* Revision and end of the log are what they were. Of a record with a log, or a remembered
+ * one, the revision alone does not tell: the campaign may have been deleted and made anew
+ * meanwhile. */
+static void add_unchanged(struct cs_json_writer *w, const struct cs_record *record,
+                          bool removes)
 {
-    uint64_t revision = write->record->revision;
+    struct cs_buf condition = CS_BUF_INIT(1024);
+    bool noted = record->log_mark > CS_AWS_LOG_EMPTY;
+    bool dated = record->log_mark != 0 && record->created_at.len > 0;
 
-    if (write->kind == CS_WRITE_CREATE) {
-        cs_json_member_cstr(w, "ConditionExpression",
-                            "attribute_not_exists(campaign_id)");
-    } else if (revision == 0) {
-        /* an item that another program wrote has no revision yet */
-        cs_json_member_cstr(
-            w, "ConditionExpression",
-            "attribute_exists(campaign_id) AND attribute_not_exists(revision)");
-    } else {
-        /* of a remembered record the revision alone does not tell: the campaign may
-         * have been deleted and made anew meanwhile */
-        bool recalled = write->record->log_mark != 0;
-
-        cs_json_member_cstr(w, "ConditionExpression",
-                            recalled ? "revision = :revision AND created_at = :created_at"
-                                     : "revision = :revision");
+    /* an item that another program wrote has no revision yet */
+    cs_buf_add_cstr(&condition, record->revision > 0
+                                    ? "revision = :revision"
+                                    : "attribute_exists(campaign_id) AND "
+                                      "attribute_not_exists(revision)");
+    if (dated)
+        cs_buf_add_cstr(&condition, " AND created_at = :created_at");
+    if (noted)
+        cs_buf_add_cstr(&condition, " AND " CS_AWS_LOG_END " = :log_end");
+    else if (!removes || record->log_mark != 0)
+        cs_buf_add_cstr(&condition, " AND attribute_not_exists(" CS_AWS_LOG_END ")");
+    cs_json_member_str(w, "ConditionExpression", cs_buf_view(&condition));
+    if (record->revision > 0 || dated || noted) {
         cs_json_key(w, "ExpressionAttributeValues");
         cs_json_object(w);
-        cs_item_add_integer(w, ":revision", (int64_t)revision);
-        if (recalled)
-            cs_item_add_text(w, ":created_at", write->record->created_at);
+        if (record->revision > 0)
+            cs_item_add_integer(w, ":revision", (int64_t)record->revision);
+        if (dated)
+            cs_item_add_text(w, ":created_at", record->created_at);
+        if (noted)
+            cs_item_add_integer(w, ":log_end", (int64_t)record->log_mark);
         cs_json_object_end(w);
     }
+    if (condition.failed != CS_OK)
+        w->out->failed = condition.failed;
+    cs_buf_clear(&condition);
+}
+
+static void add_condition(struct cs_json_writer *w, const struct cs_write *write)
+{
+    if (write->kind == CS_WRITE_CREATE)
+        cs_json_member_cstr(w, "ConditionExpression",
+                            "attribute_not_exists(campaign_id)");
+    else
+        add_unchanged(w, write->record, write->kind == CS_WRITE_DELETE);
 }
 
 static enum cs_code add_write(struct cs_aws_store *store, struct cs_json_writer *w,
@@ -115,11 +133,6 @@ static enum cs_code write_transaction(struct cs_aws_store *store,
     for (size_t i = 0; i < count; i++)
         if ((rc = add_write(store, &w, &writes[i], err)) != CS_OK)
             return rc;
-    for (size_t i = 0; i < count; i++)
-        if (writes[i].record->log_mark != 0 &&
-            (rc = cs_aws_log_check(store, &w, writes[i].record->key,
-                                   writes[i].record->log_mark, err)) != CS_OK)
-            return rc;
     rc = cs_aws_counters_write(store, &w, transaction->deltas, transaction->delta_count,
                                err);
     cs_json_array_end(&w);
@@ -136,7 +149,7 @@ static bool is_plain(const struct cs_transaction *transaction)
 
     return transaction->write_count == 1 && transaction->delta_count == 0 &&
            write->kind == CS_WRITE_REPEATABLY && write->record->revision > 0 &&
-           write->record->log_mark == 0 && write->record->extra.len == 0;
+           write->record->extra.len == 0;
 }
 
 static enum cs_code put_plain(struct cs_aws_store *store, const struct cs_write *write,
@@ -169,8 +182,6 @@ static enum cs_code explain(struct cs_aws_store *store,
                             const struct cs_err *why, struct cs_err *err)
 {
     const struct cs_aws_error *error = cs_dynamodb_error(store->db);
-    size_t checks = transaction->write_count;
-
     for (size_t i = 0; i < transaction->write_count; i++) {
         const struct cs_write *write = &transaction->writes[i];
 
@@ -182,14 +193,7 @@ static enum cs_code explain(struct cs_aws_store *store,
         return cs_err_set(err, CS_ECONFLICT, "the record %.*s was changed meanwhile",
                           CS_FMT(write->record->key));
     }
-    for (size_t i = 0; i < transaction->write_count; i++) {
-        if (transaction->writes[i].record->log_mark == 0)
-            continue;
-        if (cs_aws_store_condition_failed(store, checks++))
-            return cs_err_set(err, CS_ECONFLICT, "the log of %.*s has grown meanwhile",
-                              CS_FMT(transaction->writes[i].record->key));
-    }
-    for (size_t i = checks; i < error->reason_count; i++)
+    for (size_t i = transaction->write_count; i < error->reason_count; i++)
         if (cs_aws_store_condition_failed(store, i))
             return cs_err_set(err, CS_ETOOBIG, "a counter can't hold the sum");
     for (size_t i = 0; i < transaction->write_count; i++) {
@@ -228,7 +232,7 @@ static void remember(struct cs_aws_store *store, const struct cs_transaction *tr
         cs_recent_keep(store->recent, table, &record);
         if (write->kind == CS_WRITE_CREATE)
             cs_recent_keep_log(store->recent, table, record.key, CS_LIT(""), 0,
-                               CS_AWS_LOG_MARK(0, true));
+                               CS_AWS_LOG_EMPTY);
     }
 }
 
@@ -261,11 +265,9 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
 
 /* ---- erase ---- */
 
-/* *again_out: not in this way, as the log has grown since. */
 static enum cs_code erase_at_once(struct cs_aws_store *store,
-                                  const struct cs_record *record, uint64_t mark,
-                                  bool *again_out, struct cs_deadline deadline,
-                                  struct cs_err *err)
+                                  const struct cs_record *record,
+                                  struct cs_deadline deadline, struct cs_err *err)
 {
     const struct cs_write write = {CS_WRITE_DELETE, record};
     const struct cs_transaction transaction = {&write, 1, NULL, 0};
@@ -273,24 +275,44 @@ static enum cs_code erase_at_once(struct cs_aws_store *store,
     struct cs_json_writer w;
     enum cs_code rc;
 
-    *again_out = false;
     cs_aws_store_begin(store, &w, false);
     if ((rc = cs_aws_store_add_token(&w, err)) != CS_OK)
         return rc;
     cs_json_key(&w, "TransactItems");
     cs_json_array(&w);
     if ((rc = add_write(store, &w, &write, err)) != CS_OK ||
-        (rc = cs_aws_log_erase(store, &w, record->key, mark, err)) != CS_OK)
+        (rc = cs_aws_log_erase(store, &w, record->key, record->log_mark, err)) != CS_OK)
         return rc;
     cs_json_array_end(&w);
     cs_json_object_end(&w);
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     remember(store, &transaction, rc == CS_OK);
+    return rc == CS_OK ? CS_OK : explain(store, &transaction, rc, &why, err);
+}
+
+/* The log is counted as it goes, and the record goes last. */
+static enum cs_code erase_in_steps(struct cs_aws_store *store,
+                                   const struct cs_record *record, uint64_t *deleted_out,
+                                   struct cs_deadline deadline, struct cs_err *err)
+{
+    const struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    struct cs_aws_log_end end = CS_AWS_LOG_END_NONE;
+    enum cs_code rc = CS_OK;
+
+    if (record->log_mark > CS_AWS_LOG_EMPTY) {
+        end.mark = record->log_mark;
+        cs_buf_add(&end.created_at, record->created_at);
+        rc = cs_buf_check(&end.created_at, err);
+    } else {
+        rc = cs_aws_log_find_end(store, record->key, &end, deadline, err);
+    }
     if (rc == CS_OK)
-        return CS_OK;
-    *again_out = !cs_aws_store_condition_failed(store, 0) &&
-                 cs_aws_store_condition_failed(store, 1);
-    return *again_out ? rc : explain(store, &transaction, rc, &why, err);
+        rc = cs_aws_log_delete_pieces(store, record->key, &end, deleted_out, deadline,
+                                      err);
+    cs_aws_log_end_clear(&end);
+    return rc != CS_OK ? rc
+                       : cs_aws_store_commit(&store->base, &transaction, deadline, err);
 }
 
 enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
@@ -300,8 +322,8 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
     struct cs_aws_store *store = cs_aws_store_of(base);
     const struct cs_write write = {CS_WRITE_DELETE, record};
     const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    struct cs_record known = *record;
     size_t entries = 0;
-    bool again = false;
     uint64_t mark;
     enum cs_code rc;
 
@@ -310,12 +332,11 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
         (rc = cs_aws_store_open(store, err)) != CS_OK)
         return rc;
     mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), record, &entries);
-    if (cs_aws_log_is_short(mark)) {
-        rc = erase_at_once(store, record, mark, &again, deadline, err);
-        *deleted_out = rc == CS_OK ? entries : 0;
-        if (!again)
-            return rc;
-    }
-    rc = cs_aws_store_log_delete(base, record->key, deleted_out, deadline, err);
-    return rc != CS_OK ? rc : cs_aws_store_commit(base, &transaction, deadline, err);
+    if (known.log_mark == 0)
+        known.log_mark = mark;
+    if (known.log_mark != mark || !cs_aws_log_is_short(mark))
+        return erase_in_steps(store, record, deleted_out, deadline, err);
+    rc = erase_at_once(store, &known, deadline, err);
+    *deleted_out = rc == CS_OK ? entries : 0;
+    return rc;
 }

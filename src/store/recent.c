@@ -169,6 +169,13 @@ static bool write_record(struct cs_recent *recent, struct entry *entry,
     return true;
 }
 
+static void forget_log(struct entry *entry)
+{
+    entry->mark = 0;
+    entry->count = 0;
+    entry->log_length = 0;
+}
+
 void cs_recent_keep(struct cs_recent *recent, struct cs_view realm,
                     const struct cs_record *record)
 {
@@ -189,6 +196,8 @@ void cs_recent_keep(struct cs_recent *recent, struct cs_view realm,
         (entry->revision > record->revision ||
          !cs_view_eq(text_of(recent, entry, CREATED), record->created_at)))
         *entry = (struct entry){.used = entry->used}; /* another campaign of that name */
+    if (entry != NULL && record->log_mark > entry->mark)
+        forget_log(entry);
     if (entry == NULL) {
         entry = least_used(recent);
         *entry = (struct entry){.used = ++recent->clock};
@@ -246,9 +255,7 @@ void cs_recent_grow_log(struct cs_recent *recent, struct cs_view realm,
         }
         entry->mark = mark;
     } else if (entry != NULL) {
-        entry->mark = 0;
-        entry->count = 0;
-        entry->log_length = 0;
+        forget_log(entry);
     }
     unlock(recent);
 }
@@ -268,7 +275,7 @@ void cs_recent_forget(struct cs_recent *recent, struct cs_view realm, struct cs_
 /* ---- recalling ---- */
 
 uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
-                        struct cs_view key)
+                        struct cs_view key, struct cs_buf *created_at_out)
 {
     const struct entry *entry;
     uint64_t mark = 0;
@@ -276,8 +283,11 @@ uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
     if (!lock(recent))
         return 0;
     entry = find(recent, realm, key);
-    if (entry != NULL)
+    if (entry != NULL) {
         mark = entry->mark;
+        if (created_at_out != NULL)
+            cs_buf_add(created_at_out, text_of(recent, entry, CREATED));
+    }
     unlock(recent);
     return mark;
 }

@@ -29,7 +29,8 @@ void cs_recent_free(struct cs_recent *recent);
 /* In all of these `realm` tells apart tables that have keys in common, and a NULL
  * `recent` remembers nothing. */
 
-/* Keeps what is known of the log where the record is still the same campaign's. */
+/* Keeps what is known of the log where the record is still the same campaign's, and does
+ * not say by its log_mark that the log has grown: marks grow with it. */
 void cs_recent_keep(struct cs_recent *recent, struct cs_view realm,
                     const struct cs_record *record);
 
@@ -46,9 +47,10 @@ void cs_recent_grow_log(struct cs_recent *recent, struct cs_view realm,
 
 void cs_recent_forget(struct cs_recent *recent, struct cs_view realm, struct cs_view key);
 
-/* End of the log, 0 when it is not known. */
+/* End of the log, 0 when it is not known; adds the record's created_at to what may be
+ * NULL. */
 uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
-                        struct cs_view key);
+                        struct cs_view key, struct cs_buf *created_at_out);
 
 /* The same, with the number of entries, where the record is still the same campaign's. */
 uint64_t cs_recent_log_end(struct cs_recent *recent, struct cs_view realm,

@@ -54,8 +54,10 @@ struct cs_record {
     struct cs_view
         summary;           /* JSON object, at most CS_SUMMARY_BYTES_MAX; lists carry it */
     struct cs_view detail; /* JSON object; read by get alone */
-    uint64_t log_mark; /* 0, or of a recall: where the log ended. A write that has one is
-                        * refused (CS_ECONFLICT) when the log has grown since */
+    /* The store's note on where the log ended, of a record that it read or recalled;
+     * handed back with a replace, which is refused (CS_ECONFLICT) when the log has
+     * grown since. 0 where the store has none. */
+    uint64_t log_mark;
     /* The store's own notes on a record that it read; handed back with a replace, empty
      * otherwise. They hold those members of detail that the store keeps apart. */
     struct cs_view extra;

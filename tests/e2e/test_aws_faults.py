@@ -87,6 +87,17 @@ def act_write(world):
     assert world.client.get(f"/campaigns/{campaign_id}").json()["progress_log"]["current_step"] == 3
 
 
+def act_append(world):
+    campaign_id = world.client.create()
+    yield
+    answer = world.client.post(f"/campaigns/{campaign_id}/interactions", json={"agent": "copy"})
+    assert answer.status_code == 201, answer.text
+    yield answer
+    world.proxy.reset()
+    told = world.client.get(f"/campaigns/{campaign_id}/interactions").json()["interactions"]
+    assert [entry["agent"] for entry in told] == ["copy"]
+
+
 def act_complete(world):
     campaign_id = world.client.create()
     before = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
@@ -169,6 +180,7 @@ ACTS = {
     "GetItem": act_get,
     "TransactWriteItems": act_commit,
     "PutItem": act_write,
+    "UpdateItem": act_append,
     "PutObject": act_complete,
     "GetObject": act_read_object,
     "Query": act_list,
@@ -308,6 +320,36 @@ def test_a_condition_that_failed_is_a_conflict_and_no_fault(world, operation, fa
     answer = ask_for(world.client, campaign_id, operation)
     assert answer.status_code == 200, answer.text
     assert script.given == 2
+
+
+@pytest.mark.parametrize("operation", ["UpdateItem", "PutItem"])
+@pytest.mark.parametrize("fault", [faults.THROTTLED, faults.LOST_ANSWER, faults.INTERNAL],
+                         ids=lambda fault: fault.name)
+def test_an_append_that_fails_leaves_a_log_that_goes_on(world, operation, fault):
+    """Between its two writes, or with them done and the answer lost."""
+    client = world.client
+    campaign_id = client.create()
+
+    def append(agent):
+        return client.post(f"/campaigns/{campaign_id}/interactions", json={"agent": agent})
+
+    def told():
+        answer = client.get(f"/campaigns/{campaign_id}/interactions").json()
+        return [entry["agent"] for entry in answer["interactions"]]
+
+    assert append("first").status_code == 201
+    world.proxy.reset(Script(fault, None, operation))
+    assert append("failed").status_code in (502, 503)
+    world.proxy.reset()
+    seen = told()
+    # what was not acknowledged may be there only where its last answer was lost
+    assert seen == ["first"] or (seen == ["first", "failed"] and fault.lose)
+    assert append("next").status_code == 201
+    assert told() == [*seen, "next"]
+    assert client.complete(campaign_id, STATE).status_code == 200
+    metadata = client.get(f"/campaigns/{campaign_id}/metadata").json()
+    assert [entry["agent"] for entry in metadata["agent_interactions"]] == [*seen, "next"]
+    assert client.delete(f"/campaigns/{campaign_id}/aws").status_code == 200
 
 
 def test_a_commit_whose_answer_is_lost_counts_once(world):

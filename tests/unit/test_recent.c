@@ -58,7 +58,7 @@ static void test_a_record_and_its_log(void **state)
     assert_string_equal(log_of(recent, "x", text), "-"); /* the log is not known yet */
     cs_recent_keep_log(recent, table, CS_LIT("x"), CS_LIT(""), 0, 1);
     assert_string_equal(log_of(recent, "x", text), "0 []");
-    assert_int_equal(cs_recent_mark(recent, table, CS_LIT("x")), 1);
+    assert_int_equal(cs_recent_mark(recent, table, CS_LIT("x"), NULL), 1);
     cs_recent_grow_log(recent, table, CS_LIT("x"), 1, two, 2, 2);
     assert_string_equal(log_of(recent, "x", text), "2 [{\"n\":1},{\"n\":2}]");
     keep(recent, "x", 2, "{\"d\":\"a longer one than it was before\"}");
@@ -105,7 +105,7 @@ static void test_what_is_not_remembered(void **state)
     cs_recent_keep_log(recent, table, CS_LIT("y"), CS_LIT(""), 0, 1);
     assert_string_equal(log_of(recent, "y", text), "-");
     keep(recent, "#idempotency/y", 1, "{}");
-    assert_int_equal(cs_recent_mark(recent, table, CS_LIT("#idempotency/y")), 0);
+    assert_int_equal(cs_recent_mark(recent, table, CS_LIT("#idempotency/y"), NULL), 0);
 
     cs_recent_keep_log(recent, table, CS_LIT("x"), CS_LIT(""), 0, 1);
     cs_recent_forget(recent, table, CS_LIT("x"));
@@ -155,11 +155,11 @@ static void test_the_least_used_makes_room(void **state)
         (void)snprintf(key, sizeof(key), "c%u", i);
         keep(recent, key, 1, "{}");
         cs_recent_keep_log(recent, table, cs_view_cstr(key), CS_LIT(""), 0, 1);
-        assert_int_equal(cs_recent_mark(recent, table, CS_LIT("c0")), 1); /* used */
+        assert_int_equal(cs_recent_mark(recent, table, CS_LIT("c0"), NULL), 1); /* used */
     }
     for (unsigned i = 0; i < 2 * CS_RECENT_ENTRIES; i++) {
         (void)snprintf(key, sizeof(key), "c%u", i);
-        found += cs_recent_mark(recent, table, cs_view_cstr(key)) != 0;
+        found += cs_recent_mark(recent, table, cs_view_cstr(key), NULL) != 0;
     }
     assert_int_equal(found, CS_RECENT_ENTRIES);
     cs_recent_free(recent);
