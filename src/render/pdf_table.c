@@ -21,7 +21,8 @@ static const double sizes[] = {9.2, 8.6, 8.0, 7.4, 6.8};
 struct column {
     double word, line; /* of the longest word and the whole text, at MEASURE_SIZE */
     double width;
-    char align; /* 'l', 'c', 'r' or 0 */
+    size_t lines; /* of its cell in the row being set */
+    char align;   /* 'l', 'c', 'r' or 0 */
 };
 
 struct table {
@@ -36,6 +37,12 @@ struct table {
     size_t *chosen; /* the columns of the group being set */
     size_t chosen_count;
     struct cs_buf row; /* operators of the row being set */
+
+    /* The cell of that row whose paragraph book->text holds, and its lines: a cell of
+     * many pages is made into lines once. */
+    cmark_node *held;
+    const struct cs_pdf_line *lines;
+    size_t line_count;
 };
 
 static void prepare_cell(const struct table *table, cmark_node *cell, size_t column,
@@ -145,6 +152,16 @@ static void add_link(void *context, struct cs_pdf_rect rect, const char *link)
     cs_pdf_flow_link(table->book->flow, rect, link);
 }
 
+static void hold_cell(struct table *table, cmark_node *cell, size_t column, bool head,
+                      double width)
+{
+    if (table->held == cell)
+        return;
+    prepare_cell(table, cell, column, head, table->size);
+    table->lines = cs_pdf_text_lines(table->book->text, width, false, &table->line_count);
+    table->held = cell;
+}
+
 /* Sets the lines of one cell from `first` on, at most `most` of them, into the
  * row's operators; gives how many lines the cell has. */
 static size_t set_cell(struct table *table, cmark_node *cell, size_t column, bool head,
@@ -153,12 +170,10 @@ static size_t set_cell(struct table *table, cmark_node *cell, size_t column, boo
     const struct column *facts = &table->columns[column];
     double width = facts->width - 2 * table->pad, top = table->pad + 0.5;
     struct cs_pdf_text *text = table->book->text;
-    const struct cs_pdf_line *lines;
-    size_t count;
 
-    prepare_cell(table, cell, column, head, table->size);
-    lines = cs_pdf_text_lines(text, width, false, &count);
-    for (size_t i = first; i < count && i - first < most; i++) {
+    hold_cell(table, cell, column, head, width);
+    for (size_t i = first; i < table->line_count && i - first < most; i++) {
+        const struct cs_pdf_line *line = &table->lines[i];
         double y = -top - (double)(i - first) * table->leading -
                    cs_pdf_book_baseline(table->book, table->leading,
                                         table->size * table->book->scale);
@@ -166,13 +181,13 @@ static size_t set_cell(struct table *table, cmark_node *cell, size_t column, boo
         bool rtl = (table->book->rtl || cs_pdf_text_rtl(text)) && facts->align == 0;
 
         if (facts->align == 'r' || rtl)
-            x += width - lines[i].width;
+            x += width - line->width;
         else if (facts->align == 'c')
-            x += (width - lines[i].width) / 2;
-        cs_pdf_text_draw(text, &lines[i], &table->row, x, y);
-        cs_pdf_text_links(text, &lines[i], x, y, add_link, table);
+            x += (width - line->width) / 2;
+        cs_pdf_text_draw(text, line, &table->row, x, y);
+        cs_pdf_text_links(text, line, x, y, add_link, table);
     }
-    return count;
+    return table->line_count;
 }
 
 /* The n-th cell of a row, NULL where it has fewer. */
@@ -196,7 +211,8 @@ static size_t set_cells(struct table *table, cmark_node *row, size_t first, size
     if (table->book->rtl)
         left += table->area.width;
     for (size_t i = 0; i < table->chosen_count; i++) {
-        size_t column = table->chosen[i], count;
+        size_t column = table->chosen[i];
+        size_t *lines = &table->columns[column].lines;
 
         /* columns are in order but for the repeated first one */
         for (cell = i == 0 ? nth_cell(row, column) : cell;
@@ -205,10 +221,11 @@ static size_t set_cells(struct table *table, cmark_node *row, size_t first, size
         at = column;
         if (table->book->rtl)
             left -= table->columns[column].width;
-        if (cell != NULL) {
-            count = set_cell(table, cell, column, is_head(row), left, first, most);
-            longest = count > longest ? count : longest;
-        }
+        if (cell == NULL)
+            *lines = 0;
+        else if (first == 0 || *lines > first)
+            *lines = set_cell(table, cell, column, is_head(row), left, first, most);
+        longest = *lines > longest ? *lines : longest;
         if (!table->book->rtl)
             left += table->columns[column].width;
     }
@@ -254,6 +271,7 @@ static void set_row(struct table *table, cmark_node *row, unsigned how)
     bool head = is_head(row);
     size_t most = lines_per_page(table, head), done = 0, total;
 
+    table->held = NULL;
     do {
         size_t part;
         struct cs_buf *out;
