@@ -35,7 +35,7 @@ static const struct cs_aws_operation operations[] = {
     {CS_AWS_DYNAMODB, "UpdateItem", CS_AWS_FOR_ITEMS, {"dynamodb:UpdateItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "DeleteItem", CS_AWS_FOR_ITEMS, {"dynamodb:DeleteItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "TransactWriteItems", CS_AWS_FOR_ITEMS,
-     {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem", "dynamodb:ConditionCheckItem"}, NULL, {NULL}},
+     {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "BatchGetItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchGetItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "BatchWriteItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchWriteItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "Scan", CS_AWS_FOR_ITEMS, {"dynamodb:Scan"}, NULL, {NULL}},

@@ -110,7 +110,7 @@ static enum cs_code make_key(struct cs_buf *out, const struct cs_aws_diagnosis *
     return cs_buf_check(out, err);
 }
 
-enum action { ACTION_PUT, ACTION_UPDATE, ACTION_CHECK, ACTION_DELETE };
+enum action { ACTION_PUT, ACTION_UPDATE, ACTION_DELETE };
 
 /* {"Put": {...}} and the like, on one of the items. */
 static enum cs_code add_action(struct cs_aws_diagnosis *d, struct cs_json_writer *w,
@@ -119,7 +119,6 @@ static enum cs_code add_action(struct cs_aws_diagnosis *d, struct cs_json_writer
     static const char *const names[] = {
         [ACTION_PUT] = "Put",
         [ACTION_UPDATE] = "Update",
-        [ACTION_CHECK] = "ConditionCheck",
         [ACTION_DELETE] = "Delete",
     };
     struct cs_buf key = CS_BUF_INIT(KEY_MAX);
@@ -147,8 +146,6 @@ static enum cs_code add_action(struct cs_aws_diagnosis *d, struct cs_json_writer
         cs_item_add_text(w, ":yes", CS_LIT("yes"));
         cs_json_object_end(w);
     }
-    if (action == ACTION_CHECK)
-        cs_json_member_cstr(w, "ConditionExpression", "attribute_exists(campaign_id)");
     cs_json_object_end(w);
     cs_json_object_end(w);
 out:
@@ -190,13 +187,6 @@ static enum cs_code put_item(struct cs_aws_diagnosis *d, struct cs_err *err)
 static enum cs_code update_item(struct cs_aws_diagnosis *d, struct cs_err *err)
 {
     static const struct write writes[] = {{ACTION_UPDATE, "a"}};
-
-    return transact(d, writes, CS_COUNT(writes), err);
-}
-
-static enum cs_code check_item(struct cs_aws_diagnosis *d, struct cs_err *err)
-{
-    static const struct write writes[] = {{ACTION_CHECK, "a"}, {ACTION_PUT, "b"}};
 
     return transact(d, writes, CS_COUNT(writes), err);
 }
@@ -355,9 +345,6 @@ static const struct cs_aws_probe probes[] = {
     {.needs = NEEDS, .name = "item: get", .run = get_item, .operation = "GetItem"},
     {.needs = NEEDS, .name = "item: update", .run = update_item,
      .operation = "TransactWriteItems", .action = "dynamodb:UpdateItem"},
-    {.needs = CS_NEEDS_KEYS | CS_NEEDS_ITEM, .name = "item: check in a transaction",
-     .run = check_item, .operation = "TransactWriteItems",
-     .action = "dynamodb:ConditionCheckItem"},
     {.needs = NEEDS, .name = "item: get in a batch", .run = batch_get, .operation = "BatchGetItem"},
     {.needs = NEEDS, .name = "item: write in a batch", .run = batch_write,
      .operation = "BatchWriteItem"},

@@ -193,7 +193,7 @@ def test_doctor_is_content(stack):
     passed = {check["check"] for check in checks if check["ok"]}
     assert {"credentials", "bucket", "clock against AWS", "object: put", "object: put in parts",
             "object: delete versions", "table", "table: index user_campaigns_index",
-            "table: index status_created_index", "item: put", "item: check in a transaction",
+            "table: index status_created_index", "item: put", "item: update",
             "query: status_created_index", "scan"} <= passed
     versions = boto(stack, "client", "s3").list_object_versions(Bucket=stack.store.bucket,
                                                                 Prefix="doctor/")
