@@ -22,13 +22,15 @@ void cs_json_names_clear(struct cs_json_names *names)
     cs_json_names_init(names);
 }
 
-static uint32_t hash_of(struct cs_view text)
+/* FNV-1a from a start that whoever sends the names can't know, so that nobody can choose
+ * names which all meet in one place. */
+static uint64_t hash_of(struct cs_view text, uint64_t seed)
 {
-    uint32_t hash = 2166136261u; /* FNV-1a */
+    uint64_t hash = 14695981039346656037u ^ seed;
 
     for (size_t i = 0; i < text.len; i++)
-        hash = (hash ^ (unsigned char)text.ptr[i]) * 16777619u;
-    return hash;
+        hash = (hash ^ (unsigned char)text.ptr[i]) * 1099511628211u;
+    return hash ^ hash >> 32;
 }
 
 /* "a" and "\u0061" are one name, so both are hashed and compared decoded. */
@@ -70,7 +72,9 @@ static bool same_object_and_name(struct cs_json_names *names,
 static size_t first_slot(const struct cs_json_names *names,
                          const struct cs_json_seen_name *item)
 {
-    return (item->hash ^ (uint32_t)item->object * 2654435761u) & (names->slot_count - 1);
+    uint64_t spread = (item->hash + item->object) * 11400714819323198485u;
+
+    return (size_t)(spread >> 32) & (names->slot_count - 1);
 }
 
 /* The free slot at the end of the item's probe sequence, or CS_EEXISTS on the way. */
@@ -123,7 +127,7 @@ static enum cs_code put_in_table(struct cs_json_names *names, size_t index)
     return CS_OK;
 }
 
-/* An object that grew past a few names moves into the table as a whole. */
+/* The names from `first` on. */
 static enum cs_code add_to_table(struct cs_json_names *names, size_t first)
 {
     enum cs_code rc = CS_OK;
@@ -132,11 +136,9 @@ static enum cs_code add_to_table(struct cs_json_names *names, size_t first)
         struct cs_json_seen_name *item = &names->items[i];
         struct cs_view name;
 
-        if (item->in_table)
-            continue;
         if ((rc = decoded_name(names, item, &name)) != CS_OK)
             return rc;
-        item->hash = hash_of(name);
+        item->hash = hash_of(name, names->seed);
         rc = put_in_table(names, i);
     }
     return rc;
@@ -154,6 +156,8 @@ static enum cs_code make_room(struct cs_json_names *names)
     grown = realloc(names->items, room * sizeof(*grown));
     if (grown == NULL)
         return CS_ENOMEM;
+    if (names->room == 0) /* where the system has put them is chance enough */
+        names->seed = (uint64_t)(uintptr_t)grown * 11400714819323198485u;
     names->items = grown;
     names->room = room;
     return CS_OK;
@@ -172,7 +176,9 @@ enum cs_code cs_json_names_add(struct cs_json_names *names, size_t first,
     if (escaped && cs_view_find_byte(decoded, '\0') != SIZE_MAX)
         return CS_EINVAL;
     names->items[names->count++] = item;
-    if (names->count - first > FEW_NAMES)
+    if (names->count - first > FEW_NAMES + 1)
+        return add_to_table(names, names->count - 1);
+    if (names->count - first > FEW_NAMES) /* all of them, now that they are many */
         return add_to_table(names, first);
     for (size_t i = first; i + 1 < names->count; i++)
         if (same_name(names, &names->items[i], &item))

@@ -8,7 +8,7 @@
 struct cs_json_seen_name {
     struct cs_view name; /* as written, borrowed from the scanned text */
     size_t object;       /* index of the first name of its object: tells objects apart */
-    uint32_t hash;       /* of the decoded name, in the table */
+    uint64_t hash;       /* of the decoded name, in the table */
     bool escaped;        /* holds a backslash */
     bool in_table;
 };
@@ -24,6 +24,7 @@ struct cs_json_names {
     uint32_t *slots;   /* index into items + 1; 0 is free */
     size_t slot_count; /* a power of two, or 0 */
     size_t in_table;
+    uint64_t seed; /* of the hashes, set with the first items */
     struct cs_buf decoded;
 };
 
