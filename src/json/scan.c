@@ -543,7 +543,8 @@ static size_t add_escape(struct cs_buf *out, struct cs_view inside, size_t at)
 
 void cs_json_unescape(struct cs_buf *out, struct cs_view inside)
 {
-    const char *at = inside.ptr, *end = at + inside.len;
+    const char *at = inside.ptr;
+    const char *end = inside.len > 0 ? at + inside.len : at; /* which may be NULL */
 
     while (at < end) {
         const char *plain = cs_json_pass_plain(at, end);
