@@ -61,9 +61,9 @@ bool cs_view_ends(struct cs_view view, struct cs_view suffix);
 /* What is left from offset on; empty past the end. */
 static inline struct cs_view cs_view_from(struct cs_view view, size_t offset)
 {
-    if (offset >= view.len)
-        return cs_view_of(view.ptr != NULL ? view.ptr + view.len : NULL, 0);
-    return cs_view_of(view.ptr + offset, view.len - offset);
+    if (offset > view.len)
+        offset = view.len;
+    return cs_view_of(offset == 0 ? view.ptr : view.ptr + offset, view.len - offset);
 }
 
 /* The len bytes from offset on, fewer at the end. */
