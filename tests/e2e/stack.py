@@ -148,7 +148,7 @@ class Stack:
         """Waits until the pool is whole, and returns its process ids."""
         count = count or int(self.settings["WORKERS"])
         return wait_for(lambda: (pids := self.workers()) and len(pids) == count and pids,
-                        f"{count} workers", 10)
+                        f"{count} workers", 60)
 
     def stop_campaignd(self):
         """SIGTERM, and the exit status; -9 where that did not end it."""
