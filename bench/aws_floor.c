@@ -1,7 +1,7 @@
 /* bench/aws_floor.c: what one HTTP exchange costs at the least: curl_easy_perform()
  * on a warm handle, with headers and body that were made before.
  *
- *     aws_floor URL HEADERS-FILE BODY-FILE
+ *     aws_floor URL HEADERS-FILE BODY-FILE [CA-FILE]
  *
  * Does one exchange for each line on its standard input, and answers with a line when
  * it is done. So it can be run in turn with what it is compared to: in a loop of its
@@ -70,7 +70,7 @@ int main(int argc, char **argv)
     double spent = 0;
     long count = 0;
 
-    must(argc == 4 && easy != NULL, "URL HEADERS-FILE BODY-FILE");
+    must((argc == 4 || argc == 5) && easy != NULL, "URL HEADERS-FILE BODY-FILE [CA-FILE]");
     must(curl_easy_setopt(easy, CURLOPT_URL, argv[1]) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list(read_all(argv[2]))) ==
                  CURLE_OK &&
@@ -78,7 +78,8 @@ int main(int argc, char **argv)
              curl_easy_setopt(easy, CURLOPT_WRITEFUNCTION, take) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_WRITEDATA, &got) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_NOSIGNAL, 1L) == CURLE_OK &&
-             curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK,
+             curl_easy_setopt(easy, CURLOPT_PROXY, "") == CURLE_OK &&
+             (argc == 4 || curl_easy_setopt(easy, CURLOPT_CAINFO, argv[4]) == CURLE_OK),
          "an option is refused");
     for (int i = 0; i < 20; i++)
         perform(easy);
