@@ -7,7 +7,8 @@
 #include <unistd.h>
 
 #define KEPT_MAX       (1u << 20) /* far above the 16 KiB that curl hands out at once */
-#define WATCH_EVERY_US 20000      /* the idle limits are of seconds */
+#define URL_MAX        (1u << 20)
+#define WATCH_EVERY_US 20000 /* the idle limits are of seconds */
 
 static long status_of(CURL *easy)
 {
@@ -154,7 +155,6 @@ static bool set_lasting(struct cs_net_transfer *t, const struct cs_net_options *
         {CURLOPT_FOLLOWLOCATION, 0},
         {CURLOPT_NETRC, CURL_NETRC_IGNORED},
         {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-        {CURLOPT_PATH_AS_IS, 1},
         {CURLOPT_SSL_VERIFYPEER, 1},
         {CURLOPT_SSL_VERIFYHOST, 2},
         {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
@@ -173,7 +173,8 @@ static bool set_lasting(struct cs_net_transfer *t, const struct cs_net_options *
            set_text(easy, CURLOPT_USERAGENT,
                     options->user_agent != NULL ? options->user_agent
                                                 : "campaignstore") &&
-           curl_easy_setopt(easy, CURLOPT_SHARE, share) == CURLE_OK && set_callbacks(t);
+           curl_easy_setopt(easy, CURLOPT_SHARE, share) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CURLU, t->url) == CURLE_OK && set_callbacks(t);
 }
 
 struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
@@ -187,8 +188,10 @@ struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
     t->client = client;
     cs_buf_init(&t->field_text, CS_NET_HEAD_MAX);
     cs_buf_init(&t->kept, KEPT_MAX);
+    cs_buf_init(&t->url_text, URL_MAX);
     t->easy = curl_easy_init();
-    if (t->easy == NULL || !set_lasting(t, options, share)) {
+    t->url = curl_url();
+    if (t->easy == NULL || t->url == NULL || !set_lasting(t, options, share)) {
         cs_net_transfer_free(t);
         return NULL;
     }
@@ -200,6 +203,8 @@ void cs_net_transfer_free(struct cs_net_transfer *t)
     if (t == NULL)
         return;
     curl_easy_cleanup(t->easy);
+    curl_url_cleanup(t->url);
+    cs_buf_wipe(&t->url_text); /* presigned ones carry a signature */
     free(t->fields);
     cs_buf_wipe(&t->field_text); /* it held the Authorization header */
     cs_buf_clear(&t->kept);
@@ -281,6 +286,26 @@ static enum cs_code fill_fields(struct cs_net_transfer *t, struct cs_err *err)
     return curl_easy_setopt(t->easy, CURLOPT_HTTPHEADER, t->fields) == CURLE_OK
                ? CS_OK
                : cs_err_nomem(err);
+}
+
+/* curl would take the same address apart again at each exchange. */
+static enum cs_code set_url(struct cs_net_transfer *t, const char *url,
+                            struct cs_err *err)
+{
+    struct cs_view text = cs_view_of(url, strlen(url) + 1);
+    CURLUcode code;
+
+    if (cs_view_eq(cs_buf_view(&t->url_text), text))
+        return CS_OK;
+    cs_buf_wipe(&t->url_text);
+    code = curl_url_set(t->url, CURLUPART_URL, url,
+                        CURLU_PATH_AS_IS | CURLU_NON_SUPPORT_SCHEME);
+    if (code == CURLUE_OUT_OF_MEMORY)
+        return cs_err_nomem(err);
+    if (code != CURLUE_OK)
+        return cs_err_set(err, CS_EINVAL, "not an address: %s", curl_url_strerror(code));
+    cs_buf_add(&t->url_text, text);
+    return cs_buf_check(&t->url_text, err);
 }
 
 static bool set_bytes(CURL *easy, struct cs_view bytes)
@@ -398,10 +423,10 @@ enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
     if (request->body.kind == CS_NET_BODY_STREAM &&
         (rc = request->body.rewind(request->body.payload)) != CS_OK)
         return cs_err_set(err, rc, "the request body can't be read from its start");
-    if ((rc = fill_fields(t, err)) != CS_OK)
+    if ((rc = fill_fields(t, err)) != CS_OK ||
+        (rc = set_url(t, request->url, err)) != CS_OK)
         return rc;
-    if (!set_text(t->easy, CURLOPT_URL, request->url) || !set_method(t) ||
-        !set_connection(t, no_proxy, connect_ms, fresh))
+    if (!set_method(t) || !set_connection(t, no_proxy, connect_ms, fresh))
         return cs_err_set(err, CS_EINTERNAL, "libcurl refused an option of the request");
     t->state = CS_NET_RUNNING;
     return CS_OK;

@@ -28,6 +28,8 @@ struct cs_net_transfer {
     CURLcode result;
     const struct cs_net_request *request; /* NULL once only the held body is left */
     struct cs_net_response *response;
+    CURLU *url; /* of the handle, taken apart: calls of one address share that work */
+    struct cs_buf url_text;    /* what `url` was made of, with its NUL; empty: nothing */
     struct curl_slist *fields; /* ours, so that a request allocates nothing for them */
     size_t field_room;
     struct cs_buf field_text;

@@ -2,10 +2,7 @@
 
 #include "unit.h"
 
-#include <dlfcn.h>
-#include <netdb.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <sys/wait.h>
 
 #include "base/clock.h"
@@ -342,6 +339,31 @@ static void test_methods_on_one_handle(void **state)
     assert_int_equal(cs_net_client_counts(b->client).connections, 1);
 }
 
+/* One handle serves them all, and remembers the address that it was last given. */
+static void test_each_request_goes_to_its_own_address(void **state)
+{
+    static const char *const targets[] = {"/one?x=1", "/one?x=1", "/two",
+                                          "",         "/two",     "/one?x=1"};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(targets); i++) {
+        struct cs_net_request request = request_of(b, "GET");
+        char url[128];
+
+        assert_true(snprintf(url, sizeof(url), "http://127.0.0.1:%u%s",
+                             fake_http_port(b->server), targets[i]) > 0);
+        request.url = targets[i][0] != '\0' ? url : "http://";
+        if (targets[i][0] == '\0') {
+            assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
+                             CS_EINVAL);
+            continue;
+        }
+        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+        assert_view(cs_buf_view(&b->response.body), targets[i]);
+    }
+    assert_int_equal(cs_net_client_counts(b->client).connections, 1);
+}
+
 static void test_reads_headers_and_keeps_the_connection(void **state)
 {
     struct bench *b = *state;
@@ -358,47 +380,6 @@ static void test_reads_headers_and_keeps_the_connection(void **state)
     }
     assert_int_equal(fake_http_connections(b->server), 1);
     assert_int_equal(cs_net_client_counts(b->client).requests, 50);
-}
-
-/* In place of the C library's: libcurl asks here, in a thread of its own. It knows one
- * name more than others do. */
-static atomic_uint names_asked;
-
-int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
-                struct addrinfo **out)
-{
-    int (*next)(const char *name, const char *service, const struct addrinfo *hints,
-                struct addrinfo **out);
-
-    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
-    if (name == NULL || strcmp(name, "kept.test") != 0)
-        return next(name, service, hints, out);
-    atomic_fetch_add(&names_asked, 1);
-    return next("127.0.0.1", service, hints, out);
-}
-
-static void closes(struct bench *b, const struct fake_request *request,
-                   struct fake_reply *reply)
-{
-    echo(b, request, reply);
-    reply->then = FAKE_CLOSE;
-}
-
-static void test_names_are_kept(void **state)
-{
-    struct bench *b = *state;
-
-    (void)snprintf(b->url, sizeof(b->url), "http://kept.test:%u/",
-                   fake_http_port(b->server));
-    b->script = closes;
-    for (unsigned i = 1; i <= 10; i++) {
-        struct cs_net_request request = request_of(b, "GET");
-
-        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
-        assert_int_equal(b->response.status, 200);
-        assert_int_equal(fake_http_connections(b->server), i);
-    }
-    assert_int_equal(atomic_load(&names_asked), 1);
 }
 
 static void dies_once(struct bench *b, const struct fake_request *request,
@@ -878,8 +859,8 @@ int main(void)
         with_bench(test_refuses_use_after_fork),
         with_bench(test_sends_what_it_is_given),
         with_bench(test_methods_on_one_handle),
+        with_bench(test_each_request_goes_to_its_own_address),
         with_bench(test_reads_headers_and_keeps_the_connection),
-        with_bench(test_names_are_kept),
         with_bench(test_dead_connection_with_bytes),
         with_bench(test_dead_connection_with_a_stream),
         with_bench(test_dead_connection_with_a_file),

@@ -1,0 +1,72 @@
+#include "config.h"
+
+#include "unit.h"
+
+#include <dlfcn.h>
+#include <netdb.h>
+#include <signal.h>
+#include <stdatomic.h>
+
+#include "fake_http.h"
+#include "net/client.h"
+
+/* In place of the C library's: libcurl asks here, in a thread of its own. It knows one
+ * name more than others do. */
+static atomic_uint names_asked;
+
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out)
+{
+    int (*next)(const char *name, const char *service, const struct addrinfo *hints,
+                struct addrinfo **out);
+
+    *(void **)&next = dlsym(RTLD_NEXT, "getaddrinfo");
+    if (name == NULL || strcmp(name, "kept.test") != 0)
+        return next(name, service, hints, out);
+    atomic_fetch_add(&names_asked, 1);
+    return next("127.0.0.1", service, hints, out);
+}
+
+static void closes(void *payload, const struct fake_request *request,
+                   struct fake_reply *reply)
+{
+    (void)payload;
+    fake_reply_with(reply, 200, "", request->target);
+    reply->then = FAKE_CLOSE;
+}
+
+static void test_names_are_kept(void **state)
+{
+    struct fake_http *server = fake_http_new(closes, NULL);
+    struct cs_net_client *client = cs_net_client_new(&(struct cs_net_options){0}, NULL);
+    struct cs_net_response response;
+    char url[64];
+
+    (void)state;
+    assert_non_null(client);
+    cs_net_response_init(&response, 1024);
+    (void)snprintf(url, sizeof(url), "http://kept.test:%u/", fake_http_port(server));
+    for (unsigned i = 1; i <= 10; i++) {
+        const struct cs_net_request request = {.url = url,
+                                               .deadline = cs_deadline_in_ms(10000)};
+
+        assert_ok(cs_net_perform(client, &request, &response, err));
+        assert_int_equal(response.status, 200);
+        assert_int_equal(fake_http_connections(server), i);
+    }
+    assert_int_equal(atomic_load(&names_asked), 1);
+    cs_net_response_clear(&response);
+    cs_net_client_free(client);
+    fake_http_free(server);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_names_are_kept),
+    };
+
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
