@@ -21,19 +21,32 @@
 static const char list_help[] =
     "Usage: campaignctl list [--user USER | --status STATUS] [--limit N]\n"
     "       campaignctl list --url URL [--user USER] [--status STATUS] [--limit N]\n"
-    "Lists campaigns; those of a user or status newest first. At a service elsewhere\n"
-    "those of the token's user; another user's is for administrators.\n"
+    "Lists campaigns, newest first. At a service elsewhere those of the token's user;\n"
+    "another user's is for administrators.\n"
     "\n"
     "  -u, --user=USER           the campaigns of one user\n"
     "  -S, --status=STATUS       running, completed, failed or deleting, of all users\n"
     "  -n, --limit=N             at most so many (default 1000)\n" CTL_REMOTE_HELP;
 
+/* Of all users there is a list by status alone. */
+static const char *const statuses[] = {"running", "completed", "failed", "deleting"};
+#define STREAMS_MAX CS_COUNT(statuses)
+
+struct stream {
+    struct cs_list_query query;
+    struct cs_record_page page;
+    size_t at; /* the record that is next */
+    bool begun;
+};
+
 struct list {
     struct ctl *ctl;
-    struct cs_list_query query;
+    struct stream streams[STREAMS_MAX];
+    size_t stream_count;
     uint64_t left;
     struct cs_buf text;
     struct cs_json_writer w;
+    struct cs_buf last; /* key of the campaign that was shown last */
     uint64_t shown;
 };
 
@@ -71,47 +84,115 @@ static void show_row(struct list *list, const struct cs_record *record)
     add_decoded(&list->text, record->summary, "campaign_name");
 }
 
-static enum cs_code list_pages(struct list *list, struct cs_store *store,
-                               struct cs_err *err)
+/* The stream's next record, NULL at its end. */
+static enum cs_code peek(const struct list *list, struct stream *stream,
+                         struct cs_store *store, struct cs_deadline deadline,
+                         const struct cs_record **out, struct cs_err *err)
 {
-    struct cs_deadline deadline = cs_deadline_in_ms(LIST_BUDGET_S * 1000ll);
-    struct cs_record_page page = {.count = 0};
-    char *cursor = NULL;
     enum cs_code rc = CS_OK;
 
-    do {
-        list->query.limit = PAGE;
-        list->query.cursor = cs_view_cstr(cursor);
-        rc = store->ops->list(store, &list->query, &page, deadline, err);
-        for (size_t i = 0; rc == CS_OK && i < page.count && list->left > 0; i++) {
-            if (page.records[i]->key.ptr[0] == '#')
-                continue;
-            show_row(list, page.records[i]);
-            list->shown++;
-            list->left--;
-        }
+    while (rc == CS_OK && stream->at == stream->page.count &&
+           (!stream->begun || stream->page.next_cursor != NULL)) {
+        char *cursor = stream->page.next_cursor;
+
+        stream->page.next_cursor = NULL;
+        cs_record_page_clear(&stream->page);
+        stream->begun = true;
+        stream->at = 0;
+        stream->query.cursor = cs_view_cstr(cursor);
+        stream->query.limit = list->left < PAGE ? (size_t)list->left : PAGE;
+        rc = store->ops->list(store, &stream->query, &stream->page, deadline, err);
         free(cursor);
-        cursor = page.next_cursor;
-        page.next_cursor = NULL;
-        cs_record_page_clear(&page);
-    } while (rc == CS_OK && cursor != NULL && list->left > 0);
-    free(cursor);
+    }
+    *out = stream->at < stream->page.count ? stream->page.records[stream->at] : NULL;
     return rc;
 }
 
-static int run_list(struct ctl *ctl, struct cs_list_query query, uint64_t limit)
+/* Newest first, as each stream is. */
+static bool goes_before(const struct cs_record *record, const struct cs_record *other)
 {
-    struct list list = {
-        .ctl = ctl, .query = query, .left = limit, .text = CS_BUF_INIT(1u << 30)};
+    int order = cs_view_compare(record->created_at, other->created_at);
+
+    return order > 0 || (order == 0 && cs_view_compare(record->key, other->key) > 0);
+}
+
+static enum cs_code show_next(struct list *list, struct cs_store *store,
+                              struct cs_deadline deadline, bool *more_out,
+                              struct cs_err *err)
+{
+    const struct cs_record *best = NULL;
+    struct stream *from = NULL;
+
+    for (size_t i = 0; i < list->stream_count; i++) {
+        const struct cs_record *record;
+        enum cs_code rc = peek(list, &list->streams[i], store, deadline, &record, err);
+
+        if (rc != CS_OK)
+            return rc;
+        if (record != NULL && (best == NULL || goes_before(record, best))) {
+            best = record;
+            from = &list->streams[i];
+        }
+    }
+    *more_out = best != NULL;
+    if (best == NULL)
+        return CS_OK;
+    from->at++;
+    /* one whose status has just changed stands in two streams */
+    if (best->key.ptr[0] == '#' || cs_view_eq(best->key, cs_buf_view(&list->last)))
+        return CS_OK;
+    cs_buf_reset(&list->last);
+    cs_buf_add(&list->last, best->key);
+    show_row(list, best);
+    list->shown++;
+    list->left--;
+    return cs_buf_check(&list->last, err);
+}
+
+static enum cs_code show_all(struct list *list, struct cs_store *store,
+                             struct cs_err *err)
+{
+    struct cs_deadline deadline = cs_deadline_in_ms(LIST_BUDGET_S * 1000ll);
+    bool more = true;
+    enum cs_code rc = CS_OK;
+
+    while (rc == CS_OK && more && list->left > 0)
+        rc = show_next(list, store, deadline, &more, err);
+    for (size_t i = 0; i < list->stream_count; i++)
+        cs_record_page_clear(&list->streams[i].page);
+    return rc;
+}
+
+static void choose_streams(struct list *list, const struct ctl_remote_list *wanted)
+{
+    const char *status = wanted->status;
+
+    list->stream_count = wanted->user != NULL || status != NULL ? 1 : STREAMS_MAX;
+    for (size_t i = 0; i < list->stream_count; i++)
+        list->streams[i].query = (struct cs_list_query){
+            .index = CS_LIST_STATUS,
+            .value = cs_view_cstr(status != NULL ? status : statuses[i])};
+    if (wanted->user != NULL)
+        list->streams[0].query = (struct cs_list_query){
+            .index = CS_LIST_USER, .value = cs_view_cstr(wanted->user)};
+}
+
+static int run_list(struct ctl *ctl, const struct ctl_remote_list *wanted)
+{
+    struct list list = {.ctl = ctl,
+                        .left = wanted->limit,
+                        .text = CS_BUF_INIT(1u << 30),
+                        .last = CS_BUF_INIT(CS_RECORD_KEY_MAX)};
     struct cs_err err = CS_ERR_NONE;
     struct cs_wiring wiring;
     int code;
 
+    choose_streams(&list, wanted);
     cs_json_writer_init(&list.w, &list.text);
     if (ctl->json)
         cs_json_array(&list.w);
     if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
-        list_pages(&list, wiring.store, &err) != CS_OK) {
+        show_all(&list, wiring.store, &err) != CS_OK) {
         code = ctl_fail("list", &err);
     } else {
         if (ctl->json)
@@ -122,6 +203,7 @@ static int run_list(struct ctl *ctl, struct cs_list_query query, uint64_t limit)
     }
     cs_wiring_clear(&wiring);
     cs_buf_clear(&list.text);
+    cs_buf_clear(&list.last);
     return code;
 }
 
@@ -134,7 +216,6 @@ int ctl_list(struct ctl *ctl, int argc, char **argv)
     };
     struct ctl_remote_options remote = {.url = NULL};
     struct ctl_remote_list wanted = {.limit = 1000};
-    struct cs_list_query query = {.index = CS_LIST_ALL};
     int option;
 
     while ((option = getopt_long(argc, argv, "u:S:n:h" CTL_REMOTE_SHORT, longs, NULL)) !=
@@ -164,11 +245,7 @@ int ctl_list(struct ctl *ctl, int argc, char **argv)
         return ctl_list_remote(ctl, &wanted, &remote);
     if (wanted.user != NULL && wanted.status != NULL)
         return ctl_usage("list", "give --user or --status");
-    if (wanted.user != NULL || wanted.status != NULL) {
-        query.index = wanted.user != NULL ? CS_LIST_USER : CS_LIST_STATUS;
-        query.value = cs_view_cstr(wanted.user != NULL ? wanted.user : wanted.status);
-    }
-    return run_list(ctl, query, wanted.limit);
+    return run_list(ctl, &wanted);
 }
 
 /* Options of show and delete, which both take ids. -1: go on; else the exit status. */

@@ -17,8 +17,11 @@ static const char help_text[] =
     "bucket, table, regions, S3_KMS_KEY_ID, S3_VERSIONING, S3_BUCKET_TAGS, and\n"
     "AWS_CREATE_MISSING, which brings the permissions to make bucket and table.\n"
     "\n"
+    "  --for=WHOM     service (default): what campaignd calls; operator: what\n"
+    "                 campaignctl calls, too: to make bucket and table (init), to list\n"
+    "                 by status, to go through all items (recount, fsck, cleanup), and\n"
+    "                 to look how bucket and table are set up (doctor)\n"
     "  --account=ID   name the AWS account in the ARNs (default: any, \"*\")\n"
-    "  --no-doctor    leave out what campaignctl doctor alone looks at\n"
     "  --help         print this help\n"
     "\n"
     "Example:\n"
@@ -29,12 +32,17 @@ static bool is_account(const char *text)
     return strlen(text) == ACCOUNT_LEN && strspn(text, "0123456789") == ACCOUNT_LEN;
 }
 
+static bool is_whom(const char *text)
+{
+    return strcmp(text, "service") == 0 || strcmp(text, "operator") == 0;
+}
+
 /* CTL_OK to go on; *done when nothing is left to do. */
 static int read_options(int argc, char **argv, struct cs_store_aws_grants *grants,
                         bool *done)
 {
     static const struct option longs[] = {{"account", required_argument, NULL, 'a'},
-                                          {"no-doctor", no_argument, NULL, 'n'},
+                                          {"for", required_argument, NULL, 'f'},
                                           {"help", no_argument, NULL, 'h'},
                                           {NULL, 0, NULL, 0}};
     int option;
@@ -42,15 +50,16 @@ static int read_options(int argc, char **argv, struct cs_store_aws_grants *grant
     while ((option = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
         if (option == 'a' && is_account(optarg)) {
             grants->account = optarg;
-        } else if (option == 'n') {
-            grants->diagnose = false;
+        } else if (option == 'f' && is_whom(optarg)) {
+            grants->operate = strcmp(optarg, "operator") == 0;
         } else if (option == 'h') {
             (void)fputs(help_text, stdout);
             *done = true;
             return CTL_OK;
         } else {
-            return ctl_usage("policy", option == 'a' ? "an account has 12 digits"
-                                                     : "it takes the options below");
+            return ctl_usage("policy", option == 'a'   ? "an account has 12 digits"
+                                       : option == 'f' ? "--for takes service or operator"
+                                                       : "it takes the options below");
         }
     }
     return optind < argc ? ctl_usage("policy", "it takes no arguments") : CTL_OK;
@@ -59,8 +68,7 @@ static int read_options(int argc, char **argv, struct cs_store_aws_grants *grant
 int ctl_policy(struct ctl *ctl, int argc, char **argv)
 {
     struct cs_store_aws_grants grants = {
-        .create = cs_settings_flag(ctl->settings, CS_SET_CREATE_MISSING),
-        .diagnose = true};
+        .create = cs_settings_flag(ctl->settings, CS_SET_CREATE_MISSING)};
     struct cs_buf text = CS_BUF_INIT(POLICY_MAX);
     struct cs_err err = CS_ERR_NONE;
     struct cs_wiring wiring;
@@ -69,6 +77,7 @@ int ctl_policy(struct ctl *ctl, int argc, char **argv)
 
     if (code != CTL_OK || done)
         return code;
+    grants.create = grants.create || grants.operate;
     if (!cs_settings_is(ctl->settings, CS_SET_STORE, "aws")) {
         (void)fprintf(stderr, "campaignctl: policy: the local store needs none; set "
                               "CAMPAIGN_STORE=aws\n");

@@ -38,7 +38,8 @@ static const struct cs_aws_operation operations[] = {
      {"dynamodb:PutItem", "dynamodb:UpdateItem", "dynamodb:DeleteItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "BatchGetItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchGetItem"}, NULL, {NULL}},
     {CS_AWS_DYNAMODB, "BatchWriteItem", CS_AWS_FOR_ITEMS, {"dynamodb:BatchWriteItem"}, NULL, {NULL}},
-    {CS_AWS_DYNAMODB, "Scan", CS_AWS_FOR_ITEMS, {"dynamodb:Scan"}, NULL, {NULL}},
+
+    {CS_AWS_DYNAMODB, "Scan", CS_AWS_FOR_ALL_ITEMS, {"dynamodb:Scan"}, NULL, {NULL}},
 
     {CS_AWS_DYNAMODB, "Query", CS_AWS_FOR_INDEXES, {"dynamodb:Query"}, NULL, {NULL}},
 

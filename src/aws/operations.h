@@ -19,6 +19,7 @@ enum cs_aws_purpose {
     CS_AWS_FOR_VERSIONING,  /* switching it on */
     CS_AWS_FOR_BUCKET_TAGS, /* of a new bucket */
     CS_AWS_FOR_ITEMS,       /* reading and writing them */
+    CS_AWS_FOR_ALL_ITEMS,   /* going through all of them; for maintenance alone */
     CS_AWS_FOR_INDEXES,     /* querying them */
     CS_AWS_FOR_NEW_TABLE,   /* making a table, adding an index, its expiry */
     CS_AWS_FOR_TABLE_STATE, /* whether it is there and active */

@@ -215,6 +215,18 @@ static const char *why_not(unsigned lacking)
     return "";
 }
 
+/* The service can do without: its policy allows no more than it needs. */
+static void skip_denied(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe,
+                        const struct cs_err *why)
+{
+    name_missing(d, probe, why);
+    cs_buf_add_fmt(&d->text,
+                   "not allowed, and needed by %s alone: that takes %s "
+                   "(campaignctl policy --for=operator)",
+                   probe->only_for, cs_buf_cstr(&d->missing));
+    tell(d, probe, CS_STORE_AWS_SKIPPED, cs_buf_view(&d->text));
+}
+
 static void fail(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe,
                  const struct cs_err *why)
 {
@@ -250,6 +262,8 @@ static void run_one(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe
         tell(d, probe, CS_STORE_AWS_OK, cs_buf_view(&d->text));
     } else if (rc == CS_EUNSUPPORTED) {
         tell(d, probe, CS_STORE_AWS_SKIPPED, cs_view_cstr(why.text));
+    } else if (rc == CS_EDENIED && probe->only_for != NULL) {
+        skip_denied(d, probe, &why);
     } else {
         fail(d, probe, &why);
     }

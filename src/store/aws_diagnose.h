@@ -49,6 +49,7 @@ struct cs_aws_probe {
     const char *resource; /* behind the ARN of bucket or table: "", "/" and a star, ... */
     const char *fix;      /* for what no error code explains */
     bool versioned;       /* the call names a version */
+    const char *only_for; /* who alone needs it: not allowed, it is skipped; or NULL */
 };
 
 void cs_aws_probe_run(struct cs_aws_diagnosis *d, enum cs_aws_service service,

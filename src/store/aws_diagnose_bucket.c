@@ -367,13 +367,16 @@ static const struct cs_aws_probe probes[] = {
     {.name = "bucket: region", .run = check_region, .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET},
     {.name = "bucket: versioning", .run = check_versioning,
      .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET, .operation = "GetBucketVersioning",
+     .only_for = "this step",
      .fix = "campaignctl init switches it on"},
     {.name = "bucket: public access", .run = check_private,
      .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET, .operation = "GetPublicAccessBlock",
+     .only_for = "this step",
      .fix = "aws s3api put-public-access-block, or in the console: Permissions, Block public "
             "access"},
     {.name = "bucket: encryption", .run = check_encryption,
      .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET, .operation = "GetBucketEncryption",
+     .only_for = "this step",
      .fix = "aws s3api put-bucket-encryption, or in the console: Properties, Default "
             "encryption"},
     {.name = "object: put", .run = put_object, .needs = CS_NEEDS_KEYS | CS_NEEDS_BUCKET,

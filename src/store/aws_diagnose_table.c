@@ -339,7 +339,8 @@ static const struct cs_aws_probe probes[] = {
      .operation = "DescribeTable"},
     {.needs = NEEDS, .name = "table: index " CS_AWS_STATUS_INDEX, .run = check_status_index,
      .operation = "DescribeTable"},
-    {.needs = NEEDS, .name = "table: expiry", .run = check_expiry, .operation = "DescribeTimeToLive"},
+    {.needs = NEEDS, .name = "table: expiry", .run = check_expiry, .operation = "DescribeTimeToLive",
+     .only_for = "this step"},
     {.needs = NEEDS, .name = "item: put", .run = put_item, .gives = CS_NEEDS_ITEM,
      .operation = "TransactWriteItems", .action = "dynamodb:PutItem"},
     {.needs = NEEDS, .name = "item: get", .run = get_item, .operation = "GetItem"},
@@ -355,8 +356,10 @@ static const struct cs_aws_probe probes[] = {
      .fix = "campaignctl init adds the index"},
     {.needs = NEEDS, .name = "query: " CS_AWS_STATUS_INDEX, .run = query_status_index,
      .operation = "Query", .resource = "/index/" CS_AWS_STATUS_INDEX,
+     .only_for = "campaignctl list",
      .fix = "campaignctl init adds the index"},
-    {.needs = NEEDS, .name = "scan", .run = scan, .operation = "Scan"},
+    {.needs = NEEDS, .name = "scan", .run = scan, .operation = "Scan",
+     .only_for = "campaignctl recount, fsck and cleanup"},
 };
 /* clang-format on */
 

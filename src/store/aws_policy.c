@@ -142,7 +142,8 @@ static void add_purpose(struct policy *p, const char *sid, enum cs_aws_purpose p
     cs_buf_clear(&arn);
 }
 
-static void add_indexes(struct policy *p)
+/* The service lists the campaigns of one user at a time. */
+static void add_indexes(struct policy *p, bool by_status)
 {
     const struct cs_dynamodb_table table = cs_aws_store_table(p->store);
     struct cs_buf arns = CS_BUF_INIT(CS_DYNAMODB_INDEXES_MAX * ARN_MAX);
@@ -151,10 +152,12 @@ static void add_indexes(struct policy *p)
     size_t starts[CS_DYNAMODB_INDEXES_MAX];
     size_t count = 0;
 
-    for (; count < table.index_count && count < CS_DYNAMODB_INDEXES_MAX; count++) {
-        starts[count] = arns.len;
+    for (size_t i = 0; i < table.index_count && i < CS_DYNAMODB_INDEXES_MAX; i++) {
+        if (!by_status && strcmp(table.indexes[i].name, CS_AWS_STATUS_INDEX) == 0)
+            continue;
+        starts[count++] = arns.len;
         cs_aws_store_add_arn(&arns, p->store, CS_AWS_DYNAMODB, p->account);
-        cs_buf_add_fmt(&arns, "/index/%s", table.indexes[count].name);
+        cs_buf_add_fmt(&arns, "/index/%s", table.indexes[i].name);
         cs_buf_add_byte(&arns, '\0');
     }
     for (size_t i = 0; i < count; i++)
@@ -224,11 +227,12 @@ enum cs_code cs_store_aws_policy(struct cs_store *store,
     if (key != NULL)
         add_key(&p, key);
     add_purpose(&p, "ReadAndWriteItems", CS_AWS_FOR_ITEMS, CS_AWS_DYNAMODB, "");
-    add_indexes(&p);
+    add_indexes(&p, grants->operate);
     add_purpose(&p, "SeeTable", CS_AWS_FOR_TABLE_STATE, CS_AWS_DYNAMODB, "");
     if (grants->create)
         add_purpose(&p, "MakeTable", CS_AWS_FOR_NEW_TABLE, CS_AWS_DYNAMODB, "");
-    if (grants->diagnose) {
+    if (grants->operate) {
+        add_purpose(&p, "GoThroughItems", CS_AWS_FOR_ALL_ITEMS, CS_AWS_DYNAMODB, "");
         add_purpose(&p, "DoctorBucket", CS_AWS_FOR_BUCKET_LOOK, CS_AWS_S3, "");
         add_purpose(&p, "DoctorTable", CS_AWS_FOR_TABLE_LOOK, CS_AWS_DYNAMODB, "");
     }

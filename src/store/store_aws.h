@@ -79,7 +79,8 @@ void cs_store_aws_diagnose(struct cs_store *store, cs_store_aws_step_fn *tell,
 struct cs_store_aws_grants {
     const char *account; /* 12 digits; NULL: any account ("*") */
     bool create;         /* of bucket, table and indexes */
-    bool diagnose;       /* what cs_store_aws_diagnose() looks at beside */
+    bool operate;        /* beside what the service does: lists by status, going through
+                          * all items, and what cs_store_aws_diagnose() looks at */
 };
 
 /* Appends the smallest IAM policy that the store works with, as its settings have it:

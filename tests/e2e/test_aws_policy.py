@@ -1,6 +1,7 @@
 """campaignctl policy and doctor: the policy allows all that is needed and nothing else,
 and doctor names what somebody took out of it."""
 
+import fnmatch
 import json
 import pathlib
 import re
@@ -28,6 +29,7 @@ SETTINGS = {
     "AWS_SECRET_ACCESS_KEY": emulators.SECRET_KEY,
 }
 # of the operations that the store calls: what bucket and table are made by
+OPERATOR = ("--for", "operator")
 MAKING = {"s3:CreateBucket", "s3:PutBucketPublicAccessBlock", "s3:PutEncryptionConfiguration",
           "s3:PutBucketVersioning", "s3:PutBucketTagging", "dynamodb:CreateTable",
           "dynamodb:UpdateTable", "dynamodb:UpdateTimeToLive"}
@@ -85,6 +87,11 @@ def actions_of(policy):
     return {action for statement in policy["Statement"] for action in statement["Action"]}
 
 
+# what the service never asks for
+OPERATING = {"s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning",
+             "s3:GetEncryptionConfiguration", "dynamodb:DescribeTimeToLive", "dynamodb:Scan"}
+
+
 def without(policy, action):
     return {**policy, "Statement": [
         {**statement, "Action": [name for name in statement["Action"] if name != action]}
@@ -94,7 +101,7 @@ def without(policy, action):
 # ---- what it says ----
 
 def test_its_form(service):
-    policy = service.policy()
+    policy = service.policy(*OPERATOR)
     assert policy["Version"] == "2012-10-17"
     sids = [statement["Sid"] for statement in policy["Statement"]]
     assert len(set(sids)) == len(sids)
@@ -120,9 +127,12 @@ def test_it_follows_the_settings(service):
     assert difference(S3_VERSIONING="false") == ({"s3:PutBucketVersioning"}, set())
     assert difference(S3_BUCKET_TAGS="team=a") == (set(), {"s3:PutBucketTagging"})
     assert difference(S3_KMS_KEY_ID="k") == (set(), {"kms:Decrypt", "kms:GenerateDataKey"})
-    assert actions_of(service.policy()) - actions_of(service.policy("--no-doctor")) == {
-        "s3:GetBucketPublicAccessBlock", "s3:GetBucketVersioning",
-        "s3:GetEncryptionConfiguration", "dynamodb:DescribeTimeToLive"}
+    assert service.policy("--for", "service") == service.policy()
+    everything = actions_of(service.policy(*OPERATOR))
+    assert everything - actions_of(service.policy()) == OPERATING
+    assert actions_of(service.policy()) <= everything
+    # who makes bucket and table is the operator then
+    assert actions_of(service.policy(*OPERATOR, AWS_CREATE_MISSING="false")) == everything
 
 
 @pytest.mark.parametrize("region,partition,suffix", [
@@ -131,13 +141,19 @@ def test_it_follows_the_settings(service):
     ("us-gov-west-1", "aws-us-gov", "amazonaws.com"),
 ])
 def test_its_names(service, region, partition, suffix):
-    policy = service.policy("--account", "111122223333", AWS_REGION=region, S3_KMS_KEY_ID="abc")
-    statements = {statement["Sid"]: statement for statement in policy["Statement"]}
+    def statements_for(whom):
+        policy = service.policy("--account", "111122223333", "--for", whom, AWS_REGION=region,
+                                S3_KMS_KEY_ID="abc")
+        return {statement["Sid"]: statement for statement in policy["Statement"]}
+
+    statements = statements_for("operator")
     assert statements["ListObjects"]["Resource"] == [f"arn:{partition}:s3:::{BUCKET}"]
     table = f"arn:{partition}:dynamodb:{region}:111122223333:table/{TABLE}"
     assert statements["ReadAndWriteItems"]["Resource"] == [table]
     assert statements["QueryIndexes"]["Resource"] == [f"{table}/index/user_campaigns_index",
                                                       f"{table}/index/status_created_index"]
+    assert statements_for("service")["QueryIndexes"]["Resource"] \
+        == [f"{table}/index/user_campaigns_index"]
     key = statements["EncryptObjects"]
     assert key["Resource"] == [f"arn:{partition}:kms:{region}:111122223333:key/abc"]
     assert key["Condition"]["StringEquals"] == {"kms:ViaService": f"s3.{region}.{suffix}"}
@@ -158,6 +174,7 @@ def test_the_names_of_a_key(service):
 
 def test_wrong_use(service):
     assert service.ctl("policy", "--account", "12").returncode == 64
+    assert service.ctl("policy", "--for", "everybody").returncode == 64
     assert service.ctl("policy", "more").returncode == 64
     local = service.ctl("policy", CAMPAIGN_STORE="local")
     assert local.returncode == 78 and "CAMPAIGN_STORE=aws" in local.stderr
@@ -177,17 +194,116 @@ def test_no_operation_is_listed_in_vain():
 
 # ---- that it is enough, and not more ----
 
-def make_table_without_an_index(service, table):
+def make_table_without(service, table, lacking):
     """As an older version of the service might have left it."""
+    names = {"user_campaigns_index": "user_id", "status_created_index": "status"}
+    del names[lacking]
+    [(index, attribute)] = names.items()
     service.boto("dynamodb").create_table(
         TableName=table, BillingMode="PAY_PER_REQUEST",
         AttributeDefinitions=[{"AttributeName": name, "AttributeType": "S"}
-                              for name in ("campaign_id", "user_id", "created_at")],
+                              for name in ("campaign_id", attribute, "created_at")],
         KeySchema=[{"AttributeName": "campaign_id", "KeyType": "HASH"}],
         GlobalSecondaryIndexes=[{
-            "IndexName": "user_campaigns_index", "Projection": {"ProjectionType": "ALL"},
-            "KeySchema": [{"AttributeName": "user_id", "KeyType": "HASH"},
+            "IndexName": index, "Projection": {"ProjectionType": "ALL"},
+            "KeySchema": [{"AttributeName": attribute, "KeyType": "HASH"},
                           {"AttributeName": "created_at", "KeyType": "RANGE"}]}])
+
+
+def grants_used(policy, needed):
+    """(action, resource of the policy) of what was needed."""
+    return {(action, resource) for statement in policy["Statement"]
+            for action in statement["Action"] for resource in statement["Resource"]
+            if any(action == used and fnmatch.fnmatchcase(on, resource) for used, on in needed)}
+
+
+def grants_of(policy):
+    return {(action, resource) for statement in policy["Statement"]
+            for action in statement["Action"] for resource in statement["Resource"]}
+
+
+def ok(answer):
+    assert answer.status_code in (200, 201), answer.text
+    return answer
+
+
+def live_by_api(stack, s3):
+    """All that the service does with the store. s3 leaves an upload behind, as a worker
+    does that dies."""
+    alice = Client(stack, stack.token("alice"))
+    assert ok(alice.get("/campaigns/aws/list")).json()["total"] == 0
+    campaign = alice.create()
+    for step in range(2):
+        ok(alice.post(f"/campaigns/{campaign}/interactions",
+                      headers={"Idempotency-Key": f"step {step // 2}"},
+                      json={"interactions": [{"agent": "writer", "step": step // 2}]}))
+    ok(alice.post(f"/campaigns/{campaign}/interactions", json={"agent": "w", "note": "n"}))
+    ok(alice.post(f"/campaigns/{campaign}/interactions", json={"agent": "w", "note": "n" * 80000}))
+    assert len(ok(alice.get(f"/campaigns/{campaign}/interactions")).json()["interactions"]) == 3
+    ok(alice.put(f"/campaigns/{campaign}/files/notes.bin", data=b"x" * (9 << 20)))
+    s3.create_multipart_upload(Bucket=stack.settings["S3_BUCKET_NAME"],
+                               Key=f"campaigns/{campaign}/files/left.bin")
+    ok(alice.upload(campaign, "files/parts.bin", b"x" * 100_000))
+    ok(alice.complete(campaign))
+    ok(alice.get(f"/campaigns/{campaign}/aws"))
+    assert ok(alice.get("/campaigns/aws/list")).json()["total"] == 1
+    ok(Client(stack, stack.admin_token()).get("/campaigns/aws/stats"))
+    answer = ok(alice.delete(f"/campaigns/{campaign}/aws"))
+    assert answer.json()["deletion_results"]["s3"]["success"], answer.text
+    alice.close()
+
+
+@pytest.fixture
+def serving(service, request, tls):
+    """An instance on the server that keeps to a policy."""
+    instances = []
+
+    def start(**changes):
+        stack = Stack(request.config.getoption("--build-dir"), tls, "moto",
+                      settings={**service.settings, "CAMPAIGND_LISTEN": "",
+                                "AWS_ENDPOINT_URL_S3": service.server.url,
+                                "AWS_ENDPOINT_URL_DYNAMODB": service.server.url, **changes})
+        instances.append(stack)
+        stack.write_settings()
+        stack.server.start()
+        stack.start_campaignd()
+        stack.wait_ready()
+        return stack
+
+    yield start
+    assert [stack.stop() for stack in instances] == [[]] * len(instances)
+
+
+def test_the_service_needs_all_of_it_and_nothing_else(service, serving):
+    """A campaign lives and dies where versions are kept and where they are not, where
+    an index lacks and where the table does: each time under the policy for those
+    settings. Every permission in them was needed."""
+    used, granted = set(), set()
+    service.allow(None)
+    make_table_without(service, TABLE, "user_campaigns_index")
+    for changes in ({"S3_BUCKET_TAGS": "team=a"},
+                    {"S3_BUCKET_NAME": f"{BUCKET}-plain", "DYNAMODB_TABLE_NAME": f"{TABLE}-fresh",
+                     "S3_VERSIONING": "false"}):
+        policy = service.policy(**changes)
+        service.allow(policy)
+        live_by_api(serving(**changes), service.boto("s3"))
+        used |= {action for action, _ in grants_used(policy, service.needed())}
+        granted |= actions_of(policy)
+    assert used == granted
+
+
+def test_a_service_that_may_make_nothing(service, serving):
+    changes = {"S3_BUCKET_NAME": f"{BUCKET}-made", "DYNAMODB_TABLE_NAME": f"{TABLE}-made"}
+    service.allow(None)
+    assert service.ctl("init", **changes).returncode == 0
+    service.allow(service.policy(AWS_CREATE_MISSING="false", **changes))
+    live_by_api(serving(AWS_CREATE_MISSING="false", **changes), service.boto("s3"))
+    status, checks = service.doctor(AWS_CREATE_MISSING="false", **changes)
+    assert status == 0, checks
+    skipped = {check["missing"].split(" on ")[0]: check["text"]
+               for check in checks.values() if check.get("skipped")}
+    assert skipped.keys() == OPERATING | {"dynamodb:Query"}
+    assert all("--for=operator" in text for text in skipped.values())
 
 
 def live_by_campaignctl(service):
@@ -201,7 +317,7 @@ def live_by_campaignctl(service):
     campaign = put["campaign_id"]
     assert campaign in done("list", "--user", "alice")
     assert campaign in done("list", "--status", "completed")
-    done("list")
+    assert campaign in done("list")
     done("show", campaign)
     done("recount")
     done("fsck", "--bytes")
@@ -211,54 +327,22 @@ def live_by_campaignctl(service):
     done("doctor")
 
 
-def live_by_api(stack):
-    """What the service itself does beside campaignctl."""
-    alice = Client(stack, stack.token("alice"))
-    campaign = alice.create()
-    for step in range(2):
-        answer = alice.post(f"/campaigns/{campaign}/interactions",
-                            json={"interactions": [{"agent": "writer", "step": step}]})
-        assert answer.status_code in (200, 201), answer.text
-    answer = alice.put(f"/campaigns/{campaign}/files/notes.bin", data=b"x" * (9 << 20))
-    assert answer.status_code in (200, 201), answer.text
-    assert alice.complete(campaign).status_code == 200
-    assert alice.get(f"/campaigns/{campaign}/aws").status_code == 200
-    assert alice.get("/campaigns/aws/list").json()["total"] == 1
-    admin = Client(stack, stack.admin_token())
-    assert admin.get("/campaigns/aws/stats").status_code == 200
-    answer = alice.delete(f"/campaigns/{campaign}/aws")
-    assert answer.json()["deletion_results"]["s3"]["success"], answer.text
-    alice.close()
-    admin.close()
-
-
-def test_it_is_enough_and_not_more(service, request, tls):
-    """Under the policy a campaign lives and dies, by campaignctl and by the API; and
-    every permission in it was needed."""
-    make_table_without_an_index(service, TABLE)
-    policy = service.policy()
+def test_the_operator_needs_the_rest(service):
+    """campaignctl does all that it can do under its policy, and needs what in it goes
+    beyond the service's."""
+    changes = {"S3_BUCKET_NAME": f"{BUCKET}-operated", "DYNAMODB_TABLE_NAME": f"{TABLE}-operated"}
+    service.settings |= changes
+    service.allow(None)
+    make_table_without(service, f"{TABLE}-operated", "status_created_index")
+    policy = service.policy(*OPERATOR)
     service.allow(policy)
     live_by_campaignctl(service)
-    stack = Stack(request.config.getoption("--build-dir"), tls, "moto",
-                  settings={**service.settings, "CAMPAIGND_LISTEN": ""})
-    try:
-        stack.write_settings()
-        stack.server.start()
-        stack.start_campaignd()
-        stack.wait_ready()
-        live_by_api(stack)
-    finally:
-        faults = stack.stop()
-    assert not faults
-    used = {action for action, _ in service.needed()}
+    used = grants_used(policy, service.needed())
+    service.settings |= {name: SETTINGS[name] for name in changes}
+    assert grants_of(policy) - grants_of(service.policy(**changes)) <= used
     # another table, which is made as a whole
-    refused = service.ctl("init", DYNAMODB_TABLE_NAME=TABLE + "2")
+    refused = service.ctl("init", **{**changes, "DYNAMODB_TABLE_NAME": TABLE + "2"})
     assert refused.returncode != 0 and "dynamodb:DescribeTable" in refused.stderr
-    service.allow(service.policy(DYNAMODB_TABLE_NAME=TABLE + "2"))
-    made = service.ctl("init", DYNAMODB_TABLE_NAME=TABLE + "2")
-    assert made.returncode == 0, made.stderr
-    used |= {action for action, _ in service.needed()}
-    assert used == actions_of(policy)
 
 
 # ---- what doctor says when something lacks ----
@@ -290,18 +374,26 @@ def leftovers(service):
 
 
 def test_doctor_names_what_was_taken_away(set_up):
-    policy = set_up.policy()
+    policy = set_up.policy(*OPERATOR)
     for action in sorted(actions_of(policy) - MAKING):
         before = leftovers(set_up)
         set_up.allow(without(policy, action))
         status, checks = set_up.doctor()
         set_up.allow(None)
+        lacking = [check for check in checks.values() if "missing" in check]
         failed = [check for check in checks.values() if not check["ok"] and "skipped" not in check]
-        assert status == 2 and failed, action
-        for check in failed:
+        assert lacking, action
+        for check in lacking:
             assert check["missing"].startswith(f"{action} on arn:aws:"), check
+        if action in OPERATING:  # the service can do without
+            assert status == 0 and not failed and "--for=operator" in lacking[0]["text"]
+            continue
+        assert status == 2 and failed == [check for check in lacking if "skipped" not in check]
+        assert failed, action
+        for check in failed:
             assert check["missing"] in check["fix"]
-        skipped = [name for name, check in checks.items() if check.get("skipped")]
+        skipped = [name for name, check in checks.items()
+                   if check.get("skipped") and "missing" not in check]
         assert len(skipped) <= 3, (action, skipped)
         if action not in ("s3:DeleteObjectVersion", "s3:ListBucketVersions",
                           "dynamodb:DeleteItem"):

@@ -308,6 +308,17 @@ def test_list_show_delete(stack, admin):
     lines = remote_ok(stack, "list", "--limit", "2", token=token, as_json=False).splitlines()
     assert len(lines) == 2 and "Número 104" in lines[0] and "running" in lines[0]
 
+    # on the machine itself all users' campaigns of any status are in one order
+    answer = requests.post(f"{stack.base_url}/api/v1/campaigns/{ids[50]}/fail", verify=stack.ca,
+                           headers={"Authorization": f"Bearer {token}"}, timeout=60,
+                           json={"error": {"message": "a test"}})
+    assert answer.status_code == 200, answer.text
+    listed = json.loads(stack.campaignctl("--json", "list", "--limit", "120").stdout)
+    assert [entry["campaign_id"] for entry in listed][:105] == ids
+    assert listed[50]["status"] == "failed"
+    listed = json.loads(stack.campaignctl("--json", "list", "--limit", "3").stdout)
+    assert [entry["campaign_id"] for entry in listed] == ids[:3]
+
     shown = json.loads(remote_ok(stack, "show", ids[0], token=token))
     assert shown["campaign_brief"] == with_name["campaign_brief"]
     assert "Número 104" in remote_ok(stack, "show", ids[0], token=token, as_json=False)

@@ -504,6 +504,34 @@ static const struct {
      ""},
 };
 
+/* What the service can do without: its denial is no failure. */
+static bool is_spared(const char *step)
+{
+    static const char *const steps[] = {
+        "bucket: versioning", "bucket: public access",       "bucket: encryption",
+        "table: expiry",      "query: status_created_index", "scan"};
+
+    for (size_t i = 0; i < CS_COUNT(steps); i++)
+        if (strcmp(steps[i], step) == 0)
+            return true;
+    return false;
+}
+
+static void assert_told(const struct step *step, const char *missing)
+{
+    assert_string_equal(step->missing, missing);
+    if (is_spared(step->name)) {
+        assert_int_equal(step->result, CS_STORE_AWS_SKIPPED);
+        assert_has(step->text, missing);
+        assert_has(step->text, "campaignctl policy --for=operator");
+        return;
+    }
+    assert_int_equal(step->result, CS_STORE_AWS_FAILED);
+    assert_has(step->fix, missing);
+    assert_has(step->fix, "for arn:aws:iam::1:user/probe");
+    assert_has(step->fix, "campaignctl policy");
+}
+
 /* A denial of each operation: the step that fails, and the permission it names. Every
  * other step is tried nevertheless. */
 static void test_denials(void **state)
@@ -519,11 +547,7 @@ static void test_denials(void **state)
         step = find(&run, denials[i].step);
         assert_true(snprintf(missing, sizeof(missing), "%s on %s%s", denials[i].action,
                              denials[i].arn, denials[i].behind) > 0);
-        assert_int_equal(step->result, CS_STORE_AWS_FAILED);
-        assert_string_equal(step->missing, missing);
-        assert_has(step->fix, missing);
-        assert_has(step->fix, "for arn:aws:iam::1:user/probe");
-        assert_has(step->fix, "campaignctl policy");
+        assert_told(step, missing);
         /* what stands on the step may be skipped, nothing else */
         assert_true(count(&run, CS_STORE_AWS_SKIPPED) <= 3);
         if (strstr(denials[i].step, "delete") == NULL &&

@@ -19,7 +19,7 @@ static enum cs_code make(struct cs_buf *out, struct cs_err *err)
 {
     const struct cs_store_aws_options options = {
         .bucket_name = "outputs", .table_name = "campaigns", .setting = setting};
-    const struct cs_store_aws_grants grants = {.create = true, .diagnose = true};
+    const struct cs_store_aws_grants grants = {.create = true, .operate = true};
     struct cs_store *store = cs_store_aws_new(&options, err);
     enum cs_code rc;
 
