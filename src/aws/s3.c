@@ -298,8 +298,8 @@ static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
     cs_aws_error_init(&p->error);
     cs_buf_init(&p->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
     cs_buf_init(&p->call.path, 0);
-    if ((rc = cs_s3_way_choose(&p->way, s3, &put->body, info.content_encoding, true,
-                               err)) != CS_OK)
+    if ((rc = cs_s3_way_choose(&p->way, s3, &put->body, info.content_encoding, err)) !=
+        CS_OK)
         return rc;
     if (p->way.streamed != NULL)
         info.content_encoding = cs_view_of("", 0); /* the way's headers have it */
@@ -345,13 +345,15 @@ static enum cs_code put_round(struct cs_s3 *s3, struct putting *all,
     return rc;
 }
 
-static bool refused_checksums(const struct putting *all, size_t count)
+/* The first that was refused because of its checksum; NULL: none was. */
+static const struct cs_aws_error *refused_checksum(const struct putting *all,
+                                                   size_t count)
 {
     for (size_t i = 0; i < count; i++)
         if ((all[i].checksum.count > 0 || all[i].way.trailing) &&
-            all[i].error.status == 501)
-            return true;
-    return false;
+            cs_s3_checksum_is_refused(&all[i].error))
+            return &all[i].error;
+    return NULL;
 }
 
 static void forget_versions(struct cs_s3_put *puts, size_t count)
@@ -366,6 +368,7 @@ enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t cou
                             struct cs_deadline deadline, struct cs_err *err)
 {
     struct putting *all = calloc(count > 0 ? count : 1, sizeof(*all));
+    const struct cs_aws_error *refused;
     struct cs_err why = CS_ERR_NONE;
     enum cs_code rc = CS_OK;
 
@@ -378,21 +381,15 @@ enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t cou
         goto out;
     }
     rc = put_round(s3, all, puts, count, deadline, &why);
-    if (rc != CS_OK && refused_checksums(all, count) &&
-        s3->checksum != CS_S3_CHECKSUM_AUTO) {
+    /* Not every server that speaks S3 knows the newer headers. */
+    if (rc != CS_OK && (refused = refused_checksum(all, count)) != NULL) {
         why = CS_ERR_NONE;
-        why.upstream_status = 501;
-        rc = cs_err_field(&why, CS_EUNSUPPORTED, "S3_CHECKSUM", "checksum_refused",
-                          "the server does not take the checksum header of S3_CHECKSUM: "
-                          "set it to auto, md5 or none");
-    } else if (rc != CS_OK && refused_checksums(all, count)) {
-        /* Not every server that speaks S3 knows the newer headers. */
-        s3->checksum = CS_S3_CHECKSUM_NONE;
-        forget_versions(puts, count);
-        for (size_t i = 0; i < count; i++)
-            putting_clear(&all[i]);
-        why = CS_ERR_NONE;
-        rc = put_round(s3, all, puts, count, deadline, &why);
+        if ((rc = cs_s3_checksum_give_up(s3, refused, &why)) == CS_OK) {
+            forget_versions(puts, count);
+            for (size_t i = 0; i < count; i++)
+                putting_clear(&all[i]);
+            rc = put_round(s3, all, puts, count, deadline, &why);
+        }
     }
     if (rc != CS_OK)
         forget_versions(puts, count);

@@ -68,12 +68,16 @@ static enum cs_code sha256_text(struct cs_buf *out, const struct cs_net_body *bo
     return CS_OK;
 }
 
+bool cs_s3_checksum_is_sha256(const struct cs_s3 *s3)
+{
+    return s3->checksum == CS_S3_CHECKSUM_AUTO || s3->checksum == CS_S3_CHECKSUM_SHA256;
+}
+
 enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body *body,
                                 const char *sha256, bool needed,
                                 struct cs_s3_checksum_header *out, struct cs_err *err)
 {
-    bool modern =
-        s3->checksum == CS_S3_CHECKSUM_AUTO || s3->checksum == CS_S3_CHECKSUM_SHA256;
+    bool modern = cs_s3_checksum_is_sha256(s3);
     enum cs_code rc;
 
     out->count = 0;
@@ -90,4 +94,29 @@ enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body
                                                 : CS_LIT("Content-MD5"),
                                          cs_buf_view(&out->text)};
     return CS_OK;
+}
+
+/* Some answer with 501; Backblaze B2 says 400 InvalidArgument, "Unsupported header
+ * 'x-amz-checksum-sha256' received for this API call". */
+bool cs_s3_checksum_is_refused(const struct cs_aws_error *error)
+{
+    struct cs_view message = cs_aws_error_text(error, CS_AWS_ERROR_MESSAGE);
+
+    return error->status == 501 ||
+           (error->status == 400 && cs_aws_error_is(error, "InvalidArgument") &&
+            cs_view_find(message, CS_LIT("x-amz-checksum-")) != SIZE_MAX);
+}
+
+enum cs_code cs_s3_checksum_give_up(struct cs_s3 *s3, const struct cs_aws_error *error,
+                                    struct cs_err *err)
+{
+    if (s3->checksum == CS_S3_CHECKSUM_AUTO || s3->checksum == CS_S3_CHECKSUM_NONE) {
+        s3->checksum = CS_S3_CHECKSUM_NONE;
+        return CS_OK;
+    }
+    if (err != NULL && err->code == CS_OK)
+        err->upstream_status = error->status;
+    return cs_err_field(err, CS_EUNSUPPORTED, "S3_CHECKSUM", "checksum_refused",
+                        "the server does not take the checksum header of S3_CHECKSUM: "
+                        "set it to auto, md5 or none");
 }

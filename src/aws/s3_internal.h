@@ -83,6 +83,18 @@ enum cs_code cs_s3_checksum_add(const struct cs_s3 *s3, const struct cs_net_body
                                 struct cs_s3_checksum_header *out,
                                 struct cs_err *err) CS_MUST_USE;
 
+/* The mode asks for SHA-256, in a header or behind the body. */
+bool cs_s3_checksum_is_sha256(const struct cs_s3 *s3);
+
+/* The server says that it does not know the headers of such checksums. */
+bool cs_s3_checksum_is_refused(const struct cs_aws_error *error);
+
+/* What that leads to. CS_OK: the mode was AUTO, nothing newer is sent from now on, and
+ * the call is to be made again. Else CS_EUNSUPPORTED with the setting's name: a mode that
+ * was asked for is not given up in silence. */
+enum cs_code cs_s3_checksum_give_up(struct cs_s3 *s3, const struct cs_aws_error *error,
+                                    struct cs_err *err) CS_MUST_USE;
+
 /* How an upload's bytes are sent. */
 struct cs_s3_way {
     struct cs_view payload; /* literal, for a request; or empty: their SHA-256 */
@@ -93,11 +105,11 @@ struct cs_s3_way {
 #define CS_S3_WAY_NONE     ((struct cs_s3_way){.encoding = CS_BUF_INIT(CS_S3_ENCODING_MAX)})
 #define CS_S3_ENCODING_MAX 128u
 
-/* As the client's options have it; `checksum`: one may trail, if the mode wants any.
- * encoding: the object's own, or "". End it with cs_s3_way_clear(). */
+/* As the client's options have it. encoding: the object's own, or "". End it with
+ * cs_s3_way_clear(). */
 enum cs_code cs_s3_way_choose(struct cs_s3_way *out, const struct cs_s3 *s3,
                               const struct cs_net_body *body, struct cs_view encoding,
-                              bool checksum, struct cs_err *err) CS_MUST_USE;
+                              struct cs_err *err) CS_MUST_USE;
 void cs_s3_way_clear(struct cs_s3_way *way);
 
 #define CS_S3_WAY_HEADERS_MAX (CS_STREAMED_HEADERS_MAX + 1u)

@@ -327,11 +327,12 @@ enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
         sent.bytes = cs_buf_view(&body);
         rc = send_names(s3, &sent, deadline, &why);
     }
-    if (rc == CS_EUNSUPPORTED && s3->checksum == CS_S3_CHECKSUM_AUTO) {
-        /* Not every server that speaks S3 knows the newer headers. */
-        s3->checksum = CS_S3_CHECKSUM_NONE;
+    /* Not every server that speaks S3 knows the newer headers. */
+    if (rc != CS_OK && cs_s3_checksum_is_sha256(s3) &&
+        cs_s3_checksum_is_refused(&s3->error)) {
         why = CS_ERR_NONE;
-        rc = send_names(s3, &sent, deadline, &why);
+        if ((rc = cs_s3_checksum_give_up(s3, &s3->error, &why)) == CS_OK)
+            rc = send_names(s3, &sent, deadline, &why);
     }
     if (rc == CS_OK)
         rc = check_refusals(s3, &why);

@@ -40,11 +40,12 @@ void cs_s3_upload_free(struct cs_s3_upload *upload)
     free(upload);
 }
 
-static enum cs_code begin(struct cs_s3_upload *upload, const struct cs_s3_info *info,
-                          struct cs_deadline deadline, struct cs_err *err)
+/* Says that the parts will come with checksums, where they will. */
+static enum cs_code announce(struct cs_s3_upload *upload, const struct cs_s3_info *info,
+                             struct cs_deadline deadline, struct cs_err *err)
 {
-    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX];
-    const struct cs_s3_request request = {
+    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + 1];
+    struct cs_s3_request request = {
         .operation = "CreateMultipartUpload",
         .method = "POST",
         .key = info->key,
@@ -52,11 +53,32 @@ static enum cs_code begin(struct cs_s3_upload *upload, const struct cs_s3_info *
         .headers = headers,
         .header_count = cs_s3_info_headers(upload->s3, info, headers),
     };
-    enum cs_code rc;
 
-    if ((rc = cs_s3_perform(upload->s3, &request, deadline, err)) != CS_OK ||
-        (rc = cs_xml_read(cs_buf_view(&upload->s3->response.body), on_id, upload, err)) !=
-            CS_OK)
+    if (cs_s3_checksum_is_sha256(upload->s3))
+        headers[request.header_count++] =
+            (struct cs_net_header){CS_LIT("x-amz-checksum-algorithm"), CS_LIT("SHA256")};
+    return cs_s3_perform(upload->s3, &request, deadline, err);
+}
+
+static enum cs_code begin(struct cs_s3_upload *upload, const struct cs_s3_info *info,
+                          struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_s3 *s3 = upload->s3;
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = announce(upload, info, deadline, &why);
+
+    if (rc != CS_OK && cs_s3_checksum_is_sha256(s3) &&
+        cs_s3_checksum_is_refused(&s3->error)) {
+        why = CS_ERR_NONE;
+        if ((rc = cs_s3_checksum_give_up(s3, &s3->error, &why)) == CS_OK)
+            rc = announce(upload, info, deadline, &why);
+    }
+    if (rc != CS_OK) {
+        if (err != NULL && err->code == CS_OK)
+            *err = why;
+        return rc;
+    }
+    if ((rc = cs_xml_read(cs_buf_view(&s3->response.body), on_id, upload, err)) != CS_OK)
         return rc;
     if (upload->id.len == 0)
         return cs_err_set(err, CS_EUPSTREAM,
@@ -76,7 +98,7 @@ enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
         return cs_err_nomem(err);
     upload->s3 = s3;
     cs_buf_init(&upload->id, ID_MAX);
-    cs_buf_init(&upload->parts, PARTS_MAX * (ETAG_MAX + 100u));
+    cs_buf_init(&upload->parts, PARTS_MAX * (ETAG_MAX + CS_S3_CHECKSUM_TEXT_MAX + 150u));
     upload->key = cs_view_dup(info->key);
     rc = upload->key != NULL ? begin(upload, info, deadline, err) : cs_err_nomem(err);
     if (rc != CS_OK) {
@@ -110,7 +132,7 @@ static enum cs_code add_sha256(void *digest, struct cs_view block, struct cs_err
     return cs_sha256_add(digest, block, err);
 }
 
-static enum cs_code hash_file(const struct cs_net_body *body, char *hex,
+static enum cs_code hash_body(const struct cs_net_body *body, char *hex,
                               struct cs_err *err)
 {
     struct cs_sha256 *digest = cs_sha256_new();
@@ -118,11 +140,33 @@ static enum cs_code hash_file(const struct cs_net_body *body, char *hex,
     enum cs_code rc = digest != NULL ? CS_OK : cs_err_nomem(err);
 
     if (rc == CS_OK)
-        rc = cs_s3_each_block(body, add_sha256, digest, err);
+        rc = body->kind == CS_NET_BODY_FILE
+                 ? cs_s3_each_block(body, add_sha256, digest, err)
+                 : cs_sha256_add(digest, body->bytes, err);
     if (rc == CS_OK && (rc = cs_sha256_end(digest, out, err)) == CS_OK)
         cs_sha256_hex(hex, out);
     cs_sha256_free(digest);
     return rc;
+}
+
+/* How the part's bytes are vouched for: by the way that they are sent, or by a digest
+ * beside them, which is made once for the signature and the checksum. */
+static enum cs_code protect(struct part *part, const struct cs_s3 *s3,
+                            const struct cs_net_body *body, struct cs_s3_request *request,
+                            struct cs_err *err)
+{
+    enum cs_code rc = cs_s3_way_choose(&part->way, s3, body, cs_view_of("", 0), err);
+
+    request->streamed = part->way.streamed;
+    request->payload = part->way.payload;
+    if (rc != CS_OK || part->way.streamed != NULL)
+        return rc;
+    if (request->payload.len == 0) {
+        if ((rc = hash_body(body, part->payload, err)) != CS_OK)
+            return rc;
+        request->payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
+    }
+    return cs_s3_checksum_add(s3, body, part->payload, false, &part->checksum, err);
 }
 
 static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
@@ -144,19 +188,7 @@ static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
     cs_buf_add_fmt(&part->query, "partNumber=%u", number);
     cs_s3_add_param(&part->query, "uploadId", cs_buf_view(&upload->id));
     request.query = cs_buf_view(&part->query);
-    /* the newer headers would have to be announced when the upload begins; the signed
-     * digests of the part, or TLS, do the same */
-    rc = cs_s3_way_choose(&part->way, upload->s3, body, cs_view_of("", 0), false, err);
-    request.streamed = part->way.streamed;
-    request.payload = part->way.payload;
-    if (rc == CS_OK && body->kind == CS_NET_BODY_FILE && request.streamed == NULL &&
-        request.payload.len == 0) {
-        rc = hash_file(body, part->payload, err);
-        request.payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
-    }
-    if (rc == CS_OK && upload->s3->checksum == CS_S3_CHECKSUM_MD5 &&
-        request.streamed == NULL)
-        rc = cs_s3_checksum_add(upload->s3, body, NULL, true, &part->checksum, err);
+    rc = protect(part, upload->s3, body, &request, err);
     request.header_count = cs_s3_way_headers(&part->way, part->headers);
     if (part->checksum.count > 0)
         part->headers[request.header_count++] = part->checksum.header;
@@ -176,9 +208,21 @@ static void part_clear(struct part *part)
     cs_buf_clear(&part->checksum.text);
 }
 
+/* The SHA-256 that went along; "" where none did. */
+static struct cs_view checksum_of(const struct part *part)
+{
+    if (part->way.trailing)
+        return cs_aws_streamed_checksum(part->way.streamed);
+    if (part->checksum.count == 0 ||
+        !cs_view_eq(part->checksum.header.name, CS_LIT("x-amz-checksum-sha256")))
+        return cs_view_of("", 0);
+    return part->checksum.header.value;
+}
+
 static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *part,
                               struct cs_err *err)
 {
+    struct cs_view checksum = checksum_of(part);
     struct cs_view etag = cs_net_response_header(&part->response, "etag");
 
     if (etag.len == 0 || etag.len > ETAG_MAX)
@@ -186,6 +230,8 @@ static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *pa
     upload->count++;
     cs_buf_add_fmt(&upload->parts, "<Part><PartNumber>%u</PartNumber>", upload->count);
     cs_xml_add(&upload->parts, "ETag", etag);
+    if (checksum.len > 0)
+        cs_xml_add(&upload->parts, "ChecksumSHA256", checksum);
     cs_buf_add_cstr(&upload->parts, "</Part>");
     return cs_buf_check(&upload->parts, err);
 }
@@ -207,15 +253,34 @@ static enum cs_code send_parts(struct cs_s3_upload *upload, struct part *all,
         return rc;
     cs_aws_perform_many(upload->s3->aws, calls, count, count, err);
     for (size_t i = 0; i < count && rc == CS_OK; i++)
-        if ((rc = calls[i]->code) == CS_OK)
-            rc = note_part(upload, &all[i], err);
+        rc = calls[i]->code;
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        rc = note_part(upload, &all[i], err);
     return rc;
+}
+
+/* The first that was refused because of its checksum; NULL: none was. */
+static const struct cs_aws_error *refused_checksum(const struct part *all, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if ((all[i].checksum.count > 0 || all[i].way.trailing) &&
+            cs_s3_checksum_is_refused(&all[i].error))
+            return &all[i].error;
+    return NULL;
+}
+
+static void parts_clear(struct part *all, size_t *ready)
+{
+    while (*ready > 0)
+        part_clear(&all[--*ready]);
 }
 
 enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
                                 const struct cs_net_body *parts, size_t count,
                                 struct cs_deadline deadline, struct cs_err *err)
 {
+    const struct cs_aws_error *refused;
+    struct cs_err why = CS_ERR_NONE;
     struct part *all;
     size_t ready = 0;
     enum cs_code rc;
@@ -227,10 +292,18 @@ enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
     all = calloc(count > 0 ? count : 1, sizeof(*all));
     if (all == NULL)
         return cs_err_nomem(err);
-    rc = send_parts(upload, all, parts, count, &ready, deadline, err);
-    for (size_t i = 0; i < ready; i++)
-        part_clear(&all[i]);
+    rc = send_parts(upload, all, parts, count, &ready, deadline, &why);
+    if (rc != CS_OK && (refused = refused_checksum(all, ready)) != NULL) {
+        why = CS_ERR_NONE;
+        if ((rc = cs_s3_checksum_give_up(upload->s3, refused, &why)) == CS_OK) {
+            parts_clear(all, &ready);
+            rc = send_parts(upload, all, parts, count, &ready, deadline, &why);
+        }
+    }
+    parts_clear(all, &ready);
     free(all);
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
     return rc;
 }
 

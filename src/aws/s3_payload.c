@@ -4,11 +4,6 @@
 
 #include "aws/s3_internal.h"
 
-static bool is_modern(const struct cs_s3 *s3)
-{
-    return s3->checksum == CS_S3_CHECKSUM_AUTO || s3->checksum == CS_S3_CHECKSUM_SHA256;
-}
-
 static enum cs_code stream(struct cs_s3_way *out, enum cs_stream_kind kind,
                            const struct cs_net_body *body, struct cs_view encoding,
                            struct cs_err *err)
@@ -27,9 +22,9 @@ static enum cs_code stream(struct cs_s3_way *out, enum cs_stream_kind kind,
 
 enum cs_code cs_s3_way_choose(struct cs_s3_way *out, const struct cs_s3 *s3,
                               const struct cs_net_body *body, struct cs_view encoding,
-                              bool checksum, struct cs_err *err)
+                              struct cs_err *err)
 {
-    bool trailing = checksum && is_modern(s3);
+    bool trailing = cs_s3_checksum_is_sha256(s3);
     bool tls = cs_view_starts(cs_buf_view(&s3->endpoint.origin), CS_LIT("https://"));
 
     *out = CS_S3_WAY_NONE;

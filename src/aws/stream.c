@@ -16,6 +16,7 @@ struct cs_stream {
     struct cs_buf prefix;                /* "date LF scope LF" of every string to sign */
     struct cs_buf to_sign;
     struct cs_sha256 *whole; /* of all bytes, for the trailer */
+    struct cs_buf checksum;  /* the trailer's */
 };
 
 static const struct cs_view payloads[] = {
@@ -65,6 +66,7 @@ struct cs_stream *cs_stream_new(const struct cs_stream_options *options,
     stream->kind = options->kind;
     cs_buf_init(&stream->prefix, SCOPE_MAX);
     cs_buf_init(&stream->to_sign, 2 * SCOPE_MAX + 4 * CS_SIGV4_HEX_LEN);
+    cs_buf_init(&stream->checksum, CHECKSUM_TEXT_LEN + 1);
     stream->whole = cs_sha256_new();
     if (is_signed(options->kind)) {
         memcpy(stream->key, options->key, sizeof(stream->key));
@@ -89,6 +91,7 @@ void cs_stream_free(struct cs_stream *stream)
     cs_sha256_free(stream->whole);
     cs_buf_clear(&stream->prefix);
     cs_buf_clear(&stream->to_sign);
+    cs_buf_clear(&stream->checksum);
     cs_wipe(stream, sizeof(*stream));
     free(stream);
 }
@@ -204,8 +207,11 @@ static enum cs_code add_trailer(struct cs_stream *stream, struct cs_buf *out,
 
     if ((rc = cs_sha256_end(stream->whole, digest, err)) != CS_OK)
         goto out;
+    cs_base64_encode(&stream->checksum, cs_view_of(digest, sizeof(digest)));
+    if ((rc = cs_buf_check(&stream->checksum, err)) != CS_OK)
+        goto out;
     cs_buf_add(&line, CS_LIT(CS_STREAM_TRAILER ":"));
-    cs_base64_encode(&line, cs_view_of(digest, sizeof(digest)));
+    cs_buf_add(&line, cs_buf_view(&stream->checksum));
     cs_buf_add(out, cs_buf_view(&line));
     cs_buf_add(out, CS_LIT("\r\n"));
     if (stream->kind != CS_STREAM_SIGNED_TRAILER)
@@ -237,4 +243,9 @@ enum cs_code cs_stream_end(struct cs_stream *stream, struct cs_buf *out,
         return rc;
     cs_buf_add(out, CS_LIT("\r\n"));
     return cs_buf_check(out, err);
+}
+
+struct cs_view cs_stream_checksum(const struct cs_stream *stream)
+{
+    return cs_buf_view(&stream->checksum);
 }

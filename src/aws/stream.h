@@ -50,4 +50,7 @@ enum cs_code cs_stream_chunk(struct cs_stream *stream, struct cs_view bytes,
 enum cs_code cs_stream_end(struct cs_stream *stream, struct cs_buf *out,
                            struct cs_err *err) CS_MUST_USE;
 
+/* The checksum that trailed, in base64; "" before the end, or where none trails. */
+struct cs_view cs_stream_checksum(const struct cs_stream *stream);
+
 #endif

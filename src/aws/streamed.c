@@ -91,6 +91,12 @@ struct cs_view cs_aws_streamed_payload(const struct cs_aws_streamed *streamed)
     return cs_stream_payload(streamed->kind);
 }
 
+struct cs_view cs_aws_streamed_checksum(const struct cs_aws_streamed *streamed)
+{
+    return streamed->stream != NULL ? cs_stream_checksum(streamed->stream)
+                                    : cs_view_of("", 0);
+}
+
 size_t cs_aws_streamed_headers(const struct cs_aws_streamed *streamed,
                                struct cs_net_header out[CS_STREAMED_HEADERS_MAX])
 {

@@ -27,6 +27,9 @@ size_t cs_aws_streamed_headers(const struct cs_aws_streamed *streamed,
 /* What goes into x-amz-content-sha256. */
 struct cs_view cs_aws_streamed_payload(const struct cs_aws_streamed *streamed);
 
+/* The checksum that went behind the body, in base64; "" where none did. Borrowed. */
+struct cs_view cs_aws_streamed_checksum(const struct cs_aws_streamed *streamed);
+
 bool cs_aws_streamed_is_signed(const struct cs_aws_streamed *streamed);
 
 /* How the head was signed. */

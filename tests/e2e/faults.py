@@ -113,9 +113,9 @@ def json_error(name, status, code, message="injected", **members):
                  once=code == "ExpiredTokenException")
 
 
-def xml_error(name, status, code, headers=(), inner="", once=False):
+def xml_error(name, status, code, headers=(), inner="", once=False, message="injected"):
     body = (f'<?xml version="1.0" encoding="UTF-8"?>\n<Error><Code>{code}</Code>'
-            f"<Message>injected</Message>{inner}<RequestId>INJECTED</RequestId></Error>")
+            f"<Message>{message}</Message>{inner}<RequestId>INJECTED</RequestId></Error>")
     return Fault(name, Answer(status, [("Content-Type", "application/xml"), *headers],
                               body.encode()), once=once)
 
@@ -158,6 +158,8 @@ S3_INTERNAL = xml_error("S3 internal error", 500, "InternalError")
 S3_TIMEOUT = xml_error("request timeout", 400, "RequestTimeout")
 EXPIRED_S3 = xml_error("token expired", 400, "ExpiredToken", once=True)
 NO_CHECKSUMS = xml_error("no checksum headers", 501, "NotImplemented")
+NO_CHECKSUMS_400 = xml_error("checksum headers refused", 400, "InvalidArgument",
+                             message="Unsupported header 'x-amz-checksum-sha256' received")
 
 PASSING_ANY = [RESET_REQUEST, LOST_ANSWER, CUT_SHORT, CUT_BY_RESET]
 PASSING_DB = [THROUGHPUT, THROTTLED, INTERNAL]

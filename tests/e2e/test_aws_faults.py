@@ -401,24 +401,37 @@ def test_uploads_beside_each_other_keep_their_keys(make_world):
 
 # ---- states of the world that are put right once, and stay right ----
 
-def test_a_server_without_checksum_headers_is_served_without(make_world):
-    world = make_world("plain", WORKERS="1")
+@pytest.mark.parametrize("fault", [faults.NO_CHECKSUMS, faults.NO_CHECKSUMS_400],
+                         ids=lambda fault: fault.name)
+@pytest.mark.parametrize("operation", ["PutObject", "CreateMultipartUpload", "UploadPart"])
+def test_a_server_without_checksum_headers_is_served_without(make_world, operation, fault):
+    world = make_world(f"plain-{operation.lower()}-{fault.answer.status}", WORKERS="1")
+    data = b"0123456789abcdef" * (9 << 16)  # goes in parts
     refused = []
 
     def decide(request):
-        if request.operation == "PutObject" and "x-amz-checksum-sha256" in request.headers:
+        if request.operation == operation and any(
+                name.startswith("x-amz-checksum-") for name in request.headers):
             refused.append(request.path)
-            return faults.NO_CHECKSUMS
+            return fault
         return None
 
+    def live():
+        campaign_id = world.client.create()
+        answer = world.client.put(f"/campaigns/{campaign_id}/files/data.bin", data=data)
+        assert answer.status_code == 200, answer.text
+        assert world.client.complete(campaign_id, STATE).status_code == 200
+        return campaign_id
+
     world.proxy.reset(decide)
-    first = world.client.completed()
+    first = live()
     assert refused
     refused.clear()
-    second = world.client.completed()
+    second = live()
     assert not refused, "it was not remembered"
     for campaign_id in (first, second):
         assert fetched(world.client, campaign_id, "website")
+        assert fetched(world.client, campaign_id, "files/data.bin") == data
 
 
 def scope_of(request):

@@ -1,7 +1,9 @@
 """S3_PAYLOAD: how uploads are signed. The servers check the signature of each chunk by
 code of their own; a proxy in front shows what went over the wire, and damages it."""
 
+import base64
 import dataclasses
+import hashlib
 import os
 import re
 
@@ -102,13 +104,62 @@ def kinds(world, operation):
     return {request.headers["x-amz-content-sha256"] for request in world.sent(operation)}
 
 
+PARTS = [FILE[:8 << 20], FILE[8 << 20:]]
+DIGESTS = [base64.b64encode(hashlib.sha256(part).digest()).decode() for part in PARTS]
+
+
+def assert_parts_have_checksums(world, trailing):
+    """Announced, sent with each part, and said again at the end; and S3 keeps them."""
+    [begun] = world.sent("CreateMultipartUpload")
+    assert begun.headers["x-amz-checksum-algorithm"] == "SHA256"
+    for request in world.sent("UploadPart"):
+        if trailing:
+            assert request.headers["x-amz-trailer"] == "x-amz-checksum-sha256"
+            digest = re.search(rb"\r\nx-amz-checksum-sha256:([^\r]+)\r\n", request.body)[1].decode()
+        else:
+            digest = request.headers["x-amz-checksum-sha256"]
+        number = int(re.search(r"partNumber=(\d+)", request.target)[1])
+        assert digest == DIGESTS[number - 1]
+    [made] = world.sent("CompleteMultipartUpload")
+    assert re.findall("<ChecksumSHA256>([^<]+)</ChecksumSHA256>", made.body.decode()) == DIGESTS
+    found = world.s3().head_object(Bucket=world.stack.store.bucket, Key=made.path.split("/", 2)[2],
+                                   ChecksumMode="ENABLED")
+    whole = base64.b64encode(hashlib.sha256(b"".join(
+        base64.b64decode(digest) for digest in DIGESTS)).digest()).decode()
+    assert found["ChecksumSHA256"] in (f"{whole}-2", whole)  # moto leaves out how many
+
+
+def assert_parts_have_none(world):
+    assert not any("x-amz-checksum" in name or name == "x-amz-trailer"
+                   for request in world.sent("CreateMultipartUpload") + world.sent("UploadPart")
+                   for name in request.headers)
+    [made] = world.sent("CompleteMultipartUpload")
+    assert b"Checksum" not in made.body
+
+
+@pytest.mark.parametrize("checksum", ["auto", "sha256", "md5", "none"])
+def test_with_a_digest_in_the_head(make_world, checksum):
+    world = make_world(S3_CHECKSUM=checksum)
+    live(world)
+    if checksum in ("auto", "sha256"):
+        assert_parts_have_checksums(world, trailing=False)
+    else:
+        assert_parts_have_none(world)
+        assert all(("content-md5" in request.headers) == (checksum == "md5")
+                   for request in world.sent("UploadPart"))
+
+
 @pytest.mark.parametrize("checksum,kind", [
     ("auto", SIGNED + "-TRAILER"), ("sha256", SIGNED + "-TRAILER"), ("md5", SIGNED),
     ("none", SIGNED)])
 def test_in_signed_chunks(make_world, checksum, kind):
     world = make_world(S3_PAYLOAD="chunked", S3_CHECKSUM=checksum)
     campaign_id = live(world)
-    assert kinds(world, "PutObject") == {kind} and kinds(world, "UploadPart") == {SIGNED}
+    assert kinds(world, "PutObject") == kinds(world, "UploadPart") == {kind}
+    if kind == SIGNED:
+        assert_parts_have_none(world)
+    else:
+        assert_parts_have_checksums(world, trailing=True)
     for request in world.sent("UploadPart"):
         chunks = HEAD_OF_CHUNK.findall(request.body)
         size = int(request.headers["x-amz-decoded-content-length"])
@@ -139,15 +190,17 @@ def test_compressed_and_in_chunks(make_world):
 def test_unsigned_over_tls(make_world, checksum, kind):
     world = make_world(secure=True, S3_PAYLOAD="unsigned", S3_CHECKSUM=checksum)
     live(world)
-    assert kinds(world, "PutObject") == {kind}
-    assert kinds(world, "UploadPart") == {"UNSIGNED-PAYLOAD"}
+    assert kinds(world, "PutObject") == kinds(world, "UploadPart") == {kind}
+    if checksum == "none":
+        assert_parts_have_none(world)
+    else:
+        assert_parts_have_checksums(world, trailing=True)
 
 
 def test_never_unsigned_without_tls(make_world):
     world = make_world(S3_PAYLOAD="unsigned")
     live(world)
-    assert kinds(world, "PutObject") == {SIGNED + "-TRAILER"}
-    assert kinds(world, "UploadPart") == {SIGNED}
+    assert kinds(world, "PutObject") == kinds(world, "UploadPart") == {SIGNED + "-TRAILER"}
 
 
 @pytest.mark.parametrize("secure,settings", [
@@ -156,9 +209,14 @@ def test_never_unsigned_without_tls(make_world):
 def test_damage_on_the_way_is_noticed(make_world, secure, settings):
     world = make_world(secure, AWS_MAX_ATTEMPTS="2", **settings)
     campaign_id = world.client.create()
-    world.proxy.damages = lambda request: request.operation == "PutObject"
+    world.proxy.damages = lambda request: request.operation in ("PutObject", "UploadPart")
     assert world.client.complete(campaign_id, STATE).status_code in (502, 503)
     assert world.client.get(f"/campaigns/{campaign_id}/status").json()["status"] == "running"
+    world.proxy.damages = lambda request: request.operation == "UploadPart"
+    answer = world.client.put(f"/campaigns/{campaign_id}/files/notes.bin", data=FILE)
+    assert answer.status_code in (502, 503), answer.text
+    world.client.close()  # the web server does, where it was answered before the body's end
+    assert world.client.get(f"/campaigns/{campaign_id}/files/notes.bin").status_code == 404
     world.proxy.damages = lambda request: False
     assert world.client.complete(campaign_id, STATE).status_code == 200
     assert world.client.get(f"/campaigns/{campaign_id}/artifacts").content == STATE

@@ -8,7 +8,8 @@
 #include "aws/s3_internal.h"
 #include "fake_aws.h"
 
-#define HELLO_SHA "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
+#define ONE_CHECKSUM "dpLDrTVAu4A8Ags67mbNiIcSMjTqDG5xQ8Ct1z/0Me0=" /* of "one" */
+#define HELLO_SHA    "2cf24dba5fb0a30e26e83b2ac5b9e29e1b161e5c1fa7425e73043362938b9824"
 
 struct bench {
     struct fake_aws fake;
@@ -127,26 +128,6 @@ static void test_copy(void **state)
         CS_EUPSTREAM);
     assert_null(version);
     cs_s3_free(encrypting);
-}
-
-static void test_put_on_a_server_without_checksums(void **state)
-{
-    static const struct fake_answer script[] = {
-        {501, "", "<Error><Code>NotImplemented</Code></Error>", FAKE_KEEP, 3},
-        {200, "", "", FAKE_KEEP, 9},
-        {0}};
-    struct bench *b = *state;
-    struct cs_s3_put puts[] = {hello("a"), hello("b"), hello("c")};
-
-    fake_aws_play(&b->fake, script);
-    assert_ok(cs_s3_put_many(b->s3, puts, 3, soon(), err));
-    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), 3);
-    for (size_t i = 0; i < 3; i++)
-        free(puts[i].version_out);
-    fake_aws_play(&b->fake, NULL);
-    assert_ok(cs_s3_put_many(b->s3, puts, 1, soon(), err));
-    free(puts[0].version_out);
-    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256"), 0);
 }
 
 static void test_one_of_many_puts_fails(void **state)
@@ -330,6 +311,12 @@ static void test_upload_in_parts(void **state)
     assert_ok(cs_s3_upload_complete(upload, &version, soon(), err));
     assert_string_equal(version, "v9");
     assert_int_equal(fake_aws_saw(&b->fake, "partNumber=3&uploadId=u%2F1 "), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-algorithm: SHA256\r\n"), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), 4); /* a repeat */
+    assert_int_equal(fake_aws_saw(&b->fake, "<ChecksumSHA256>" ONE_CHECKSUM
+                                            "</ChecksumSHA256></Part>"),
+                     2);
+    assert_int_equal(fake_aws_saw(&b->fake, "<ChecksumSHA256>"), 6);
     assert_int_equal(fake_aws_saw(&b->fake,
                                   "<PartNumber>3</PartNumber><ETag>&quot;e&quot;"
                                   "</ETag>"),
@@ -425,6 +412,8 @@ static void test_presigned(void **state)
     cs_buf_clear(&url);
 }
 
+/* ---- checksums ---- */
+
 /* Each mode of checksums: what goes along with puts, and with calls that need one. */
 static void test_checksum_modes(void **state)
 {
@@ -489,6 +478,178 @@ static void test_checksum_refused(void **state)
     assert_int_equal(fake_aws_saw(&b->fake, "Content-MD5: "), 1);
 }
 
+#define BEGUN                                                 \
+    "<InitiateMultipartUploadResult><UploadId>u</UploadId></" \
+    "InitiateMultipartUploadResult>"
+
+static const struct cs_net_body one_part = {.kind = CS_NET_BODY_BYTES,
+                                            .bytes = CS_LIT_INIT("one")};
+
+/* An object of one part. */
+static enum cs_code upload_one(struct cs_s3 *s3, struct cs_err *err)
+{
+    const struct cs_s3_info info = {.key = CS_LIT("big")};
+    struct cs_s3_upload *upload;
+    char *version = NULL;
+    enum cs_code rc;
+
+    if ((rc = cs_s3_upload_begin(s3, &info, &upload, soon(), err)) != CS_OK) {
+        assert_null(upload);
+        return rc;
+    }
+    if ((rc = cs_s3_upload_parts(upload, &one_part, 1, soon(), err)) == CS_OK)
+        rc = cs_s3_upload_complete(upload, &version, soon(), err);
+    free(version);
+    cs_s3_upload_free(upload);
+    return rc;
+}
+
+/* The checksum of a part: said when the upload begins, sent with the part or behind it,
+ * and said again when the object is made of the parts. */
+static void test_checksums_of_parts(void **state)
+{
+    static const struct fake_answer good[] = {
+        {200, "", BEGUN, FAKE_KEEP, 0},
+        {200, "ETag: \"e\"\r\n", "", FAKE_KEEP, 0},
+        {200, "", "<CompleteMultipartUploadResult/>", FAKE_KEEP, 0},
+        {0}};
+    static const struct {
+        enum cs_s3_checksum mode;
+        enum cs_s3_payload payload;
+        const char *sent; /* with the part */
+        bool sha256;      /* is said at both ends */
+    } cases[] = {
+        {CS_S3_CHECKSUM_AUTO, CS_S3_PAYLOAD_SIGNED,
+         "\r\nx-amz-checksum-sha256: " ONE_CHECKSUM "\r\n", true},
+        {CS_S3_CHECKSUM_SHA256, CS_S3_PAYLOAD_SIGNED,
+         "\r\nx-amz-checksum-sha256: " ONE_CHECKSUM "\r\n", true},
+        {CS_S3_CHECKSUM_SHA256, CS_S3_PAYLOAD_CHUNKED,
+         "\r\nx-amz-checksum-sha256:" ONE_CHECKSUM "\r\nx-amz-trailer-signature:", true},
+        {CS_S3_CHECKSUM_MD5, CS_S3_PAYLOAD_SIGNED,
+         "\r\nContent-MD5: +XxdKZQb+xsv2rCHSQargg==\r\n", false},
+        {CS_S3_CHECKSUM_NONE, CS_S3_PAYLOAD_SIGNED, "partNumber=1", false},
+        {CS_S3_CHECKSUM_NONE, CS_S3_PAYLOAD_CHUNKED, ";chunk-signature=", false},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        b->s3->checksum = cases[i].mode;
+        b->s3->payload = cases[i].payload;
+        fake_aws_play(&b->fake, good);
+        assert_ok(upload_one(b->s3, err));
+        assert_true(fake_aws_saw(&b->fake, cases[i].sent) > 0);
+        assert_int_equal(
+            fake_aws_saw(&b->fake, "\r\nx-amz-checksum-algorithm: SHA256\r\n"),
+            cases[i].sha256);
+        assert_int_equal(
+            fake_aws_saw(&b->fake,
+                         "<ETag>&quot;e&quot;</ETag><ChecksumSHA256>" ONE_CHECKSUM
+                         "</ChecksumSHA256></Part>"),
+            cases[i].sha256);
+        if (!cases[i].sha256)
+            assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum"), 0);
+    }
+}
+
+/* How servers say that they do not know the header. */
+static const struct fake_answer refusals[] = {
+    {501, "", "<Error><Code>NotImplemented</Code></Error>", FAKE_KEEP, 0},
+    {400, "",
+     "<Error><Code>InvalidArgument</Code><Message>Unsupported header "
+     "'x-amz-checksum-sha256' received for this API call.</Message></Error>",
+     FAKE_KEEP, 0},
+};
+
+static void test_put_on_a_server_without_checksums(void **state)
+{
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(refusals); i++) {
+        struct cs_s3_put puts[] = {hello("a"), hello("b"), hello("c")};
+        struct fake_answer script[] = {
+            refusals[i], {200, "", "", FAKE_KEEP, 9}, {.status = 0}};
+
+        script[0].times = CS_COUNT(puts);
+        b->s3->checksum = CS_S3_CHECKSUM_AUTO;
+        fake_aws_play(&b->fake, script);
+        assert_ok(cs_s3_put_many(b->s3, puts, 3, soon(), err));
+        assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), 3);
+        for (size_t k = 0; k < CS_COUNT(puts); k++)
+            free(puts[k].version_out);
+        fake_aws_play(&b->fake, NULL);
+        assert_ok(cs_s3_put_many(b->s3, puts, 1, soon(), err));
+        free(puts[0].version_out);
+        assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256"), 0);
+    }
+}
+
+/* Refused when the upload begins, or not before its first part: either way the object is
+ * made, and no further call has the header. */
+static void test_parts_on_a_server_without_checksums(void **state)
+{
+    static const struct fake_answer begun = {200, "", BEGUN, FAKE_KEEP, 0};
+    static const struct fake_answer part = {200, "ETag: \"e\"\r\n", "", FAKE_KEEP, 0};
+    static const struct fake_answer made = {200, "", "<CompleteMultipartUploadResult/>",
+                                            FAKE_KEEP, 0};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(refusals); i++) {
+        const struct fake_answer at_once[] = {refusals[i], begun, part, made, {0}};
+        const struct fake_answer later[] = {begun, refusals[i], part, made, {0}};
+        const struct fake_answer *const scripts[] = {at_once, later};
+
+        for (size_t k = 0; k < CS_COUNT(scripts); k++) {
+            b->s3->checksum = CS_S3_CHECKSUM_AUTO;
+            fake_aws_play(&b->fake, scripts[k]);
+            assert_ok(upload_one(b->s3, err));
+            assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-algorithm: SHA256"),
+                             1);
+            assert_int_equal(fake_aws_saw(&b->fake, "x-amz-checksum-sha256: "), k);
+            assert_int_equal(fake_aws_saw(&b->fake, "<ChecksumSHA256>"), 0);
+            assert_int_equal(b->s3->checksum, CS_S3_CHECKSUM_NONE);
+        }
+        b->s3->checksum = CS_S3_CHECKSUM_SHA256;
+        for (size_t k = 0; k < CS_COUNT(scripts); k++) {
+            struct cs_err why = CS_ERR_NONE;
+
+            fake_aws_play(&b->fake, scripts[k]);
+            assert_int_equal(upload_one(b->s3, &why), CS_EUNSUPPORTED);
+            assert_string_equal(why.field, "S3_CHECKSUM");
+            assert_int_equal(why.upstream_status, refusals[i].status);
+            assert_int_equal(b->s3->checksum, CS_S3_CHECKSUM_SHA256);
+        }
+    }
+}
+
+/* A checksum that is wrong, or a bad request of another kind, is no reason to go without.
+ */
+static void test_what_does_not_refuse_checksums(void **state)
+{
+    static const struct fake_answer others[] = {
+        {400, "",
+         "<Error><Code>BadDigest</Code><Message>The SHA256 you specified in "
+         "x-amz-checksum-sha256 did not match</Message></Error>",
+         FAKE_KEEP, 9},
+        {400, "", "<Error><Code>InvalidArgument</Code><Message>no</Message></Error>",
+         FAKE_KEEP, 9},
+        {400, "", "<Error><Code>InvalidArgument</Code></Error>", FAKE_KEEP, 9},
+        {400, "", "", FAKE_KEEP, 9},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(others); i++) {
+        const struct fake_answer script[] = {others[i], {0}};
+        struct cs_s3_put put = hello("a");
+
+        fake_aws_play(&b->fake, script);
+        assert_int_not_equal(cs_s3_put_many(b->s3, &put, 1, soon(), NULL), CS_OK);
+        assert_int_equal(b->s3->checksum, CS_S3_CHECKSUM_AUTO);
+        fake_aws_play(&b->fake, script);
+        assert_int_not_equal(upload_one(b->s3, NULL), CS_OK);
+        assert_int_equal(b->s3->checksum, CS_S3_CHECKSUM_AUTO);
+    }
+}
+
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
 
 int main(void)
@@ -504,6 +665,9 @@ int main(void)
         with_bench(test_list),
         with_bench(test_delete),
         with_bench(test_upload_in_parts),
+        with_bench(test_checksums_of_parts),
+        with_bench(test_parts_on_a_server_without_checksums),
+        with_bench(test_what_does_not_refuse_checksums),
         with_bench(test_ensure),
         with_bench(test_us_east_1_is_not_named),
         with_bench(test_presigned),
