@@ -53,22 +53,24 @@ static const struct route routes[] = {
 static bool path_matches(const char *pattern, struct cs_view path,
                          struct cs_view params[CS_ROUTE_PARAMS_MAX])
 {
-    struct cs_view shape = cs_view_cstr(pattern);
-    struct cs_view wanted;
-    struct cs_view given;
     size_t count = 0;
+    size_t at = 0;
 
-    while (cs_view_split(&shape, '/', &wanted)) {
-        if (cs_view_eq(wanted, CS_LIT("*")))
-            return path.ptr != NULL;
-        if (!cs_view_split(&path, '/', &given))
+    for (; *pattern != '\0' && *pattern != '*'; pattern++) {
+        if (*pattern == '{') {
+            struct cs_view rest = cs_view_from(path, at);
+            size_t len = cs_view_find_byte(rest, '/');
+
+            params[count] = cs_view_sub(rest, 0, len);
+            if (params[count].len == 0)
+                return false;
+            at += params[count++].len;
+            pattern++; /* to its } */
+        } else if (at == path.len || path.ptr[at++] != *pattern) {
             return false;
-        if (cs_view_eq(wanted, CS_LIT("{}")) && given.len > 0)
-            params[count++] = given;
-        else if (!cs_view_eq(wanted, given))
-            return false;
+        }
     }
-    return path.ptr == NULL;
+    return *pattern == '*' || at == path.len;
 }
 
 static bool method_matches(const struct route *route, struct cs_view method)

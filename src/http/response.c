@@ -263,8 +263,11 @@ enum cs_code cs_response_start(struct cs_response *response, uint64_t size,
     if (response->failed != CS_OK)
         return cs_err_set(err, response->failed,
                           "a header of the answer could not be set");
-    cs_buf_add_fmt(&head, "Status: %d %s\r\n", response->status,
-                   reason_of(response->status));
+    cs_buf_add(&head, CS_LIT("Status: "));
+    cs_buf_add_u64(&head, (uint64_t)response->status);
+    cs_buf_add_byte(&head, ' ');
+    cs_buf_add_cstr(&head, reason_of(response->status));
+    cs_buf_add(&head, CS_LIT("\r\n"));
     for (const struct header *h = response->headers; h != NULL; h = h->next) {
         cs_buf_add(&head, h->name);
         cs_buf_add(&head, CS_LIT(": "));
