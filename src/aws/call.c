@@ -524,6 +524,7 @@ enum cs_code cs_aws_presign(struct cs_aws *aws, const struct cs_aws_presign *wha
     struct cs_sigv4_request request = {
         .method = cs_view_cstr(what->method),
         .query = what->query,
+        .query_is_canonical = true,
         .headers = &host,
         .header_count = 1,
         .payload = CS_LIT(CS_SIGV4_UNSIGNED),

@@ -93,7 +93,7 @@ struct cs_aws_presign {
     struct cs_view region;
     const char *method;
     struct cs_view path;
-    struct cs_view query;
+    struct cs_view query; /* in canonical form: names in order, percent-encoded */
     int64_t ttl_s;
     struct cs_deadline deadline; /* of a refresh of the credentials */
 };

@@ -75,6 +75,8 @@ struct cs_s3 *cs_s3_new(const struct cs_s3_options *options, struct cs_err *err)
     cs_aws_endpoint_init(&s3->public_endpoint);
     cs_net_response_init(&s3->response, CS_S3_ANSWER_MAX);
     cs_aws_error_init(&s3->error);
+    cs_buf_init(&s3->link_path, PATH_MAX_BYTES);
+    cs_buf_init(&s3->link_query, QUERY_MAX_BYTES);
     if (fill(s3, options, err) != CS_OK) {
         cs_s3_free(s3);
         return NULL;
@@ -90,6 +92,8 @@ void cs_s3_free(struct cs_s3 *s3)
     cs_aws_endpoint_clear(&s3->public_endpoint);
     cs_net_response_clear(&s3->response);
     cs_aws_error_clear(&s3->error);
+    cs_buf_clear(&s3->link_path);
+    cs_buf_clear(&s3->link_query);
     for (size_t i = 0; i < s3->retired_count; i++)
         free(s3->retired[i]);
     free(s3->region);
@@ -516,8 +520,8 @@ enum cs_code cs_s3_copy(struct cs_s3 *s3, struct cs_view from,
 enum cs_code cs_s3_presign(struct cs_s3 *s3, const struct cs_s3_link *link,
                            struct cs_buf *out, int64_t *expires_at_us, struct cs_err *err)
 {
-    struct cs_buf path = CS_BUF_INIT(PATH_MAX_BYTES);
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_buf *path = &s3->link_path;
+    struct cs_buf *query = &s3->link_query;
     struct cs_aws_presign what = {.service = CS_AWS_S3,
                                   .endpoint = &s3->public_endpoint,
                                   .region = cs_view_cstr(s3->region),
@@ -527,21 +531,21 @@ enum cs_code cs_s3_presign(struct cs_s3 *s3, const struct cs_s3_link *link,
     enum cs_code rc;
 
     *expires_at_us = 0;
-    cs_buf_add_byte(&path, '/');
-    cs_percent_encode(&path, link->key, true);
+    cs_buf_reset(path);
+    cs_buf_reset(query);
+    cs_buf_add_byte(path, '/');
+    cs_percent_encode(path, link->key, true);
+    /* in the order of their names */
     if (link->content_disposition.len > 0)
-        cs_s3_add_param(&query, "response-content-disposition",
-                        link->content_disposition);
+        cs_s3_add_param(query, "response-content-disposition", link->content_disposition);
     if (link->content_type.len > 0)
-        cs_s3_add_param(&query, "response-content-type", link->content_type);
+        cs_s3_add_param(query, "response-content-type", link->content_type);
     if (link->version.len > 0)
-        cs_s3_add_param(&query, "versionId", link->version);
-    what.path = cs_buf_view(&path);
-    what.query = cs_buf_view(&query);
-    if ((rc = cs_buf_check(&path, err)) == CS_OK &&
-        (rc = cs_buf_check(&query, err)) == CS_OK)
-        rc = cs_aws_presign(s3->aws, &what, out, expires_at_us, err);
-    cs_buf_clear(&path);
-    cs_buf_clear(&query);
-    return rc;
+        cs_s3_add_param(query, "versionId", link->version);
+    what.path = cs_buf_view(path);
+    what.query = cs_buf_view(query);
+    if ((rc = cs_buf_check(path, err)) != CS_OK ||
+        (rc = cs_buf_check(query, err)) != CS_OK)
+        return rc;
+    return cs_aws_presign(s3->aws, &what, out, expires_at_us, err);
 }

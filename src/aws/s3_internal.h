@@ -20,6 +20,7 @@ struct cs_s3 {
     enum cs_s3_payload payload;
     struct cs_net_response response; /* of single calls */
     struct cs_aws_error error;
+    struct cs_buf link_path, link_query; /* of the URL being presigned */
 };
 
 struct cs_s3_request {

@@ -17,7 +17,7 @@ struct kept_key {
     char service[SCOPE_NAME_MAX];
     char secret[CS_SIGV4_SECRET_MAX]; /* a rotated one must not meet the old one's key */
     size_t region_len, service_len, secret_len;
-    uint8_t key[CS_SIGV4_KEY_LEN];
+    struct cs_hmac_key key;
 };
 
 struct cs_signer {
@@ -26,7 +26,9 @@ struct cs_signer {
     struct cs_buf canonical;
     struct cs_buf to_sign;
     struct cs_buf authorization;
-    struct cs_buf scratch; /* of presigning: scope and signed headers */
+    struct cs_buf scratch;     /* of presigning */
+    struct cs_buf shared;      /* parameters of presigned URLs; see share() */
+    struct cs_buf shared_from; /* what they were made of */
     char date[CS_SIGV4_DATE_LEN + 1];
     char signature[CS_SIGV4_HEX_LEN + 1];
 };
@@ -41,6 +43,8 @@ struct cs_signer *cs_signer_new(void)
     cs_buf_init(&signer->to_sign, SCRATCH_MAX);
     cs_buf_init(&signer->authorization, SCRATCH_MAX);
     cs_buf_init(&signer->scratch, SCRATCH_MAX);
+    cs_buf_init(&signer->shared, SCRATCH_MAX);
+    cs_buf_init(&signer->shared_from, SCRATCH_MAX);
     return signer;
 }
 
@@ -52,6 +56,8 @@ void cs_signer_free(struct cs_signer *signer)
     cs_buf_wipe(&signer->to_sign);
     cs_buf_wipe(&signer->authorization);
     cs_buf_wipe(&signer->scratch);
+    cs_buf_wipe(&signer->shared);
+    cs_buf_wipe(&signer->shared_from);
     cs_wipe(signer, sizeof(*signer));
     free(signer);
 }
@@ -78,18 +84,30 @@ static void keep_text(char *to, size_t *len_out, struct cs_view text)
     *len_out = text.len;
 }
 
-enum cs_code cs_signer_key(struct cs_signer *signer,
-                           const struct cs_signer_params *params, struct cs_view day,
-                           const uint8_t **key_out, struct cs_err *err)
+static enum cs_code derive(struct cs_hmac_key *out, const struct cs_signer_params *params,
+                           struct cs_view day, struct cs_err *err)
 {
     const struct cs_sigv4_scope scope = {day, params->region, params->service};
+    uint8_t key[CS_SIGV4_KEY_LEN];
+    enum cs_code rc = cs_sigv4_signing_key(key, params->secret, &scope, err);
+
+    if (rc == CS_OK)
+        rc = cs_hmac_key_init(out, cs_view_of(key, sizeof(key)), err);
+    cs_wipe(key, sizeof(key));
+    return rc;
+}
+
+enum cs_code cs_signer_key(struct cs_signer *signer,
+                           const struct cs_signer_params *params, struct cs_view day,
+                           const struct cs_hmac_key **key_out, struct cs_err *err)
+{
     struct kept_key *kept = &signer->keys[signer->next_key];
     enum cs_code rc;
 
     *key_out = NULL;
     for (size_t i = 0; i < KEYS_MAX; i++) {
         if (is_for(&signer->keys[i], params, day)) {
-            *key_out = signer->keys[i].key;
+            *key_out = &signer->keys[i].key;
             return CS_OK;
         }
     }
@@ -97,14 +115,14 @@ enum cs_code cs_signer_key(struct cs_signer *signer,
     if (params->region.len > SCOPE_NAME_MAX || params->service.len > SCOPE_NAME_MAX)
         return cs_err_set(err, CS_ETOOBIG, "a region or service of more than %u bytes",
                           SCOPE_NAME_MAX);
-    if ((rc = cs_sigv4_signing_key(kept->key, params->secret, &scope, err)) != CS_OK)
+    if ((rc = derive(&kept->key, params, day, err)) != CS_OK)
         return rc;
     memcpy(kept->day, day.ptr, sizeof(kept->day));
     keep_text(kept->region, &kept->region_len, params->region);
     keep_text(kept->service, &kept->service_len, params->service);
     keep_text(kept->secret, &kept->secret_len, params->secret);
     signer->next_key = (signer->next_key + 1) % KEYS_MAX;
-    *key_out = kept->key;
+    *key_out = &kept->key;
     return CS_OK;
 }
 
@@ -129,7 +147,7 @@ static enum cs_code run_stages(struct cs_signer *signer,
                                struct cs_view *names_out, struct cs_err *err)
 {
     const struct cs_sigv4_scope scope = scope_of(signer, params);
-    const uint8_t *key;
+    const struct cs_hmac_key *key;
     enum cs_code rc;
 
     cs_buf_reset(&signer->canonical);
@@ -216,35 +234,98 @@ static void add_param(struct cs_buf *out, struct cs_view name, struct cs_view va
     cs_percent_encode(out, value, false);
 }
 
-static enum cs_code write_params(struct cs_signer *signer,
+static enum cs_code write_shared(struct cs_signer *signer,
                                  const struct cs_signer_params *params,
-                                 const struct cs_sigv4_request *request,
-                                 int64_t expires_s, struct cs_buf *query,
+                                 struct cs_view names, int64_t expires_s,
                                  struct cs_err *err)
 {
     const struct cs_sigv4_scope scope = scope_of(signer, params);
+    struct cs_buf *out = &signer->shared;
     struct cs_buf *scratch = &signer->scratch;
     enum cs_code rc;
 
-    add_param(query, CS_LIT("X-Amz-Algorithm"), CS_LIT("AWS4-HMAC-SHA256"));
     cs_buf_reset(scratch);
     cs_buf_add(scratch, params->access_key_id);
     cs_buf_add_byte(scratch, '/');
     cs_sigv4_scope_text(scratch, &scope);
-    add_param(query, CS_LIT("X-Amz-Credential"), cs_buf_view(scratch));
-    add_param(query, CS_LIT("X-Amz-Date"), date_of(signer));
-    cs_buf_reset(scratch);
-    if ((rc = cs_sigv4_signed_headers(scratch, request, err)) != CS_OK)
-        return rc;
-    add_param(query, CS_LIT("X-Amz-SignedHeaders"), cs_buf_view(scratch));
-    cs_buf_reset(scratch);
-    cs_buf_add_i64(scratch, expires_s);
-    add_param(query, CS_LIT("X-Amz-Expires"), cs_buf_view(scratch));
-    if (params->token.len > 0 && !params->token_not_signed)
-        add_param(query, CS_LIT("X-Amz-Security-Token"), params->token);
     if ((rc = cs_buf_check(scratch, err)) != CS_OK)
         return rc;
-    return cs_buf_check(query, err);
+    cs_buf_reset(out);
+    add_param(out, CS_LIT("X-Amz-Algorithm"), CS_LIT("AWS4-HMAC-SHA256"));
+    add_param(out, CS_LIT("X-Amz-Credential"), cs_buf_view(scratch));
+    add_param(out, CS_LIT("X-Amz-Date"), date_of(signer));
+    cs_buf_add(out, CS_LIT("&X-Amz-Expires="));
+    cs_buf_add_i64(out, expires_s);
+    if (params->token.len > 0 && !params->token_not_signed)
+        add_param(out, CS_LIT("X-Amz-Security-Token"), params->token);
+    add_param(out, CS_LIT("X-Amz-SignedHeaders"), names);
+    return cs_buf_check(out, err);
+}
+
+/* Leaves in signer->shared the parameters that say nothing of the object, in their
+ * canonical form. They are most of a query, and the same for all URLs that are made
+ * within a second, so they are written only where something that they are made of has
+ * changed. */
+static enum cs_code share(struct cs_signer *signer, const struct cs_signer_params *params,
+                          const struct cs_sigv4_request *request, int64_t expires_s,
+                          struct cs_err *err)
+{
+    const struct cs_view token = params->token_not_signed ? CS_LIT("") : params->token;
+    const struct cs_view others[] = {date_of(signer), params->access_key_id,
+                                     params->region, params->service, token};
+    struct cs_buf *kept = &signer->shared_from;
+    struct cs_buf *from = &signer->scratch;
+    size_t names_len;
+    enum cs_code rc;
+
+    cs_buf_reset(from);
+    if ((rc = cs_sigv4_signed_headers(from, request, err)) != CS_OK)
+        return rc;
+    names_len = from->len;
+    for (size_t i = 0; i < CS_COUNT(others); i++) {
+        cs_buf_add_byte(from, '\n');
+        cs_buf_add(from, others[i]);
+    }
+    cs_buf_add_byte(from, '\n');
+    cs_buf_add_i64(from, expires_s);
+    if ((rc = cs_buf_check(from, err)) != CS_OK)
+        return rc;
+    if (cs_view_eq(cs_buf_view(from), cs_buf_view(kept)))
+        return CS_OK;
+    cs_buf_reset(kept);
+    cs_buf_add(kept, cs_buf_view(from));
+    if ((rc = cs_buf_check(kept, err)) == CS_OK)
+        rc = write_shared(signer, params, cs_view_sub(cs_buf_view(kept), 0, names_len),
+                          expires_s, err);
+    if (rc != CS_OK)
+        cs_buf_reset(kept); /* for what is there is not whole */
+    return rc;
+}
+
+/* Appends what is shared and the request's own parameters, in canonical form. */
+static enum cs_code add_query(struct cs_signer *signer,
+                              const struct cs_sigv4_request *request, struct cs_buf *out,
+                              struct cs_err *err)
+{
+    struct cs_view own = request->query;
+    struct cs_buf *both = &signer->scratch;
+    enum cs_code rc;
+
+    /* those that S3 knows start with a small letter, behind the shared ones' X */
+    if (own.len == 0 || (request->query_is_canonical && own.ptr[0] > 'X')) {
+        cs_buf_add(out, cs_buf_view(&signer->shared));
+        if (own.len > 0)
+            cs_buf_add_byte(out, '&');
+        cs_buf_add(out, own);
+        return cs_buf_check(out, err);
+    }
+    cs_buf_reset(both);
+    cs_buf_add(both, own);
+    cs_buf_add_byte(both, '&');
+    cs_buf_add(both, cs_buf_view(&signer->shared));
+    if ((rc = cs_buf_check(both, err)) != CS_OK)
+        return rc;
+    return cs_sigv4_canonical_query(out, cs_buf_view(both), err);
 }
 
 enum cs_code cs_signer_presign(struct cs_signer *signer,
@@ -253,27 +334,26 @@ enum cs_code cs_signer_presign(struct cs_signer *signer,
                                struct cs_buf *query_out, struct cs_err *err)
 {
     struct cs_sigv4_request complete = *request;
-    struct cs_buf *query = &signer->authorization; /* free for use in this form */
     struct cs_view names;
+    size_t start; /* of the query in query_out */
     enum cs_code rc;
 
     if (expires_s < 1 || expires_s > EXPIRES_MAX)
         return cs_err_set(err, CS_EINVAL, "a presigned URL lives 1 to %d seconds",
                           EXPIRES_MAX);
+    start = query_out->len;
     cs_sigv4_date(signer->date, params->time_us);
-    cs_buf_reset(query);
-    cs_buf_add(query, request->query);
-    if ((rc = write_params(signer, params, request, expires_s, query, err)) != CS_OK)
+    if ((rc = share(signer, params, request, expires_s, err)) != CS_OK ||
+        (rc = add_query(signer, request, query_out, err)) != CS_OK)
         return rc;
-    complete.query = cs_buf_view(query);
+    complete.query = cs_view_from(cs_buf_view(query_out), start);
+    complete.query_is_canonical = true;
     if ((rc = run_stages(signer, params, &complete, &names, err)) != CS_OK)
         return rc;
     if (params->token.len > 0 && params->token_not_signed)
-        add_param(query, CS_LIT("X-Amz-Security-Token"), params->token);
-    add_param(query, CS_LIT("X-Amz-Signature"), cs_signer_last_signature(signer));
-    cs_buf_add(query_out, cs_buf_view(query));
-    if ((rc = cs_buf_check(query, err)) != CS_OK)
-        return rc;
+        add_param(query_out, CS_LIT("X-Amz-Security-Token"), params->token);
+    cs_buf_add(query_out, CS_LIT("&X-Amz-Signature="));
+    cs_buf_add(query_out, cs_signer_last_signature(signer));
     return cs_buf_check(query_out, err);
 }
 

@@ -1,6 +1,7 @@
 /* aws/signer.h: a signing context: the stages of aws/sigv4.h put together, with
- * derived keys kept per day, region, service and secret. Pure in the same sense:
- * the time comes in. After its first requests it allocates nothing. */
+ * derived keys kept per day, region, service and secret, and what the URLs presigned
+ * within one second have in common. Pure in the same sense: the time comes in. After
+ * its first requests it allocates nothing. */
 #ifndef CS_AWS_SIGNER_H
 #define CS_AWS_SIGNER_H
 
@@ -41,7 +42,8 @@ enum cs_code cs_signer_sign(struct cs_signer *signer,
                             struct cs_err *err) CS_MUST_USE;
 
 /* Query form (presigned URL), valid for expires_s (1 to 604800) seconds from
- * params->time_us: appends request->query and the signature's parameters. */
+ * params->time_us: appends the parameters of request->query and the signature's, in
+ * canonical form. */
 enum cs_code cs_signer_presign(struct cs_signer *signer,
                                const struct cs_signer_params *params,
                                const struct cs_sigv4_request *request, int64_t expires_s,
@@ -54,9 +56,11 @@ struct cs_view cs_signer_last_signature(const struct cs_signer *signer);
 struct cs_view cs_signer_canonical_request(const struct cs_signer *signer);
 struct cs_view cs_signer_string_to_sign(const struct cs_signer *signer);
 
-/* The derived key for a day ("YYYYMMDD"), from the cache where it is known. */
+/* The derived key for a day ("YYYYMMDD"), from the cache where it is known; valid until
+ * the signer's next use. */
 enum cs_code cs_signer_key(struct cs_signer *signer,
                            const struct cs_signer_params *params, struct cs_view day,
-                           const uint8_t **key_out, struct cs_err *err) CS_MUST_USE;
+                           const struct cs_hmac_key **key_out,
+                           struct cs_err *err) CS_MUST_USE;
 
 #endif

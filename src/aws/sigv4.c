@@ -25,7 +25,8 @@ static char lower(char c)
 
 static bool is_space(char c)
 {
-    return c == ' ' || c == '\t' || c == '\r' || c == '\n';
+    /* the first comparison settles it for most */
+    return (unsigned char)c <= ' ' && (c == ' ' || c == '\t' || c == '\r' || c == '\n');
 }
 
 /* ---- path ---- */
@@ -162,8 +163,8 @@ static void add_encoded(struct cs_buf *out, struct cs_view text)
     }
 }
 
-static enum cs_code add_query(struct cs_buf *out, struct cs_view query,
-                              struct cs_err *err)
+enum cs_code cs_sigv4_canonical_query(struct cs_buf *out, struct cs_view query,
+                                      struct cs_err *err)
 {
     struct param params[CS_SIGV4_PARAMS_MAX];
     struct cs_view rest = query;
@@ -194,7 +195,7 @@ static enum cs_code add_query(struct cs_buf *out, struct cs_view query,
         cs_buf_add_byte(out, '=');
         add_encoded(out, params[i].value);
     }
-    return CS_OK;
+    return cs_buf_check(out, err);
 }
 
 /* ---- headers ---- */
@@ -220,7 +221,8 @@ static int compare_names(struct cs_view a, struct cs_view b)
 static bool is_signed(struct cs_view name)
 {
     for (size_t i = 0; i < CS_COUNT(unsigned_headers); i++)
-        if (cs_view_eq_nocase(name, unsigned_headers[i]))
+        if (name.len == unsigned_headers[i].len &&
+            cs_view_eq_nocase(name, unsigned_headers[i]))
             return false;
     return true;
 }
@@ -345,7 +347,9 @@ enum cs_code cs_sigv4_canonical_request(struct cs_buf *out,
     cs_buf_add_byte(out, '\n');
     add_path(out, request->path, request->path_rule);
     cs_buf_add_byte(out, '\n');
-    if ((rc = add_query(out, request->query, err)) != CS_OK)
+    if (request->query_is_canonical)
+        cs_buf_add(out, request->query);
+    else if ((rc = cs_sigv4_canonical_query(out, request->query, err)) != CS_OK)
         return rc;
     cs_buf_add_byte(out, '\n');
     add_headers(out, &sorted);
@@ -441,15 +445,14 @@ enum cs_code cs_sigv4_signing_key(uint8_t key_out[CS_SIGV4_KEY_LEN],
 }
 
 enum cs_code cs_sigv4_signature(char out[CS_SIGV4_HEX_LEN + 1],
-                                const uint8_t key[CS_SIGV4_KEY_LEN],
+                                const struct cs_hmac_key *key,
                                 struct cs_view string_to_sign, struct cs_err *err)
 {
     uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
     out[0] = '\0';
-    if ((rc = cs_hmac_sha256(digest, cs_view_of(key, CS_SIGV4_KEY_LEN), string_to_sign,
-                             err)) != CS_OK)
+    if ((rc = cs_hmac_key_sign(digest, key, string_to_sign, err)) != CS_OK)
         return rc;
     cs_sha256_hex(out, digest);
     return CS_OK;

@@ -37,6 +37,7 @@ struct cs_sigv4_request {
     struct cs_view method;
     struct cs_view path;                 /* as it is sent; empty stands for "/" */
     struct cs_view query;                /* as it is sent, without '?' */
+    bool query_is_canonical;             /* taken as it is */
     const struct cs_net_header *headers; /* Host must be among them */
     size_t header_count;
     struct cs_view payload; /* lower-case hex SHA-256, or one of the literal stand-ins */
@@ -52,6 +53,11 @@ enum cs_code cs_sigv4_canonical_request(struct cs_buf *out,
                                         const struct cs_sigv4_request *request,
                                         struct cs_view *signed_headers_out,
                                         struct cs_err *err) CS_MUST_USE;
+
+/* The query's part of it alone: parameters encoded, in order, each with its '='.
+ * Errors: CS_ETOOBIG, CS_ENOMEM. */
+enum cs_code cs_sigv4_canonical_query(struct cs_buf *out, struct cs_view query,
+                                      struct cs_err *err) CS_MUST_USE;
 
 /* The names alone, for a query signature: appends "host;x-amz-meta-a". */
 enum cs_code cs_sigv4_signed_headers(struct cs_buf *out,
@@ -76,9 +82,9 @@ enum cs_code cs_sigv4_signing_key(uint8_t key_out[CS_SIGV4_KEY_LEN],
                                   const struct cs_sigv4_scope *scope,
                                   struct cs_err *err) CS_MUST_USE;
 
-/* The signature in lower-case hex, with a NUL. */
+/* The signature in lower-case hex, with a NUL. key is the signing key made ready. */
 enum cs_code cs_sigv4_signature(char out[CS_SIGV4_HEX_LEN + 1],
-                                const uint8_t key[CS_SIGV4_KEY_LEN],
+                                const struct cs_hmac_key *key,
                                 struct cs_view string_to_sign,
                                 struct cs_err *err) CS_MUST_USE;
 

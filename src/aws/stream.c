@@ -11,7 +11,7 @@
 
 struct cs_stream {
     enum cs_stream_kind kind;
-    uint8_t key[CS_SIGV4_KEY_LEN];
+    struct cs_hmac_key key;
     char previous[CS_SIGV4_HEX_LEN + 1]; /* signature of what came before */
     struct cs_buf prefix;                /* "date LF scope LF" of every string to sign */
     struct cs_buf to_sign;
@@ -69,7 +69,7 @@ struct cs_stream *cs_stream_new(const struct cs_stream_options *options,
     cs_buf_init(&stream->checksum, CHECKSUM_TEXT_LEN + 1);
     stream->whole = cs_sha256_new();
     if (is_signed(options->kind)) {
-        memcpy(stream->key, options->key, sizeof(stream->key));
+        stream->key = *options->key;
         memcpy(stream->previous, options->seed.ptr, CS_SIGV4_HEX_LEN);
         cs_buf_add(&stream->prefix, options->date);
         cs_buf_add_byte(&stream->prefix, '\n');
@@ -150,7 +150,7 @@ static enum cs_code sign_next(struct cs_stream *stream, struct cs_view algorithm
     cs_buf_add_cstr(text, digest_hex);
     if ((rc = cs_buf_check(text, err)) != CS_OK)
         return rc;
-    return cs_sigv4_signature(stream->previous, stream->key, cs_buf_view(text), err);
+    return cs_sigv4_signature(stream->previous, &stream->key, cs_buf_view(text), err);
 }
 
 static void add_hex(struct cs_buf *out, uint64_t value)

@@ -27,8 +27,8 @@ struct cs_stream;
 
 struct cs_stream_options {
     enum cs_stream_kind kind;
-    const uint8_t *key;  /* signing key, copied; NULL when unsigned */
-    struct cs_view date; /* as signed in the head, copied */
+    const struct cs_hmac_key *key; /* signing key, copied; NULL when unsigned */
+    struct cs_view date;           /* as signed in the head, copied */
     struct cs_sigv4_scope scope;
     struct cs_view seed; /* signature of the head, 64 hex digits */
 };

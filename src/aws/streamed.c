@@ -17,7 +17,7 @@ struct cs_aws_streamed {
     char size_text[24];
     char *block; /* a chunk of a file */
     /* the seed */
-    uint8_t key[CS_SIGV4_KEY_LEN];
+    struct cs_hmac_key key;
     char date[CS_SIGV4_DATE_LEN + 1];
     char signature[CS_SIGV4_HEX_LEN + 1];
     struct cs_buf region;
@@ -176,7 +176,7 @@ static enum cs_code rewind_wire(void *payload)
     struct cs_aws_streamed *streamed = payload;
     const struct cs_stream_options options = {
         .kind = streamed->kind,
-        .key = streamed->key,
+        .key = &streamed->key,
         .date = cs_view_cstr(streamed->date),
         .scope = {.day = cs_view_of(streamed->date, 8),
                   .region = cs_buf_view(&streamed->region),
@@ -201,7 +201,7 @@ static enum cs_code keep_seed(struct cs_aws_streamed *streamed,
     if (seed->date.len != CS_SIGV4_DATE_LEN || seed->signature.len != CS_SIGV4_HEX_LEN)
         return cs_err_set(err, CS_EINVAL,
                           "a body in chunks needs how its head was signed");
-    memcpy(streamed->key, seed->key, sizeof(streamed->key));
+    streamed->key = *seed->key;
     memcpy(streamed->date, seed->date.ptr, CS_SIGV4_DATE_LEN);
     memcpy(streamed->signature, seed->signature.ptr, CS_SIGV4_HEX_LEN);
     cs_buf_reset(&streamed->region);

@@ -34,7 +34,7 @@ bool cs_aws_streamed_is_signed(const struct cs_aws_streamed *streamed);
 
 /* How the head was signed. */
 struct cs_aws_streamed_seed {
-    const uint8_t *key; /* CS_SIGV4_KEY_LEN bytes, copied, wiped with the body */
+    const struct cs_hmac_key *key; /* copied, wiped with the body */
     struct cs_view date;
     struct cs_view region;
     struct cs_view service;

@@ -2,6 +2,7 @@
 
 #include "base/digest.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 /* SHA256_Init() and its sisters are marked deprecated, not slated for removal:
@@ -116,10 +117,14 @@ enum cs_code cs_md5_end(struct cs_md5 *digest, uint8_t out[CS_MD5_LEN],
                : crypto_error(err, "ending an MD5 digest");
 }
 
-/* One of the two nested digests of RFC 2104 section 2. */
-static enum cs_code padded_digest(uint8_t out[CS_SHA256_LEN],
-                                  const uint8_t key[BLOCK_LEN], uint8_t pad,
-                                  struct cs_view bytes, struct cs_err *err)
+/* ---- HMAC: two nested digests, each begun with the key under a pad (RFC 2104) ---- */
+
+static_assert(sizeof(SHA256_CTX) <= sizeof(((struct cs_hmac_key *)NULL)->inner),
+              "the state of a SHA-256 digest has grown");
+
+/* Begins one of them and keeps its state. */
+static enum cs_code keep_padded(uint64_t *state_out, const uint8_t key[BLOCK_LEN],
+                                uint8_t pad, struct cs_err *err)
 {
     struct cs_sha256 digest;
     uint8_t block[BLOCK_LEN];
@@ -128,29 +133,67 @@ static enum cs_code padded_digest(uint8_t out[CS_SHA256_LEN],
     for (size_t i = 0; i < BLOCK_LEN; i++)
         block[i] = key[i] ^ pad;
     if ((rc = cs_sha256_reset(&digest, err)) == CS_OK &&
-        (rc = cs_sha256_add(&digest, cs_view_of(block, sizeof(block)), err)) == CS_OK &&
-        (rc = cs_sha256_add(&digest, bytes, err)) == CS_OK)
-        rc = cs_sha256_end(&digest, out, err);
+        (rc = cs_sha256_add(&digest, cs_view_of(block, sizeof(block)), err)) == CS_OK)
+        memcpy(state_out, &digest.state, sizeof(digest.state));
     cs_wipe(block, sizeof(block));
     cs_wipe(&digest, sizeof(digest));
+    return rc;
+}
+
+/* Goes on from a kept state to the end. */
+static enum cs_code end_padded(uint8_t out[CS_SHA256_LEN], const uint64_t *state,
+                               struct cs_view bytes, struct cs_err *err)
+{
+    struct cs_sha256 digest;
+    enum cs_code rc;
+
+    memcpy(&digest.state, state, sizeof(digest.state));
+    if ((rc = cs_sha256_add(&digest, bytes, err)) == CS_OK)
+        rc = cs_sha256_end(&digest, out, err);
+    cs_wipe(&digest, sizeof(digest));
+    return rc;
+}
+
+enum cs_code cs_hmac_key_init(struct cs_hmac_key *out, struct cs_view key,
+                              struct cs_err *err)
+{
+    uint8_t block[BLOCK_LEN] = {0};
+    enum cs_code rc = CS_OK;
+
+    memset(out, 0, sizeof(*out));
+    if (key.len > sizeof(block))
+        rc = cs_sha256_of(block, key, err);
+    else if (key.len > 0)
+        memcpy(block, key.ptr, key.len);
+    if (rc == CS_OK && (rc = keep_padded(out->inner, block, 0x36, err)) == CS_OK)
+        rc = keep_padded(out->outer, block, 0x5c, err);
+    cs_wipe(block, sizeof(block));
+    if (rc != CS_OK)
+        cs_wipe(out, sizeof(*out));
+    return rc;
+}
+
+enum cs_code cs_hmac_key_sign(uint8_t out[CS_SHA256_LEN], const struct cs_hmac_key *key,
+                              struct cs_view bytes, struct cs_err *err)
+{
+    uint8_t inner[CS_SHA256_LEN];
+    enum cs_code rc;
+
+    if ((rc = end_padded(inner, key->inner, bytes, err)) == CS_OK)
+        rc = end_padded(out, key->outer, cs_view_of(inner, sizeof(inner)), err);
+    cs_wipe(inner, sizeof(inner));
     return rc;
 }
 
 enum cs_code cs_hmac_sha256(uint8_t out[CS_SHA256_LEN], struct cs_view key,
                             struct cs_view bytes, struct cs_err *err)
 {
-    uint8_t block[BLOCK_LEN] = {0};
-    uint8_t inner[CS_SHA256_LEN];
-    enum cs_code rc = CS_OK;
+    struct cs_hmac_key ready;
+    enum cs_code rc;
 
-    if (key.len > sizeof(block))
-        rc = cs_sha256_of(block, key, err);
-    else if (key.len > 0)
-        memcpy(block, key.ptr, key.len);
-    if (rc == CS_OK && (rc = padded_digest(inner, block, 0x36, bytes, err)) == CS_OK)
-        rc = padded_digest(out, block, 0x5c, cs_view_of(inner, sizeof(inner)), err);
-    cs_wipe(block, sizeof(block));
-    cs_wipe(inner, sizeof(inner));
+    if ((rc = cs_hmac_key_init(&ready, key, err)) == CS_OK)
+        rc = cs_hmac_key_sign(out, &ready, bytes, err);
+    cs_wipe(&ready, sizeof(ready));
     return rc;
 }
 

@@ -83,10 +83,31 @@ static void test_hmac(void **state)
     check_hex(out, "9b09ffa71b942fcb27635fbcd5b0e944bfdc63644f0713938a7f51535c3a35e2");
 }
 
+/* A key that was made ready signs as often as it is asked to; RFC 4231, case 2. */
+static void test_hmac_key(void **state)
+{
+    struct cs_hmac_key key;
+    uint8_t out[CS_SHA256_LEN];
+
+    (void)state;
+    assert_ok(cs_hmac_key_init(&key, CS_LIT("Jefe"), err));
+    for (int i = 0; i < 2; i++) {
+        assert_ok(
+            cs_hmac_key_sign(out, &key, CS_LIT("what do ya want for nothing?"), err));
+        check_hex(out,
+                  "5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+        assert_ok(cs_hmac_key_sign(out, &key, CS_LIT(""), err));
+        check_hex(out,
+                  "923598ca6d64af2a5dba79dcd021a8a0fe5c5f557519adaaf0ad532d4506dd30");
+    }
+    cs_wipe(&key, sizeof(key));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {cmocka_unit_test(test_sha256),
-                                       cmocka_unit_test(test_hmac)};
+                                       cmocka_unit_test(test_hmac),
+                                       cmocka_unit_test(test_hmac_key)};
 
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

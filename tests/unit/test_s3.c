@@ -400,15 +400,26 @@ static void test_presigned(void **state)
                                     .version = CS_LIT("v"),
                                     .content_disposition =
                                         CS_LIT("attachment; filename=\"x\""),
+                                    .content_type = CS_LIT("text/html; charset=utf-8"),
                                     .ttl_s = 100,
                                     .deadline = soon()};
     struct cs_buf url = CS_BUF_INIT(8192);
+    struct cs_buf canonical = CS_BUF_INIT(8192);
+    struct cs_view query;
     int64_t expires_at_us;
 
     assert_ok(cs_s3_presign(b->s3, &link, &url, &expires_at_us, err));
+    assert_non_null(strstr(url.ptr, "/outputs/a%20b?X-Amz-Algorithm="));
     assert_non_null(strstr(url.ptr,
-                           "/outputs/a%20b?response-content-disposition=attachment%3B"
-                           "%20filename%3D%22x%22&versionId=v&X-Amz-Algorithm="));
+                           "&response-content-disposition=attachment%3B%20filename%3D%22x"
+                           "%22&response-content-type=text%2Fhtml%3B%20charset%3Dutf-8"
+                           "&versionId=v&X-Amz-Signature="));
+    /* it was taken for canonical, and it is */
+    cs_buf_truncate(&url, cs_view_find(cs_buf_view(&url), CS_LIT("&X-Amz-Signature=")));
+    query = cs_view_cstr(strchr(url.ptr, '?') + 1);
+    assert_ok(cs_sigv4_canonical_query(&canonical, query, err));
+    assert_view(query, cs_buf_cstr(&canonical));
+    cs_buf_clear(&canonical);
     cs_buf_clear(&url);
 }
 

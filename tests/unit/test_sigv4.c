@@ -543,6 +543,117 @@ static void test_a_rotated_secret_gets_its_own_key(void **state)
     cs_signer_free(signer);
 }
 
+/* ---- presigned, one after another ---- */
+
+static const struct cs_net_header presign_headers[] = {
+    {CS_LIT_INIT("Host"), CS_LIT_INIT("bucket.s3.eu-central-1.amazonaws.com")},
+    {CS_LIT_INIT("X-Amz-Meta-A"), CS_LIT_INIT("b")},
+};
+
+struct presign_case {
+    struct cs_signer_params params;
+    size_t header_count;
+    int64_t expires_s;
+};
+
+static void presign(struct cs_buf *out, struct cs_signer *signer,
+                    const struct presign_case *c, const char *query)
+{
+    const struct cs_sigv4_request request = {.method = CS_LIT("GET"),
+                                             .path = CS_LIT("/a/b"),
+                                             .query = cs_view_cstr(query),
+                                             .headers = presign_headers,
+                                             .header_count = c->header_count,
+                                             .payload = CS_LIT(CS_SIGV4_UNSIGNED),
+                                             .path_rule = CS_SIGV4_PATH_S3};
+
+    cs_buf_reset(out);
+    assert_ok(cs_signer_presign(signer, &c->params, &request, c->expires_s, out, err));
+}
+
+/* What URLs share is kept for as long as it is the same, whatever it is that changes. */
+static void test_presigned_urls_share_only_what_is_the_same(void **state)
+{
+    const struct cs_signer_params params = {.access_key_id = CS_LIT("AKIDEXAMPLE"),
+                                            .secret = CS_LIT("old-test-secret"),
+                                            .token = CS_LIT("token/1"),
+                                            .region = CS_LIT("eu-central-1"),
+                                            .service = CS_LIT("s3"),
+                                            .time_us = 1733054400000000};
+    struct presign_case cases[9];
+    struct cs_signer *signer = cs_signer_new();
+    struct cs_buf kept = CS_BUF_INIT(8192);
+    struct cs_buf fresh = CS_BUF_INIT(8192);
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++)
+        cases[i] = (struct presign_case){params, 1, 3600};
+    cases[1].params.access_key_id = CS_LIT("AKIDEXAMPLE2");
+    cases[2].params.secret = CS_LIT("new-test-secret");
+    cases[3].params.token = CS_LIT("token/2");
+    cases[4].params.region = CS_LIT("eu-west-1");
+    cases[5].params.time_us += CS_SECOND_US;
+    cases[6].params.token_not_signed = true;
+    cases[7].header_count = 2;
+    cases[8].expires_s = 600;
+    for (size_t i = 0; i < 2 * CS_COUNT(cases); i++) {
+        const struct presign_case *c =
+            &cases[i % 2 == 0 ? 0 : i / 2]; /* there and back */
+        struct cs_signer *other = cs_signer_new();
+
+        presign(&kept, signer, c, "versionId=1");
+        presign(&fresh, other, c, "versionId=1");
+        assert_view(cs_buf_view(&kept), cs_buf_cstr(&fresh));
+        cs_signer_free(other);
+    }
+    cs_buf_clear(&kept);
+    cs_buf_clear(&fresh);
+    cs_signer_free(signer);
+}
+
+/* What is sent is what was signed, wherever the request's own parameters sort. */
+static void test_presigned_query_is_canonical(void **state)
+{
+    static const struct {
+        const char *own;
+        const char *before;
+        const char *behind;
+    } cases[] = {
+        {"", "", "&X-Amz-Signature="},
+        {"versionId=a", "", "&versionId=a&X-Amz-Signature="},
+        {"versionId=/&partNumber=1", "", "&partNumber=1&versionId=%2F&X-Amz-Signature="},
+        {"A=1&z", "A=1&", "&z=&X-Amz-Signature="},
+        {"X-Amz-Date2=1", "", "&X-Amz-SignedHeaders=host&X-Amz-Signature="},
+    };
+    const struct presign_case c = {{.access_key_id = CS_LIT("AKIDEXAMPLE"),
+                                    .secret = CS_LIT("test-secret"),
+                                    .region = CS_LIT("eu-central-1"),
+                                    .service = CS_LIT("s3")},
+                                   1,
+                                   60};
+    struct cs_signer *signer = cs_signer_new();
+    struct cs_buf out = CS_BUF_INIT(8192);
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_view rest, line;
+        size_t signature;
+
+        presign(&out, signer, &c, cases[i].own);
+        assert_true(cs_view_starts(cs_buf_view(&out), cs_view_cstr(cases[i].before)));
+        assert_true(cs_view_find(cs_buf_view(&out), cs_view_cstr(cases[i].behind)) !=
+                    SIZE_MAX);
+        rest = cs_signer_canonical_request(signer);
+        for (int k = 0; k < 3; k++)
+            assert_true(cs_view_split(&rest, '\n', &line));
+        signature = cs_view_find(cs_buf_view(&out), CS_LIT("&X-Amz-Signature="));
+        cs_buf_truncate(&out, signature);
+        assert_view(line, cs_buf_cstr(&out));
+    }
+    cs_buf_clear(&out);
+    cs_signer_free(signer);
+}
+
 /* ---- streams ---- */
 
 /* The worked example of the S3 API Reference: 66560 bytes "a" in chunks of 64 KiB. */
@@ -551,8 +662,9 @@ static struct cs_stream *example_stream(enum cs_stream_kind kind, const char *se
     static const struct cs_sigv4_scope scope = {
         CS_LIT_INIT("20130524"), CS_LIT_INIT("us-east-1"), CS_LIT_INIT("s3")};
     uint8_t key[CS_SIGV4_KEY_LEN];
+    struct cs_hmac_key ready;
     const struct cs_stream_options options = {.kind = kind,
-                                              .key = key,
+                                              .key = &ready,
                                               .date = CS_LIT("20130524T000000Z"),
                                               .scope = scope,
                                               .seed = cs_view_cstr(seed)};
@@ -560,6 +672,7 @@ static struct cs_stream *example_stream(enum cs_stream_kind kind, const char *se
 
     assert_ok(cs_sigv4_signing_key(
         key, CS_LIT("wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY"), &scope, err));
+    assert_ok(cs_hmac_key_init(&ready, cs_view_of(key, sizeof(key)), err));
     stream = cs_stream_new(&options, NULL);
     assert_non_null(stream);
     return stream;
@@ -636,6 +749,8 @@ int main(void)
         cmocka_unit_test(test_s3_and_dynamodb),
         cmocka_unit_test(test_documented_example),
         cmocka_unit_test(test_a_rotated_secret_gets_its_own_key),
+        cmocka_unit_test(test_presigned_urls_share_only_what_is_the_same),
+        cmocka_unit_test(test_presigned_query_is_canonical),
         cmocka_unit_test(test_signed_stream),
         cmocka_unit_test(test_stream_with_trailer),
     };
