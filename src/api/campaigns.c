@@ -244,7 +244,7 @@ enum cs_code cs_api_campaign_status(struct cs_exchange *x, struct cs_err *err)
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);
     cs_json_member_str(&w, "status", record->status);
-    cs_json_member_raw(&w, "updated_at", cs_json_slice(record->summary, "updated_at"));
+    cs_json_member_raw(&w, "updated_at", cs_campaign_updated_at(record));
     cs_json_member_raw(&w, "completed_at",
                        cs_json_slice(record->summary, "completed_at"));
     cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));

@@ -116,6 +116,7 @@ static void write_run(struct cs_json_writer *w, const char *from, const char *en
 
 void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record)
 {
+    bool whole = record->detail.len > 0; /* not of a list, which shows what is there */
     struct cs_view rest = record->summary;
     const char *from = NULL, *end = NULL;
     struct cs_view name;
@@ -123,10 +124,14 @@ void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record)
     if (cs_json_kind(rest) != '{')
         return;
     while (cs_json_walk_member(&rest, &name)) {
+        bool is_time = whole && cs_view_eq(name, CS_LIT("updated_at"));
+
         (void)cs_json_walk_value(&rest);
-        if (cs_view_eq(name, CS_LIT("versions"))) { /* ours, for links */
+        if (is_time || cs_view_eq(name, CS_LIT("versions"))) { /* ours, for links */
             write_run(w, from, end);
             from = NULL;
+            if (is_time)
+                cs_json_member_raw(w, "updated_at", cs_campaign_updated_at(record));
             continue;
         }
         if (from == NULL)

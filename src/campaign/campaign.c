@@ -58,6 +58,27 @@ bool cs_campaign_is(const struct cs_record *record, const char *status)
     return cs_view_eq_cstr(record->status, status);
 }
 
+/* Times of ours are of one width, so that they compare as text; those of other programs
+ * need not be, and are left aside. */
+static bool is_later(struct cs_view time, struct cs_view than)
+{
+    size_t width = CS_TIME_TEXT_LEN + 2; /* with its quotes */
+
+    return time.len == width && than.len == width && cs_view_compare(time, than) > 0;
+}
+
+struct cs_view cs_campaign_updated_at(const struct cs_record *record)
+{
+    struct cs_view changed = cs_json_slice(record->summary, "updated_at");
+    struct cs_view progress = record->detail;
+    struct cs_view told;
+
+    if (!cs_json_walk_to(&progress, "progress_log"))
+        return changed;
+    told = cs_json_slice(progress, "last_update");
+    return is_later(told, changed) ? told : changed;
+}
+
 static enum cs_code no_such_campaign(struct cs_view id, struct cs_err *err)
 {
     return cs_err_field(err, CS_ENOTFOUND, "", "campaign_not_found",
@@ -318,7 +339,7 @@ static int64_t expiry_of(struct cs_view summary)
     return time_us;
 }
 
-/* The summary with the change, updated_at and status in it. */
+/* The summary with the change, and updated_at and status in it where those change. */
 static void edit_summary(struct cs_buf *out, const struct cs_record *record,
                          const struct cs_campaign_change *change, int64_t now_us)
 {
@@ -329,7 +350,9 @@ static void edit_summary(struct cs_buf *out, const struct cs_record *record,
     size_t own_count = 0;
 
     cs_json_quote_time(&quoted_now, now_us);
-    own[own_count++] = (struct cs_json_change){"updated_at", cs_buf_view(&quoted_now)};
+    if (!change->unlisted)
+        own[own_count++] =
+            (struct cs_json_change){"updated_at", cs_buf_view(&quoted_now)};
     if (change->status != NULL) {
         cs_json_quote(&status, cs_view_cstr(change->status));
         own[own_count++] = (struct cs_json_change){"status", cs_buf_view(&status)};

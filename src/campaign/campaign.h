@@ -10,6 +10,9 @@
  *   detail   campaign_brief, progress_log, files, error, and every field that
  *            the client sent and nobody here knows
  *
+ * The summary's updated_at is that of the last change of what lists show; a progress
+ * tells its own time in progress_log.last_update (see cs_campaign_updated_at()).
+ *
  * detail.files maps an artifact's name ("website", "pdf", "artifacts",
  * "metadata", "files/logo.png") to where its bytes are. Life of a campaign:
  *
@@ -93,6 +96,10 @@ struct cs_view cs_campaign_plain(const struct cs_record *record, const char *nam
 
 bool cs_campaign_is(const struct cs_record *record, const char *status);
 
+/* When the campaign changed last, as a JSON string: by a progress, too, where the
+ * record has its detail. .ptr NULL where the record does not say. */
+struct cs_view cs_campaign_updated_at(const struct cs_record *record);
+
 /* Fields that the service sets itself; a client can't. NULL at the end. */
 extern const char *const cs_campaign_reserved_fields[];
 
@@ -112,6 +119,8 @@ struct cs_campaign_change {
     const char *status;     /* NULL: stays */
     bool unlist;            /* drop it from the owner's list (deleting) */
     bool repeatable;        /* see CS_WRITE_REPEATABLY */
+    bool unlisted;          /* detail tells when: the summary, which a store may have to
+                             * write once more for each list, stays as it is */
 };
 
 /* Commits the change on top of `record`, with the counters that a change of

@@ -37,6 +37,7 @@ static enum cs_code edit_progress(void *payload, const struct cs_record *record,
     change_out->detail = &edit->change;
     change_out->detail_count = 1;
     change_out->repeatable = true;
+    change_out->unlisted = true;
     return must_run(record, err);
 }
 

@@ -16,10 +16,11 @@
 
 struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store)
 {
-    static const char *const shown_to_user[] = {"status", "summary", "revision",
-                                                "expires_at_us", NULL};
-    static const char *const shown_by_status[] = {"user_id", "summary", "revision",
-                                                  "expires_at_us", NULL};
+    /* no `revision`: a change of it alone is not paid for twice more */
+    static const char *const shown_to_user[] = {"status", "summary", "expires_at_us",
+                                                NULL};
+    static const char *const shown_by_status[] = {"user_id", "summary", "expires_at_us",
+                                                  NULL};
     static const struct cs_dynamodb_index indexes[] = {
         {CS_AWS_USER_INDEX, "user_id", "created_at", shown_to_user},
         {CS_AWS_STATUS_INDEX, "status", "created_at", shown_by_status},

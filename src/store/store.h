@@ -44,7 +44,8 @@ struct cs_store_names {
 /* Views are borrowed: from the caller when writing, from the box when reading. */
 struct cs_record {
     struct cs_view key; /* 1 to CS_RECORD_KEY_MAX bytes; service records start with '#' */
-    uint64_t revision;  /* of the stored record; 0 when it was never stored */
+    uint64_t revision;  /* of the stored record; 0 when it was never stored, and of one
+                         * from the list of a user or a status: those need not tell it */
     struct cs_view user_id;    /* listed by user when not empty */
     struct cs_view status;     /* listed by status when not empty */
     struct cs_view created_at; /* RFC 3339 text: the order of both lists */

@@ -15,8 +15,7 @@ from faults import read_request
 
 OWN = "/-/"  # addresses of the measurements
 JSON = "application/x-amz-json-1.0"
-SHOWN_IN_LISTS = ("campaign_id", "user_id", "created_at", "status", "summary", "revision",
-                  "expires_at_us")
+SHOWN_IN_LISTS = ("campaign_id", "user_id", "created_at", "status", "summary", "expires_at_us")
 
 
 class Canned:

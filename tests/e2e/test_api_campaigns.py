@@ -346,6 +346,28 @@ def test_progress_replaces_what_was_there(user):
     assert record["progress_log"].keys() == {"current_step", "last_update"}
 
 
+def test_the_time_of_the_last_change(stack):
+    """A list shows that of what it shows: a progress does not change it."""
+    client = Client(stack, stack.token("steady"))
+    campaign_id = client.create()
+    path = f"/campaigns/{campaign_id}"
+    created = client.get(path).json()
+    assert client.post(f"{path}/progress", json={"current_step": 1}).status_code == 200
+    record, status = client.get(path).json(), client.get(f"{path}/status").json()
+    told = record["progress_log"]["last_update"]
+    assert record["updated_at"] == status["updated_at"] == told > created["updated_at"]
+    assert list(record) == list(created)
+    data = client.get(f"{path}/aws").json()["aws_services"]["dynamodb"]["data"]
+    assert data["updated_at"] == told
+    listed, = client.get("/campaigns").json()["campaigns"]
+    assert listed["updated_at"] == created["updated_at"]
+    assert client.complete(campaign_id).status_code == 200
+    done = client.get(path).json()
+    listed, = client.get("/campaigns").json()["campaigns"]
+    assert done["updated_at"] == listed["updated_at"] == done["completed_at"] > told
+    client.close()
+
+
 @pytest.mark.parametrize("body,expected", [
     ({"current_step": -1}, {"/current_step": "out_of_range"}),
     ({"current_step": "3"}, {"/current_step": "wrong_type"}),

@@ -9,6 +9,7 @@ from faulty import Emulator, World
 from units import Units, item_size, kilobytes
 
 JSON = {"Content-Type": "application/json"}
+INDEXES = ("user_campaigns_index", "status_created_index")
 
 
 @pytest.fixture(scope="module")
@@ -56,6 +57,9 @@ def test_the_life_of_a_campaign(world, examples):
     total = sum(sum(parts.values()) for parts in spent.values())
     print(f"{total} units: {spent}")
     assert total <= 25, spent
+    # of an index, only what lists show is paid for: not each step on the way
+    for step in ("progress", "interactions"):
+        assert not any(spent[step].get(index) for index in INDEXES), spent
     assert calls["PutObject"] <= 5 and calls["CreateMultipartUpload"] == 0, calls
     # and it is all there
     whole = client.get(f"/campaigns/{campaign_id}").json()
