@@ -5,7 +5,6 @@
 #include <stdlib.h>
 
 #include "base/digest.h"
-#include "campaign/artifacts.h"
 #include "json/scan.h"
 #include "json/tree.h"
 #include "json/write.h"
@@ -181,12 +180,19 @@ static uint64_t size_of(const struct cs_json *stub)
     return cs_json_integer(cs_json_at(stub, 2), &size) && size > 0 ? (uint64_t)size : 0;
 }
 
+static struct cs_artifact artifact_of(const struct cs_json *stub)
+{
+    return (struct cs_artifact){.key = cs_json_string(cs_json_at(stub, 0)),
+                                .version = cs_json_string(cs_json_at(stub, 1)),
+                                .size = size_of(stub),
+                                .sha256 = cs_json_string(cs_json_at(stub, 3))};
+}
+
 static enum cs_code fetch(const struct cs_campaigns *campaigns,
                           const struct cs_json *stub, struct cs_buf *out,
                           struct cs_deadline deadline, struct cs_err *err)
 {
-    const struct cs_artifact artifact = {.key = cs_json_string(cs_json_at(stub, 0)),
-                                         .version = cs_json_string(cs_json_at(stub, 1))};
+    const struct cs_artifact artifact = artifact_of(stub);
     struct cs_err why = CS_ERR_NONE;
     uint8_t digest[CS_SHA256_LEN];
     char hex[CS_SHA256_HEX_LEN + 1];
@@ -197,7 +203,7 @@ static enum cs_code fetch(const struct cs_campaigns *campaigns,
         rc = cs_sha256_of(digest, cs_view_from(cs_buf_view(out), from), &why);
     if (rc == CS_OK) {
         cs_sha256_hex(hex, digest);
-        if (cs_view_eq_cstr(cs_json_string(cs_json_at(stub, 3)), hex))
+        if (cs_view_eq_cstr(artifact.sha256, hex))
             return CS_OK;
         rc = CS_ENOTFOUND;
     }
@@ -362,4 +368,56 @@ enum cs_code cs_long_entries_page(const struct cs_campaigns *campaigns, struct c
             return rc;
         limit = fit;
     }
+}
+
+/* ---- going through them ---- */
+
+struct visiting {
+    cs_long_entry_fn *callback;
+    void *payload;
+    bool stopped;
+    struct cs_err *err;
+    enum cs_code rc;
+};
+
+static bool visit_entry(void *payload, struct cs_view entry)
+{
+    struct visiting *v = payload;
+    struct cs_artifact artifact;
+    struct cs_json *stub;
+
+    if (!is_stub(entry))
+        return true;
+    if ((v->rc = cs_json_parse(&stub, entry, NULL, v->err)) != CS_OK)
+        return false;
+    artifact = artifact_of(stub);
+    v->stopped = !v->callback(v->payload, &artifact);
+    cs_json_free(stub);
+    return !v->stopped;
+}
+
+enum cs_code cs_long_entries_each(const struct cs_campaigns *campaigns, struct cs_view id,
+                                  cs_long_entry_fn *callback, void *payload,
+                                  struct cs_deadline deadline, struct cs_err *err)
+{
+    struct visiting v = {callback, payload, false, err, CS_OK};
+    char *after = NULL;
+    bool more = true;
+
+    while (v.rc == CS_OK && more && !v.stopped) {
+        struct cs_log_page page;
+
+        v.rc = campaigns->store->ops->log_read(campaigns->store, id, cs_view_cstr(after),
+                                               CS_LIST_LIMIT_MAX, &page, deadline, err);
+        if (v.rc != CS_OK)
+            break;
+        cs_json_each_element(cs_buf_view(&page.json), visit_entry, &v);
+        free(after);
+        after = page.last_position;
+        page.last_position = NULL;
+        more = page.more;
+        cs_log_page_clear(&page);
+    }
+    free(after);
+    return v.rc;
 }

@@ -4,11 +4,11 @@
  * one.
  *
  * These objects belong to the log: they go with the campaign. One whose append was
- * interrupted stays until then. */
+ * interrupted is named by no log, and fsck removes it. */
 #ifndef CS_CAMPAIGN_LONG_ENTRIES_H
 #define CS_CAMPAIGN_LONG_ENTRIES_H
 
-#include "campaign/campaign.h"
+#include "campaign/artifacts.h"
 
 #define CS_LONG_ENTRIES_FOLDER "interactions/" /* below campaigns/{id}/ */
 
@@ -32,6 +32,14 @@ void cs_long_entries_discard(const struct cs_campaigns *campaigns,
                              const struct cs_long_entries *entries,
                              struct cs_deadline deadline);
 void cs_long_entries_clear(struct cs_long_entries *entries);
+
+/* Calls back for each that the campaign's log names, until that returns false. Of the
+ * artifact key, version, size and SHA-256 are set; views valid during the callback. */
+typedef bool cs_long_entry_fn(void *payload, const struct cs_artifact *entry);
+enum cs_code cs_long_entries_each(const struct cs_campaigns *campaigns, struct cs_view id,
+                                  cs_long_entry_fn *callback, void *payload,
+                                  struct cs_deadline deadline,
+                                  struct cs_err *err) CS_MUST_USE;
 
 /* Appends the array of a log with all entries as they were sent, at most max bytes, and
  * at least one; *taken_out is how many. */

@@ -6,8 +6,10 @@
 
 #include "base/encoding.h"
 #include "campaign/artifacts.h"
+#include "campaign/log_names.h"
 #include "campaign/long_entries.h"
 #include "campaign/remove.h"
+#include "json/scan.h"
 
 #define RECORDS_PER_PAGE 200u
 #define BLOCK_BYTES      (64u * 1024u)
@@ -17,7 +19,8 @@ struct verification {
     const struct cs_call *call;
     const struct cs_verify_options *options;
     struct cs_verify_report *report;
-    struct cs_view id; /* of the campaign being looked at */
+    struct cs_view id;         /* of the campaign being looked at */
+    struct cs_log_names names; /* of the campaign whose objects are looked at */
     struct cs_err *err;
     enum cs_code rc;
 };
@@ -85,10 +88,20 @@ static bool is_still_named(const struct verification *v, struct cs_view name,
     return named;
 }
 
-static bool check_artifact(void *payload, struct cs_view name,
-                           const struct cs_artifact *artifact)
+static bool is_there(const struct verification *v)
 {
-    struct verification *v = payload;
+    struct cs_record *record = NULL;
+    bool there = v->campaigns->store->ops->get(v->campaigns->store, v->id, &record,
+                                               v->call->deadline, NULL) == CS_OK &&
+                 !cs_campaign_is(record, "deleting");
+
+    cs_record_free(record);
+    return there;
+}
+
+/* CS_ENOTFOUND for one that is not there; tells of one that is not as it was. */
+static enum cs_code look_at(struct verification *v, const struct cs_artifact *artifact)
+{
     const struct cs_store_ops *ops = v->campaigns->store->ops;
     struct cs_object_reader *reader = NULL;
     char hex[CS_SHA256_HEX_LEN + 1] = "";
@@ -97,13 +110,8 @@ static bool check_artifact(void *payload, struct cs_view name,
 
     rc = ops->open(v->campaigns->store, artifact->key, artifact->version, NULL, &reader,
                    &size, v->call->deadline, v->err);
-    if (rc == CS_ENOTFOUND) {
+    if (rc == CS_ENOTFOUND)
         cs_err_clear(v->err);
-        if (is_still_named(v, name, artifact))
-            tell(v, CS_FINDING_MISSING_OBJECT, artifact->key, artifact->version,
-                 "the record names an object that is not there", false);
-        return true;
-    }
     if (rc == CS_OK && v->options->check_bytes)
         rc = read_digest(v, reader, hex, v->err);
     if (rc == CS_OK && (size != artifact->size ||
@@ -112,8 +120,37 @@ static bool check_artifact(void *payload, struct cs_view name,
              "the object does not have the recorded size or SHA-256", false);
     if (reader != NULL)
         ops->close(v->campaigns->store, reader);
-    v->rc = rc;
-    return rc == CS_OK;
+    return rc;
+}
+
+static bool check_artifact(void *payload, struct cs_view name,
+                           const struct cs_artifact *artifact)
+{
+    struct verification *v = payload;
+
+    v->rc = look_at(v, artifact);
+    if (v->rc != CS_ENOTFOUND)
+        return v->rc == CS_OK;
+    v->rc = CS_OK;
+    if (is_still_named(v, name, artifact))
+        tell(v, CS_FINDING_MISSING_OBJECT, artifact->key, artifact->version,
+             "the record names an object that is not there", false);
+    return true;
+}
+
+/* What the log names once it names until the campaign is deleted. */
+static bool check_entry(void *payload, const struct cs_artifact *entry)
+{
+    struct verification *v = payload;
+
+    v->rc = look_at(v, entry);
+    if (v->rc != CS_ENOTFOUND)
+        return v->rc == CS_OK;
+    v->rc = CS_OK;
+    if (is_there(v))
+        tell(v, CS_FINDING_MISSING_OBJECT, entry->key, entry->version,
+             "the log of interactions names an object that is not there", false);
+    return true;
 }
 
 static enum cs_code finish_delete(struct verification *v, const struct cs_record *record)
@@ -131,6 +168,7 @@ static enum cs_code finish_delete(struct verification *v, const struct cs_record
 static enum cs_code check_record(struct verification *v, const struct cs_record *record)
 {
     struct cs_record *current = NULL;
+    enum cs_code rc = CS_OK;
 
     v->report->records++;
     step(v);
@@ -143,10 +181,14 @@ static enum cs_code check_record(struct verification *v, const struct cs_record 
     /* Read anew: between the listing and now it may have been completed or deleted. */
     if (v->campaigns->store->ops->get(v->campaigns->store, record->key, &current,
                                       v->call->deadline, NULL) == CS_OK &&
-        !cs_campaign_is(current, "deleting"))
+        !cs_campaign_is(current, "deleting")) {
         cs_artifact_each(current, check_artifact, v);
+        rc = v->rc != CS_OK ? v->rc
+                            : cs_long_entries_each(v->campaigns, record->key, check_entry,
+                                                   v, v->call->deadline, v->err);
+    }
     cs_record_free(current);
-    return v->rc;
+    return rc != CS_OK ? rc : v->rc;
 }
 
 typedef enum cs_code record_fn(struct verification *v, const struct cs_record *record);
@@ -179,6 +221,25 @@ struct orphan_search {
     const struct cs_object_entry *entry;
     bool named;
 };
+
+/* A record of another program has the addresses of its objects, and no versions. */
+static bool has_address(const struct cs_record *record, struct cs_view key)
+{
+    static const char *const members[] = {"s3_website_url", "s3_pdf_url",
+                                          "s3_artifacts_url", "s3_metadata_url"};
+    struct cs_buf url = CS_BUF_INIT(65536);
+    bool has = false;
+
+    for (size_t i = 0; i < CS_COUNT(members) && !has && url.failed == CS_OK; i++) {
+        cs_buf_reset(&url);
+        has = (cs_json_slice_string(&url, record->summary, members[i]) ||
+               cs_json_slice_string(&url, record->detail, members[i])) &&
+              cs_view_find(cs_buf_view(&url), key) != SIZE_MAX;
+    }
+    has = has || url.failed != CS_OK;
+    cs_buf_clear(&url);
+    return has;
+}
 
 static bool names_entry(void *payload, struct cs_view name,
                         const struct cs_artifact *artifact)
@@ -230,6 +291,19 @@ static enum cs_code upload_exists(struct verification *v, struct cs_view id,
     return rc == CS_ENOTFOUND ? CS_OK : rc;
 }
 
+/* What is left of one that is being deleted goes with it. */
+static enum cs_code log_names(struct verification *v, const struct cs_record *record,
+                              const struct cs_object_entry *entry, bool *named)
+{
+    enum cs_code rc = CS_OK;
+
+    *named = cs_campaign_is(record, "deleting");
+    if (!*named && (rc = cs_log_names_load(&v->names, v->campaigns, record->key,
+                                           v->call->deadline, v->err)) == CS_OK)
+        *named = cs_log_names_have(&v->names, entry->key, entry->version);
+    return rc;
+}
+
 static enum cs_code is_named(struct verification *v, const struct cs_object_entry *entry,
                              bool *named)
 {
@@ -248,10 +322,10 @@ static enum cs_code is_named(struct verification *v, const struct cs_object_entr
     if (rc == CS_OK && cs_view_starts(rest, CS_LIT("uploads/")))
         rc = upload_exists(v, id, rest, named);
     else if (rc == CS_OK && cs_view_starts(rest, CS_LIT(CS_LONG_ENTRIES_FOLDER)))
-        *named = true; /* by the log, which goes with the record */
+        rc = log_names(v, record, entry, named);
     else if (rc == CS_OK) {
         cs_artifact_each(record, names_entry, &search);
-        *named = search.named;
+        *named = search.named || has_address(record, entry->key);
     }
     cs_record_free(record);
     return rc == CS_ENOTFOUND ? CS_OK : rc;
@@ -277,7 +351,7 @@ static bool check_object(void *payload, const struct cs_object_entry *entry)
         removed = v->rc == CS_OK;
     }
     tell(v, CS_FINDING_ORPHAN_OBJECT, entry->key, entry->version,
-         "no record names this object", removed);
+         "neither record nor log names this object", removed);
     return v->rc == CS_OK;
 }
 
@@ -291,6 +365,7 @@ static struct verification begin(const struct cs_campaigns *campaigns,
                                  .call = call,
                                  .options = options,
                                  .report = report,
+                                 .names = CS_LOG_NAMES_NONE,
                                  .err = err,
                                  .rc = CS_OK};
 }
@@ -307,6 +382,7 @@ enum cs_code cs_campaigns_verify(const struct cs_campaigns *campaigns,
         return rc;
     rc = campaigns->store->ops->each_object(campaigns->store, CS_LIT("campaigns/"),
                                             check_object, &v, call->deadline, err);
+    cs_log_names_clear(&v.names);
     return rc != CS_OK ? rc : v.rc;
 }
 

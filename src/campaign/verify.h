@@ -7,10 +7,10 @@
 #include "campaign/campaign.h"
 
 enum cs_finding_kind {
-    CS_FINDING_MISSING_OBJECT, /* a record names an object that is not there: data is lost
-                                */
+    CS_FINDING_MISSING_OBJECT, /* a record or a log names an object that is not there:
+                                * data is lost */
     CS_FINDING_WRONG_BYTES,    /* the object's size or SHA-256 is not the recorded one */
-    CS_FINDING_ORPHAN_OBJECT,  /* no record names it: repaired by removing it */
+    CS_FINDING_ORPHAN_OBJECT,  /* neither does: repaired by removing it */
     CS_FINDING_UNFINISHED_DELETE, /* a tombstone: repaired by finishing the delete */
     CS_FINDING_EXPIRED            /* past its expires_at: cleanup removes it */
 };

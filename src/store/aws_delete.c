@@ -21,6 +21,11 @@ static enum cs_code list(struct cs_aws_store *store, enum cs_s3_list kind,
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 
+/* S3's name for the version of an object that was put while the bucket kept none (S3 User
+ * Guide, "Deleting objects from versioning-suspended buckets"); the answer to its put
+ * named none. */
+#define NO_VERSION "null"
+
 struct each {
     struct cs_view prefix;
     cs_object_entry_fn *callback;
@@ -30,8 +35,10 @@ struct each {
 static bool hand_on(void *payload, const struct cs_s3_entry *entry)
 {
     const struct each *each = payload;
-    const struct cs_object_entry out = {entry->key, entry->version, entry->size,
-                                        entry->modified_us};
+    const struct cs_object_entry out = {
+        entry->key,
+        cs_view_eq_cstr(entry->version, NO_VERSION) ? CS_LIT("") : entry->version,
+        entry->size, entry->modified_us};
 
     return entry->marker || !cs_view_starts(entry->key, each->prefix) ||
            each->callback(each->payload, &out);
@@ -97,7 +104,8 @@ enum cs_code cs_aws_store_delete_version(struct cs_store *base, struct cs_view k
         (cs_aws_upload_is_note(key, &noted) &&
          (rc = drop_noted(store, noted, deadline, err)) != CS_OK))
         return rc;
-    return cs_s3_delete(store->s3, key, version, deadline, err);
+    return cs_s3_delete(store->s3, key, version.len > 0 ? version : CS_LIT(NO_VERSION),
+                        deadline, err);
 }
 
 struct sweep {

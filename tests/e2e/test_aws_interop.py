@@ -18,6 +18,7 @@ from boto3.dynamodb.conditions import Key
 
 import emulators
 from client import Client
+from support import wait_for
 
 pytestmark = pytest.mark.store(links_are_ours=False)
 
@@ -200,6 +201,37 @@ def test_doctor_is_content(stack):
     assert not versions.get("Versions") and not versions.get("DeleteMarkers")
 
 
+# ---- a bucket that keeps no versions ----
+
+@pytest.mark.server(supervised=True)
+def test_fsck_in_a_bucket_without_versions(make_stack):
+    stack = make_stack(settings={"S3_VERSIONING": "false",
+                                 "CAMPAIGN_INLINE_INTERACTION_BYTES": "1024"})
+    alice = Client(stack, stack.token("alice"))
+    campaign_id = alice.create()
+    answer = alice.post(f"/campaigns/{campaign_id}/interactions", json={"agent": "a", "note": "n" * 2000})
+    assert answer.status_code == 201, answer.text
+    assert alice.put(f"/campaigns/{campaign_id}/files/a", data=b"a").status_code in (200, 201)
+    assert alice.complete(campaign_id).status_code == 200
+    s3 = boto(stack, "client", "s3")
+    orphan = f"campaigns/{campaign_id}/files/b"
+    s3.put_object(Bucket=stack.store.bucket, Key=orphan, Body=b"b")
+
+    def fsck(*arguments):
+        done = stack.campaignctl("--json", "fsck", "--age", "0", *arguments, check=False)
+        return [(found["key"], found["repaired"]) for found in json.loads(done.stdout)["list"]]
+
+    wait_for(lambda: fsck() == [(orphan, False)], "its time has passed", 10)
+    assert fsck("--repair") == [(orphan, True)]
+    assert fsck("--repair", "--bytes") == []
+    kept = {each["Key"] for each in s3.list_objects_v2(Bucket=stack.store.bucket)["Contents"]}
+    assert len(kept) == 6 and orphan not in kept
+    assert alice.get(f"/campaigns/{campaign_id}/files/a").content == b"a"
+    assert alice.delete(f"/campaigns/{campaign_id}/aws").status_code == 200
+    assert s3.list_objects_v2(Bucket=stack.store.bucket)["KeyCount"] == 0
+    alice.close()
+
+
 # ---- a table that a Python service made ----
 
 OLD = {
@@ -288,6 +320,18 @@ def test_a_table_of_a_python_service(make_stack):
     assert found["campaign_brief"] == OLD_RUNNING["campaign_brief"]
     assert found["house_number"] == OLD_RUNNING["house_number"]
     assert dora.get(path).json()["status"] == "completed"
+    # the old one's objects are named by their addresses alone
+    s3 = boto(stack, "client", "s3")
+    old = [f"campaigns/{OLD['campaign_id']}/{path}" for path in NAMES.values()]
+    for key in (*old, f"campaigns/{OLD['campaign_id']}/files/nobodys"):
+        s3.put_object(Bucket=stack.store.bucket, Key=key, Body=b"old")
+
+    def kept():
+        stack.campaignctl("fsck", "--repair", "--age", "0")
+        return [each["Key"] for each in s3.list_objects_v2(
+            Bucket=stack.store.bucket, Prefix=f"campaigns/{OLD['campaign_id']}/")["Contents"]]
+
+    wait_for(lambda: kept() == sorted(old), "nobody's object is gone", 20)
     untouched = table.get_item(Key={"campaign_id": OLD["campaign_id"]})["Item"]
     assert untouched["final_state"] == OLD["final_state"]
     assert dora.delete(f"{path}/aws").status_code == 200
