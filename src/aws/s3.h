@@ -139,7 +139,7 @@ enum cs_s3_list {
     CS_S3_LIST_UPLOADS   /* ListMultipartUploads */
 };
 
-/* All pages of what starts with prefix. */
+/* All pages of what starts with prefix. Entries may be deleted as they are handed on. */
 enum cs_code cs_s3_list(struct cs_s3 *s3, enum cs_s3_list kind, struct cs_view prefix,
                         cs_s3_entry_fn *callback, void *payload,
                         struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;

@@ -51,6 +51,12 @@ static const struct {
                             "NextUploadIdMarker"},
 };
 
+struct named_entry {
+    struct cs_s3_entry entry;
+    struct cs_buf key;
+    struct cs_buf version;
+};
+
 struct page {
     enum cs_s3_list kind;
     cs_s3_entry_fn *callback;
@@ -59,9 +65,9 @@ struct page {
     bool stopped;   /* by the callback */
     bool truncated; /* more pages follow */
     enum cs_code failed;
-    struct cs_s3_entry entry;
-    struct cs_buf key;
-    struct cs_buf version;
+    struct named_entry read; /* as far as it is */
+    struct named_entry held; /* read whole; see hand_on() */
+    bool holds;
     struct cs_buf next_key;
     struct cs_buf next_id;
 };
@@ -78,8 +84,8 @@ static void decode(struct page *page, struct cs_buf *out, struct cs_view text)
 /* An unreadable time is left out: it decides nothing. */
 static void set_time(struct page *page, struct cs_view text)
 {
-    if (cs_time_parse(&page->entry.modified_us, text, NULL) != CS_OK)
-        page->entry.modified_us = 0;
+    if (cs_time_parse(&page->read.entry.modified_us, text, NULL) != CS_OK)
+        page->read.entry.modified_us = 0;
 }
 
 static void read_field(struct page *page, struct cs_view name, struct cs_view text)
@@ -87,32 +93,49 @@ static void read_field(struct page *page, struct cs_view name, struct cs_view te
     const char *id = kinds[page->kind].id;
 
     if (cs_view_eq(name, CS_LIT("Key")))
-        decode(page, &page->key, text);
+        decode(page, &page->read.key, text);
     else if (id != NULL && cs_view_eq_cstr(name, id))
-        cs_buf_reset(&page->version), cs_buf_add(&page->version, text);
+        cs_buf_reset(&page->read.version), cs_buf_add(&page->read.version, text);
     else if (cs_view_eq(name, CS_LIT("Size")))
-        (void)cs_view_to_u64(text, &page->entry.size);
+        (void)cs_view_to_u64(text, &page->read.entry.size);
     else if (cs_view_eq(name, CS_LIT("LastModified")) ||
              cs_view_eq(name, CS_LIT("Initiated")))
         set_time(page, text);
     else if (cs_view_eq(name, CS_LIT("IsLatest")))
-        page->entry.latest = cs_view_eq(text, CS_LIT("true"));
+        page->read.entry.latest = cs_view_eq(text, CS_LIT("true"));
+}
+
+/* An entry is handed on once the one behind it has been read: who deletes it thus never
+ * deletes the last of a page before the next page came. Servers differ in what follows a
+ * version that is gone; some say that nothing does. */
+static bool hand_on(struct page *page)
+{
+    if (page->holds) {
+        page->holds = false;
+        page->held.entry.key = cs_buf_view(&page->held.key);
+        page->held.entry.version = cs_buf_view(&page->held.version);
+        page->stopped = !page->callback(page->payload, &page->held.entry);
+    }
+    return !page->stopped;
 }
 
 static bool end_entry(struct page *page, bool marker)
 {
-    page->entry.key = cs_buf_view(&page->key);
-    page->entry.version = cs_buf_view(&page->version);
-    page->entry.marker = marker;
-    if (cs_buf_check(&page->key, NULL) != CS_OK ||
-        cs_buf_check(&page->version, NULL) != CS_OK)
+    struct named_entry ended = page->read;
+
+    ended.entry.marker = marker;
+    if (cs_buf_check(&ended.key, NULL) != CS_OK ||
+        cs_buf_check(&ended.version, NULL) != CS_OK)
         page->failed = CS_ENOMEM;
-    if (page->failed == CS_OK)
-        page->stopped = !page->callback(page->payload, &page->entry);
-    memset(&page->entry, 0, sizeof(page->entry));
-    cs_buf_reset(&page->key);
-    cs_buf_reset(&page->version);
-    return page->failed == CS_OK && !page->stopped;
+    if (page->failed != CS_OK || !hand_on(page))
+        return false;
+    page->read = page->held;
+    page->held = ended;
+    page->holds = true;
+    memset(&page->read.entry, 0, sizeof(page->read.entry));
+    cs_buf_reset(&page->read.key);
+    cs_buf_reset(&page->read.version);
+    return true;
 }
 
 static bool on_element(void *payload, struct cs_view path, struct cs_view text)
@@ -205,28 +228,36 @@ enum cs_code cs_s3_list(struct cs_s3 *s3, enum cs_s3_list kind, struct cs_view p
                         cs_s3_entry_fn *callback, void *payload,
                         struct cs_deadline deadline, struct cs_err *err)
 {
-    struct page page = {.kind = kind,
-                        .callback = callback,
-                        .payload = payload,
-                        .key = CS_BUF_INIT(TEXT_MAX),
-                        .version = CS_BUF_INIT(TEXT_MAX),
-                        .next_key = CS_BUF_INIT(TEXT_MAX),
-                        .next_id = CS_BUF_INIT(TEXT_MAX)};
+    struct page page = {
+        .kind = kind,
+        .callback = callback,
+        .payload = payload,
+        .read = {.key = CS_BUF_INIT(TEXT_MAX), .version = CS_BUF_INIT(TEXT_MAX)},
+        .held = {.key = CS_BUF_INIT(TEXT_MAX), .version = CS_BUF_INIT(TEXT_MAX)},
+        .next_key = CS_BUF_INIT(TEXT_MAX),
+        .next_id = CS_BUF_INIT(TEXT_MAX)};
     struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
     enum cs_code rc;
 
     for (size_t pages = 0;; pages++) {
         rc = read_page(s3, &page, &query, prefix, deadline, err);
-        /* Without a place to go on from, "truncated" would start all over again. */
-        if (rc != CS_OK || page.stopped || !page.truncated || page.next_key.len == 0)
+        if (rc != CS_OK || page.stopped || !page.truncated)
             break;
-        if (pages == PAGES_MAX) {
+        /* An end here would hide what follows, and the same call again never end. */
+        if (page.next_key.len == 0)
+            rc = cs_err_set(err, CS_EUPSTREAM,
+                            "the list of objects goes on, but does not say from where");
+        else if (pages == PAGES_MAX)
             rc = cs_err_set(err, CS_EUPSTREAM, "the list of objects does not end");
+        if (rc != CS_OK)
             break;
-        }
     }
-    cs_buf_clear(&page.key);
-    cs_buf_clear(&page.version);
+    if (rc == CS_OK && !page.stopped)
+        (void)hand_on(&page);
+    cs_buf_clear(&page.read.key);
+    cs_buf_clear(&page.read.version);
+    cs_buf_clear(&page.held.key);
+    cs_buf_clear(&page.held.version);
     cs_buf_clear(&page.next_key);
     cs_buf_clear(&page.next_id);
     cs_buf_clear(&query);
