@@ -62,10 +62,35 @@ static uint32_t size_in_tail(struct cs_view packed)
            (uint32_t)end[-1] << 24;
 }
 
-enum cs_code cs_gunzip_whole(struct cs_buf *out, struct cs_view packed,
-                             struct cs_err *err)
-{
+struct cs_inflate {
     struct libdeflate_decompressor *decompressor;
+};
+
+struct cs_inflate *cs_inflate_new(void)
+{
+    struct cs_inflate *work = calloc(1, sizeof(*work));
+
+    if (work == NULL)
+        return NULL;
+    work->decompressor = libdeflate_alloc_decompressor();
+    if (work->decompressor == NULL) {
+        free(work);
+        return NULL;
+    }
+    return work;
+}
+
+void cs_inflate_free(struct cs_inflate *work)
+{
+    if (work == NULL)
+        return;
+    libdeflate_free_decompressor(work->decompressor);
+    free(work);
+}
+
+enum cs_code cs_inflate_gzip(struct cs_inflate *work, struct cs_buf *out,
+                             struct cs_view packed, struct cs_err *err)
+{
     enum libdeflate_result result;
     size_t size, taken = 0, made = 0;
     char *room;
@@ -75,11 +100,8 @@ enum cs_code cs_gunzip_whole(struct cs_buf *out, struct cs_view packed,
     size = size_in_tail(packed);
     if ((room = cs_buf_room(out, size)) == NULL)
         return cs_buf_check(out, err);
-    if ((decompressor = libdeflate_alloc_decompressor()) == NULL)
-        return cs_err_nomem(err);
-    result = libdeflate_gzip_decompress_ex(decompressor, packed.ptr, packed.len, room,
-                                           size, &taken, &made);
-    libdeflate_free_decompressor(decompressor);
+    result = libdeflate_gzip_decompress_ex(work->decompressor, packed.ptr, packed.len,
+                                           room, size, &taken, &made);
     if (result != LIBDEFLATE_SUCCESS || taken != packed.len || made != size)
         return cs_err_set(err, CS_EINVAL, "no gzip, or a damaged one");
     cs_buf_grew(out, made);

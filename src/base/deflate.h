@@ -15,6 +15,18 @@ void cs_deflate_free(struct cs_deflate *work);
 enum cs_code cs_deflate_add(struct cs_deflate *work, struct cs_buf *out,
                             struct cs_view bytes, struct cs_err *err) CS_MUST_USE;
 
+struct cs_inflate; /* memory for one decompression after the other */
+
+/* NULL when out of memory. */
+struct cs_inflate *cs_inflate_new(void);
+void cs_inflate_free(struct cs_inflate *work);
+
+/* Appends all of a gzip member that is there as a whole: several times faster than piece
+ * by piece. CS_EINVAL for what is none, or has anything behind it; CS_ETOOBIG beyond the
+ * ceiling of out. */
+enum cs_code cs_inflate_gzip(struct cs_inflate *work, struct cs_buf *out,
+                             struct cs_view packed, struct cs_err *err) CS_MUST_USE;
+
 /* ---- gzip, piece by piece ---- */
 
 struct cs_gzip; /* one stream; the same bytes give the same stream, however cut */
@@ -40,11 +52,5 @@ enum cs_code cs_gunzip_read(struct cs_gunzip *gunzip, struct cs_view *packed, ch
                             size_t room, size_t *got_out, struct cs_err *err) CS_MUST_USE;
 /* Whether the stream was read to its end, checksum included. */
 bool cs_gunzip_ended(const struct cs_gunzip *gunzip);
-
-/* All of a gzip member that is there as a whole, appended: several times faster than
- * piece by piece. CS_EINVAL for what is none, or has anything behind it; CS_ETOOBIG
- * beyond the ceiling of out. */
-enum cs_code cs_gunzip_whole(struct cs_buf *out, struct cs_view packed,
-                             struct cs_err *err) CS_MUST_USE;
 
 #endif

@@ -48,22 +48,33 @@ bool cs_hex_decode(void *out, size_t len, struct cs_view text)
     return true;
 }
 
+static void encode_group(char text_out[4], const uint8_t bytes[3], const char *alphabet)
+{
+    uint32_t group = (uint32_t)bytes[0] << 16 | (uint32_t)bytes[1] << 8 | bytes[2];
+
+    for (size_t i = 0; i < 4; i++)
+        text_out[i] = alphabet[group >> (18 - 6 * i) & 63];
+}
+
 static void encode64(struct cs_buf *out, struct cs_view bytes, const char *alphabet,
                      bool pad)
 {
     const uint8_t *in = (const uint8_t *)bytes.ptr;
+    size_t groups = bytes.len / 3, left = bytes.len % 3;
+    char *to = cs_buf_room(out, groups * 4); /* the bytes are there: no overflow */
+    uint8_t last[3] = {0};
+    char text[4];
 
-    for (size_t i = 0; i < bytes.len; i += 3) {
-        size_t have = bytes.len - i < 3 ? bytes.len - i : 3;
-        uint32_t group = (uint32_t)in[i] << 16 |
-                         (have > 1 ? (uint32_t)in[i + 1] << 8 : 0) |
-                         (have > 2 ? (uint32_t)in[i + 2] : 0);
-        char text[4];
-
-        for (size_t k = 0; k < 4; k++)
-            text[k] = k <= have ? alphabet[group >> (18 - 6 * k) & 63] : '=';
-        cs_buf_add(out, cs_view_of(text, pad ? 4 : have + 1));
-    }
+    for (size_t i = 0; i < groups && to != NULL; i++, in += 3, to += 4)
+        encode_group(to, in, alphabet);
+    cs_buf_grew(out, groups * 4);
+    if (left == 0)
+        return;
+    memcpy(last, in, left);
+    encode_group(text, last, alphabet);
+    cs_buf_add(out, cs_view_of(text, left + 1));
+    if (pad)
+        cs_buf_add(out, cs_view_of("==", 3 - left));
 }
 
 void cs_base64_encode(struct cs_buf *out, struct cs_view bytes)
@@ -76,41 +87,65 @@ void cs_base64url_encode(struct cs_buf *out, struct cs_view bytes)
     encode64(out, bytes, base64_url, false);
 }
 
-static int value64(char c, const char *alphabet)
+/* A digit's value and one more, so that what is no digit has 0. */
+#define LETTERS_AND_DIGITS                                                              \
+    ['A'] = 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21,  \
+    22, 23, 24, 25, 26, ['a'] = 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 38, 39, 40, \
+    41, 42, 43, 44, 45, 46, 47, 48, 49, 50, 51, 52, ['0'] = 53, 54, 55, 56, 57, 58, 59, \
+    60, 61, 62
+
+static const uint8_t values_std[256] = {LETTERS_AND_DIGITS, ['+'] = 63, ['/'] = 64};
+static const uint8_t values_url[256] = {LETTERS_AND_DIGITS, ['-'] = 63, ['_'] = 64};
+
+/* The three bytes of four digits; false where one of them is none. */
+static bool decode_group(uint8_t bytes_out[3], const uint8_t text[4],
+                         const uint8_t values[256])
 {
-    if (c >= 'A' && c <= 'Z')
-        return c - 'A';
-    if (c >= 'a' && c <= 'z')
-        return c - 'a' + 26;
-    if (c >= '0' && c <= '9')
-        return c - '0' + 52;
-    if (c == alphabet[62])
-        return 62;
-    return c == alphabet[63] ? 63 : -1;
+    uint32_t a = values[text[0]], b = values[text[1]];
+    uint32_t c = values[text[2]], d = values[text[3]];
+    uint32_t group = (a << 18) + (b << 12) + (c << 6) + d - 0x041041; /* one of each */
+
+    bytes_out[0] = (uint8_t)(group >> 16);
+    bytes_out[1] = (uint8_t)(group >> 8);
+    bytes_out[2] = (uint8_t)group;
+    return a != 0 && b != 0 && c != 0 && d != 0;
+}
+
+static enum cs_code foreign_byte(struct cs_view text, const uint8_t values[256],
+                                 struct cs_err *err)
+{
+    size_t at = 0;
+
+    while (at < text.len && values[(uint8_t)text.ptr[at]] != 0)
+        at++;
+    return cs_err_set(err, CS_EINVAL, "not base64 at byte %zu", at);
 }
 
 /* text is without padding here. */
 static enum cs_code decode64(struct cs_buf *out, struct cs_view text,
-                             const char *alphabet, struct cs_err *err)
+                             const uint8_t values[256], struct cs_err *err)
 {
-    uint32_t group = 0;
-    unsigned bits = 0;
+    const uint8_t *in = (const uint8_t *)text.ptr;
+    size_t groups = text.len / 4, left = text.len % 4;
+    size_t len = groups * 3 + (left > 0 ? left - 1 : 0);
+    uint8_t *to = (uint8_t *)cs_buf_room(out, len);
+    uint8_t last[4] = {'A', 'A', 'A', 'A'}, bytes[3]; /* A is all zero bits */
 
-    for (size_t i = 0; i < text.len; i++) {
-        int value = value64(text.ptr[i], alphabet);
-
-        if (value < 0)
-            return cs_err_set(err, CS_EINVAL, "not base64 at byte %zu", i);
-        group = group << 6 | (uint32_t)value;
-        bits += 6;
-        if (bits >= 8) {
-            bits -= 8;
-            cs_buf_add_byte(out, (char)(group >> bits & 255));
-        }
+    if (to == NULL)
+        return cs_buf_check(out, err);
+    for (size_t i = 0; i < groups; i++, in += 4, to += 3)
+        if (!decode_group(to, in, values))
+            return foreign_byte(text, values, err);
+    if (left > 0) {
+        memcpy(last, in, left);
+        if (!decode_group(bytes, last, values))
+            return foreign_byte(text, values, err);
+        memcpy(to, bytes, left - 1);
+        if (left == 1 || bytes[left - 1] != 0)
+            return cs_err_set(err, CS_EINVAL, "base64 that ends in the middle of a byte");
     }
-    if (bits >= 6 || (group & ((1u << bits) - 1)) != 0)
-        return cs_err_set(err, CS_EINVAL, "base64 that ends in the middle of a byte");
-    return cs_buf_check(out, err);
+    cs_buf_grew(out, len);
+    return CS_OK;
 }
 
 enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text, struct cs_err *err)
@@ -120,13 +155,13 @@ enum cs_code cs_base64_decode(struct cs_buf *out, struct cs_view text, struct cs
     for (int padding = 0; padding < 2 && text.len > 0; padding++)
         if (text.ptr[text.len - 1] == '=')
             text.len--;
-    return decode64(out, text, base64_std, err);
+    return decode64(out, text, values_std, err);
 }
 
 enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
                                  struct cs_err *err)
 {
-    return decode64(out, text, base64_url, err);
+    return decode64(out, text, values_url, err);
 }
 
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash)

@@ -344,14 +344,34 @@ enum cs_code cs_json_validate(struct cs_view text, const struct cs_json_limits *
 
 /* ---- walking valid text ---- */
 
-/* The closing quote of the string whose text starts at `from`. */
+static const char *pass_space(const char *at, const char *end)
+{
+    while (at < end && is_space(*at))
+        at++;
+    return at;
+}
+
+/* Whether an odd number of backslashes stands before `at`. */
+static bool is_escaped(const char *from, const char *at)
+{
+    const char *behind = at;
+
+    while (at > from && at[-1] == '\\')
+        at--;
+    return (behind - at) % 2 != 0;
+}
+
+/* The closing quote of the string whose text starts at `from`, or `end`. */
 static const char *end_of_string(const char *from, const char *end)
 {
-    const char *at = from;
+    const char *quote = from;
 
-    while ((at = cs_json_pass_plain(at, end)) < end && *at != '"')
-        at += *at == '\\' && end - at > 1 ? 2 : 1;
-    return at;
+    while ((quote = memchr(quote, '"', (size_t)(end - quote))) != NULL)
+        if (is_escaped(from, quote))
+            quote++;
+        else
+            return quote;
+    return end;
 }
 
 /* Behind the list or object that starts at `from`. */
@@ -385,74 +405,72 @@ static bool ends_scalar(char c)
     return is_space(c) || c == ',' || c == '}' || c == ']';
 }
 
-static void move_to(struct cs_view *rest, const char *at)
+/* Behind the value that starts at `at`. */
+static const char *end_of_value(const char *at, const char *end)
 {
-    const char *end = rest->ptr + rest->len;
-
-    *rest = at < end ? cs_view_of(at, (size_t)(end - at)) : cs_view_of(end, 0);
-}
-
-static void pass_space(struct cs_view *rest)
-{
-    while (rest->len > 0 && is_space(rest->ptr[0]))
-        *rest = cs_view_from(*rest, 1);
+    if (at < end && *at == '"') {
+        at = end_of_string(at + 1, end);
+        return at < end ? at + 1 : end; /* the quote */
+    }
+    if (at < end && (*at == '{' || *at == '['))
+        return end_of_nest(at, end);
+    while (at < end && !ends_scalar(*at))
+        at++;
+    return at;
 }
 
 struct cs_view cs_json_walk_value(struct cs_view *rest)
 {
-    const char *from, *at, *end;
+    const char *end = rest->ptr + rest->len;
+    const char *from = pass_space(rest->ptr, end);
+    const char *behind = end_of_value(from, end);
 
-    pass_space(rest);
-    at = from = rest->ptr;
-    end = from + rest->len;
-    if (at < end && *at == '"') {
-        at = end_of_string(at + 1, end);
-        at += at < end ? 1 : 0; /* the quote */
-    } else if (at < end && (*at == '{' || *at == '[')) {
-        at = end_of_nest(at, end);
-    } else {
-        while (at < end && !ends_scalar(*at))
-            at++;
-    }
-    move_to(rest, at);
-    return cs_view_of(from, (size_t)(rest->ptr - from));
+    *rest = cs_view_of(behind, (size_t)(end - behind));
+    return cs_view_of(from, (size_t)(behind - from));
 }
 
-/* Steps to what is behind the opening bracket or the next comma; false where there is
- * neither, and behind the closing bracket. */
-static bool step(struct cs_view *rest, char opening, char closing)
+/* What is behind the opening bracket or the next comma; NULL where there is neither, with
+ * *rest behind the closing bracket. */
+static const char *step(struct cs_view *rest, char opening, char closing)
 {
-    char c;
+    const char *end = rest->ptr + rest->len;
+    const char *at = pass_space(rest->ptr, end);
+    char c = at < end ? *at : '\0';
 
-    pass_space(rest);
-    c = rest->len > 0 ? rest->ptr[0] : '\0';
-    if (c != opening && c != ',' && c != closing)
-        return false;
-    *rest = cs_view_from(*rest, 1);
-    if (c == closing)
-        return false;
-    pass_space(rest);
-    if (c == opening && rest->len > 0 && rest->ptr[0] == closing) {
-        *rest = cs_view_from(*rest, 1);
-        return false;
+    *rest = cs_view_of(at, (size_t)(end - at));
+    if (c == opening || c == ',')
+        at = pass_space(at + 1, end);
+    if (at < end && *at == closing && c != ',') {
+        *rest = cs_view_of(at + 1, (size_t)(end - at - 1));
+        return NULL;
     }
-    return true;
+    return c == opening || c == ',' ? at : NULL;
 }
 
 bool cs_json_walk_member(struct cs_view *rest, struct cs_view *name_out)
 {
-    if (!step(rest, '{', '}') || rest->len == 0 || rest->ptr[0] != '"')
+    const char *end = rest->ptr + rest->len;
+    const char *name = step(rest, '{', '}'), *behind;
+
+    if (name == NULL || name == end || *name != '"')
         return false;
-    *name_out = cs_json_walk_value(rest);
-    *name_out = cs_view_of(name_out->ptr + 1, name_out->len > 1 ? name_out->len - 2 : 0);
-    pass_space(rest);
-    *rest = cs_view_from(*rest, 1); /* the colon */
+    behind = end_of_string(++name, end);
+    *name_out = cs_view_of(name, (size_t)(behind - name));
+    behind = pass_space(behind < end ? behind + 1 : end, end);
+    behind += behind < end ? 1 : 0; /* the colon */
+    *rest = cs_view_of(behind, (size_t)(end - behind));
     return true;
 }
 
 bool cs_json_walk_element(struct cs_view *rest)
 {
-    return step(rest, '[', ']') && rest->len > 0;
+    const char *end = rest->ptr + rest->len;
+    const char *at = step(rest, '[', ']');
+
+    if (at == NULL || at == end)
+        return false;
+    *rest = cs_view_of(at, (size_t)(end - at));
+    return true;
 }
 
 void cs_json_each_member(struct cs_view text, cs_json_member_fn *callback, void *payload)
@@ -481,6 +499,8 @@ bool cs_json_name_is(struct cs_view written, struct cs_view wanted)
     struct cs_buf decoded = CS_BUF_INIT(4096);
     bool same;
 
+    if (written.len < wanted.len) /* escapes are never shorter than what they mean */
+        return false;
     if (cs_view_find_byte(written, '\\') == SIZE_MAX)
         return cs_view_eq(written, wanted);
     cs_json_unescape(&decoded, written);
@@ -511,10 +531,13 @@ struct cs_view cs_json_slice(struct cs_view text, const char *name)
 
 char cs_json_kind(struct cs_view value)
 {
-    pass_space(&value);
-    if (value.len == 0)
+    size_t at = 0;
+
+    while (at < value.len && is_space(value.ptr[at]))
+        at++;
+    if (at == value.len)
         return '\0';
-    return value.ptr[0] == '-' || is_digit(value.ptr[0]) ? '0' : value.ptr[0];
+    return value.ptr[at] == '-' || is_digit(value.ptr[at]) ? '0' : value.ptr[at];
 }
 
 /* Decodes the escape behind a backslash at `at`; returns how many bytes it has. */

@@ -19,6 +19,33 @@
 #define CS_AWS_USER_INDEX   "user_campaigns_index"
 #define CS_AWS_STATUS_INDEX "status_created_index"
 
+#define CS_AWS_ITEM_TEXT_MAX (8u << 20) /* JSON made of 400 KiB written by others */
+
+/* What reading compressed texts takes memory for, made at the first one. */
+struct cs_aws_unpacking {
+    struct cs_inflate *inflate;
+    struct cs_buf packed;
+};
+
+#define CS_AWS_UNPACKING_INIT                   \
+    {                                           \
+        NULL, CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX) \
+    }
+
+/* What reading an item takes memory for; one serves for any number of them. */
+struct cs_aws_item_texts {
+    struct cs_buf decoded; /* attributes with escapes; room for all of an item */
+    struct cs_buf summary; /* with its first members */
+    struct cs_buf detail;  /* that was kept compressed */
+    struct cs_aws_unpacking unpacking;
+};
+
+#define CS_AWS_ITEM_TEXTS_INIT                                        \
+    {                                                                 \
+        CS_BUF_INIT(SIZE_MAX / 2), CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX), \
+            CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX), CS_AWS_UNPACKING_INIT  \
+    }
+
 struct cs_aws_store {
     struct cs_store base;
     struct cs_store_names names;
@@ -38,6 +65,7 @@ struct cs_aws_store {
     struct cs_s3 *s3;
     struct cs_dynamodb *db;
     struct cs_buf body; /* of the DynamoDB request being written */
+    struct cs_aws_item_texts texts;
     struct cs_recent *recent;
     bool shares_recent; /* it is somebody else's to free */
 };
@@ -125,6 +153,19 @@ enum cs_code cs_aws_store_settle_table(struct cs_aws_store *store, bool *absent_
                                        struct cs_deadline deadline,
                                        struct cs_err *err) CS_MUST_USE;
 
+/* ---- texts that are kept compressed in items (aws_packing.c) ---- */
+
+/* A member "name" of an item: {"S":text}, or {"B":...} of what it compresses to where
+ * that is worth it. */
+enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
+                                    struct cs_view text, struct cs_err *err) CS_MUST_USE;
+
+void cs_aws_unpacking_clear(struct cs_aws_unpacking *unpacking);
+
+/* Appends the text of such a {"B":base64}. CS_EUPSTREAM for what is none. */
+enum cs_code cs_aws_unpack(struct cs_aws_unpacking *unpacking, struct cs_buf *out,
+                           struct cs_view base64, struct cs_err *err) CS_MUST_USE;
+
 /* ---- items (aws_items.c) ---- */
 
 /* "Item":{...} of a record, with the given revision; its status is spread over that
@@ -137,28 +178,13 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
 enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item,
                               struct cs_err *err) CS_MUST_USE;
 
-/* The same from the item that a valid text begins with; without a tree where this store
- * wrote it. *out is NULL for an item that is no record. */
-enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
-                                   struct cs_err *err) CS_MUST_USE;
-
-#define CS_AWS_ITEM_TEXT_MAX (8u << 20) /* JSON made of 400 KiB written by others */
-
-/* What reading an item takes memory for; one serves for any number of them. */
-struct cs_aws_item_texts {
-    struct cs_buf decoded; /* its attributes; room for all that is left of the answer */
-    struct cs_buf summary; /* with its first members */
-    struct cs_buf detail;  /* that was kept compressed */
-};
-
-#define CS_AWS_ITEM_TEXTS_INIT                                        \
-    {                                                                 \
-        CS_BUF_INIT(SIZE_MAX / 2), CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX), \
-            CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX)                         \
-    }
 void cs_aws_item_texts_clear(struct cs_aws_item_texts *texts);
+/* Between requests: keeps the memory unless it is much. */
+void cs_aws_item_texts_rest(struct cs_aws_item_texts *texts);
 
-/* The same of the item that *rest stands at (json/scan.h), which is walked through. */
+/* The same of the item that *rest stands at in a valid text (json/scan.h), which is
+ * walked through; without a tree where this store wrote it. *out is NULL for an item that
+ * is no record. */
 enum cs_code cs_aws_item_walk(struct cs_record **out, struct cs_view *rest,
                               struct cs_aws_item_texts *texts,
                               struct cs_err *err) CS_MUST_USE;
@@ -201,15 +227,6 @@ enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd
 
 /* Lets a put send them. Borrowed by the put. */
 void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put);
-
-/* A member "name" of an item: {"S":text}, or {"B":...} of what it compresses to where
- * that is worth it. */
-enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
-                                    struct cs_view text, struct cs_err *err) CS_MUST_USE;
-
-/* Appends the text of such a {"B":base64}. CS_EUPSTREAM for what is none. */
-enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64,
-                           struct cs_err *err) CS_MUST_USE;
 
 /* ---- logs (aws_log.c, aws_log_read.c) ---- */
 

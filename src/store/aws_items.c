@@ -6,7 +6,8 @@
 #include "json/scan.h"
 
 #define TEXT_MAX         CS_AWS_ITEM_TEXT_MAX
-#define VANISHES_AFTER_S (24 * 3600) /* so that no difference of clocks matters */
+#define KEPT_MAX         (256u << 10) /* bytes of memory, between requests */
+#define VANISHES_AFTER_S (24 * 3600)  /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
 static const char *const own_names[] = {
@@ -446,11 +447,14 @@ static enum cs_code fill_in(struct texts *t, const struct cs_json *item,
                             struct cs_record *record, struct cs_err *err)
 {
     struct cs_view packed = cs_json_get_string(cs_json_get(item, "detail"), "B");
+    struct cs_aws_unpacking unpacking = CS_AWS_UNPACKING_INIT;
     enum cs_code rc = CS_OK;
 
     record->summary = whole_summary(&t->whole, record);
-    if (packed.ptr != NULL && (rc = cs_aws_unpack(&t->unpacked, packed, err)) == CS_OK)
+    if (packed.ptr != NULL &&
+        (rc = cs_aws_unpack(&unpacking, &t->unpacked, packed, err)) == CS_OK)
         record->detail = cs_buf_view(&t->unpacked);
+    cs_aws_unpacking_clear(&unpacking);
     return rc != CS_OK ? rc : cs_buf_check(&t->whole, err);
 }
 
@@ -512,6 +516,15 @@ void cs_aws_item_texts_clear(struct cs_aws_item_texts *texts)
     cs_buf_clear(&texts->decoded);
     cs_buf_clear(&texts->summary);
     cs_buf_clear(&texts->detail);
+    cs_aws_unpacking_clear(&texts->unpacking);
+}
+
+void cs_aws_item_texts_rest(struct cs_aws_item_texts *texts)
+{
+    if (texts->decoded.cap + texts->summary.cap + texts->detail.cap +
+            texts->unpacking.packed.cap >
+        KEPT_MAX)
+        cs_aws_item_texts_clear(texts);
 }
 
 /* Where the text of an attribute goes; NULL for one that is none of ours. */
@@ -572,21 +585,25 @@ static bool take_number(struct cs_record *record, struct cs_view name,
     return true;
 }
 
-static struct cs_view add_decoded(struct own_item *own, struct cs_view inside)
+static struct cs_view decoded(struct own_item *own, struct cs_view inside)
 {
-    size_t from = own->texts->decoded.len;
+    struct cs_buf *out = &own->texts->decoded;
+    size_t from = out->len;
 
-    cs_json_unescape(&own->texts->decoded, inside);
-    return cs_view_from(cs_buf_view(&own->texts->decoded), from);
+    if (cs_view_find_byte(inside, '\\') == SIZE_MAX)
+        return inside;
+    cs_json_unescape(out, inside);
+    return cs_view_from(cs_buf_view(out), from);
 }
 
 static bool take_packed(struct own_item *own, struct cs_view inside)
 {
-    struct cs_buf *detail = &own->texts->detail;
+    struct cs_aws_item_texts *texts = own->texts;
 
-    if (cs_aws_unpack(detail, add_decoded(own, inside), NULL) != CS_OK)
+    if (cs_aws_unpack(&texts->unpacking, &texts->detail, decoded(own, inside), NULL) !=
+        CS_OK)
         return false;
-    own->record.detail = cs_buf_view(detail);
+    own->record.detail = cs_buf_view(&texts->detail);
     return true;
 }
 
@@ -599,7 +616,7 @@ static bool take_own(struct own_item *own, struct cs_view name, struct cs_view t
     if (place == &own->record.detail && cs_view_eq(type, CS_LIT("B")))
         return inside.ptr != NULL && take_packed(own, inside);
     if (place != NULL) {
-        *place = add_decoded(own, inside);
+        *place = decoded(own, inside);
         return cs_view_eq(type, CS_LIT("S")) && inside.ptr != NULL;
     }
     if (cs_view_eq(type, CS_LIT("N")) && take_number(&own->record, name, inside))
@@ -675,15 +692,5 @@ enum cs_code cs_aws_item_walk(struct cs_record **out, struct cs_view *rest,
     else if (!cs_aws_item_is_internal(own.record.key) &&
              (*out = cs_record_copy(&own.record)) == NULL)
         rc = cs_err_nomem(err);
-    return rc;
-}
-
-enum cs_code cs_aws_item_read_text(struct cs_record **out, struct cs_view item,
-                                   struct cs_err *err)
-{
-    struct cs_aws_item_texts texts = CS_AWS_ITEM_TEXTS_INIT;
-    enum cs_code rc = cs_aws_item_walk(out, &item, &texts, err);
-
-    cs_aws_item_texts_clear(&texts);
     return rc;
 }

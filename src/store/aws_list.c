@@ -136,14 +136,14 @@ static bool is_behind(const struct collecting *c, const struct cs_record *record
 
 /* Takes what stands between the brackets of "Items"; *rest is moved behind it. */
 static enum cs_code take_items(struct collecting *c, struct cs_view *rest,
-                               struct cs_aws_item_texts *texts, struct cs_err *err)
+                               struct cs_err *err)
 {
     enum cs_code rc = CS_OK;
 
     while (rc == CS_OK && cs_json_walk_element(rest)) {
         struct cs_record *record;
 
-        rc = cs_aws_item_walk(&record, rest, texts, err);
+        rc = cs_aws_item_walk(&record, rest, &c->store->texts, err);
         if (rc != CS_OK || record == NULL)
             continue;
         if (c->query->index != CS_LIST_ALL)
@@ -161,13 +161,12 @@ static enum cs_code take_items(struct collecting *c, struct cs_view *rest,
 static enum cs_code take_answer(struct collecting *c, struct cs_view answer,
                                 struct cs_err *err)
 {
-    struct cs_aws_item_texts texts = CS_AWS_ITEM_TEXTS_INIT;
     struct cs_view name, last = cs_view_of(NULL, 0);
     enum cs_code rc = CS_OK;
 
     while (rc == CS_OK && cs_json_walk_member(&answer, &name)) {
         if (cs_view_eq(name, CS_LIT("Items")) && cs_json_kind(answer) == '[')
-            rc = take_items(c, &answer, &texts, err);
+            rc = take_items(c, &answer, err);
         else if (cs_view_eq(name, CS_LIT("LastEvaluatedKey")))
             last = cs_json_walk_value(&answer);
         else
@@ -180,7 +179,7 @@ static enum cs_code take_answer(struct collecting *c, struct cs_view answer,
         cs_buf_reset(&c->from.key);
         (void)cs_json_slice_string(&c->from.key, cs_json_slice(last, "campaign_id"), "S");
     }
-    cs_aws_item_texts_clear(&texts);
+    cs_aws_item_texts_rest(&c->store->texts);
     return rc == CS_OK ? cs_buf_check(&c->start, err) : rc;
 }
 

@@ -14,6 +14,7 @@
 /* ---- pieces ---- */
 
 struct window {
+    struct cs_aws_unpacking *unpacking;
     struct cs_view key;
     struct cs_view owner; /* whose the pieces are; another's are as good as none */
     uint64_t first;
@@ -43,7 +44,7 @@ static enum cs_code take_piece(void *payload, const struct cs_json *item,
         return CS_OK;
     window->there[at] = true;
     if (packed.ptr != NULL)
-        rc = cs_aws_unpack(&window->entries[at], packed, err);
+        rc = cs_aws_unpack(window->unpacking, &window->entries[at], packed, err);
     else
         cs_buf_add(&window->entries[at], cs_item_text(item, "entries"));
     cs_buf_add(&window->used[at], cs_item_text(item, "used"));
@@ -70,6 +71,7 @@ static enum cs_code read_window(struct cs_aws_store *store, struct window *windo
     size_t made = 0;
     enum cs_code rc = CS_OK;
 
+    window->unpacking = &store->texts.unpacking;
     window->first = first;
     for (size_t i = 0; i < WINDOW; i++) {
         cs_buf_init(&window->entries[i], 1u << 20);

@@ -102,14 +102,24 @@ enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
     return rc;
 }
 
-enum cs_code cs_aws_unpack(struct cs_buf *out, struct cs_view base64, struct cs_err *err)
+void cs_aws_unpacking_clear(struct cs_aws_unpacking *unpacking)
 {
-    struct cs_buf packed = CS_BUF_INIT(base64.len + 1);
-    enum cs_code rc = cs_base64_decode(&packed, base64, err);
+    cs_inflate_free(unpacking->inflate);
+    cs_buf_clear(&unpacking->packed);
+    unpacking->inflate = NULL;
+}
 
-    if (rc == CS_OK)
-        rc = cs_gunzip_whole(out, cs_buf_view(&packed), err);
-    cs_buf_clear(&packed);
+enum cs_code cs_aws_unpack(struct cs_aws_unpacking *unpacking, struct cs_buf *out,
+                           struct cs_view base64, struct cs_err *err)
+{
+    enum cs_code rc;
+
+    if (unpacking->inflate == NULL && (unpacking->inflate = cs_inflate_new()) == NULL)
+        return cs_err_nomem(err);
+    cs_buf_reset(&unpacking->packed);
+    if ((rc = cs_base64_decode(&unpacking->packed, base64, err)) == CS_OK)
+        rc = cs_inflate_gzip(unpacking->inflate, out, cs_buf_view(&unpacking->packed),
+                             err);
     /* too large is what the end of a damaged one says */
     return rc == CS_EINVAL || rc == CS_ETOOBIG ? CS_EUPSTREAM : rc;
 }

@@ -28,7 +28,8 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     if ((rc = cs_aws_store_fetch_text(store, "GetItem", &answer, deadline, err)) != CS_OK)
         return rc;
     if (cs_json_walk_to(&answer, "Item"))
-        rc = cs_aws_item_read_text(out, answer, err);
+        rc = cs_aws_item_walk(out, &answer, &store->texts, err);
+    cs_aws_item_texts_rest(&store->texts);
     if (rc == CS_OK && *out == NULL)
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
     if (rc == CS_OK)

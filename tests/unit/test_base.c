@@ -198,6 +198,41 @@ static void test_base64(void **state)
     cs_buf_clear(&buf);
 }
 
+/* Every byte at every place of a group, and what is no digit. */
+static void test_base64_bytes(void **state)
+{
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    struct cs_buf text = CS_BUF_INIT(100), read = CS_BUF_INIT(5);
+
+    (void)state;
+    for (unsigned byte = 0; byte < 256; byte++) {
+        bool digit = byte != 0 && strchr(digits, (int)byte) != NULL;
+
+        for (size_t at = 0; at < 5; at++) {
+            char bytes[5] = {'a', '\0', '\xff', 'z', '~'}, written[] = "QUJDREVG";
+
+            bytes[at] = (char)byte;
+            for (size_t len = 0; len <= sizeof(bytes); len++) {
+                cs_buf_reset(&text);
+                cs_buf_reset(&read);
+                cs_base64_encode(&text, cs_view_of(bytes, len));
+                assert_ok(cs_base64_decode(&read, cs_buf_view(&text), err));
+                assert_true(cs_view_eq(cs_buf_view(&read), cs_view_of(bytes, len)));
+            }
+            written[at] = (char)byte;
+            cs_buf_clear(&text);
+            assert_int_equal(cs_base64_decode(&text, cs_view_of(written, 8), NULL),
+                             digit ? CS_OK : CS_EINVAL);
+            assert_int_equal(text.len, digit ? 6 : 0);
+        }
+    }
+    cs_buf_reset(&read); /* which has room for five */
+    assert_int_equal(cs_base64_decode(&read, CS_LIT("QUJDREVG"), NULL), CS_ETOOBIG);
+    cs_buf_clear(&text);
+    cs_buf_clear(&read);
+}
+
 static void test_hex_and_percent(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(100);
@@ -426,38 +461,41 @@ static void test_log_lines_can_not_be_forged(void **state)
     cs_buf_clear(&text);
 }
 
-static void test_gunzip_whole(void **state)
+static void test_inflate_gzip(void **state)
 {
     struct cs_buf packed = CS_BUF_INIT(65536), read = CS_BUF_INIT(4096);
     struct cs_gzip *gzip = cs_gzip_new(6);
+    struct cs_inflate *work = cs_inflate_new();
     char text[3000];
     struct cs_view whole;
 
     (void)state;
     memset(text, 'x', sizeof(text));
     assert_non_null(gzip);
+    assert_non_null(work);
     assert_ok(cs_gzip_add(gzip, &packed, cs_view_of(text, sizeof(text)), true, err));
     cs_gzip_free(gzip);
     whole = cs_buf_view(&packed);
-    assert_ok(cs_gunzip_whole(&read, whole, err));
+    assert_ok(cs_inflate_gzip(work, &read, whole, err));
     assert_true(cs_view_eq(cs_buf_view(&read), cs_view_of(text, sizeof(text))));
     /* no room for a second one */
-    assert_int_equal(cs_gunzip_whole(&read, whole, NULL), CS_ETOOBIG);
+    assert_int_equal(cs_inflate_gzip(work, &read, whole, NULL), CS_ETOOBIG);
     for (size_t len = 0; len < whole.len; len++) {
         cs_buf_clear(&read);
-        assert_int_not_equal(cs_gunzip_whole(&read, cs_view_sub(whole, 0, len), NULL),
-                             CS_OK);
+        assert_int_not_equal(
+            cs_inflate_gzip(work, &read, cs_view_sub(whole, 0, len), NULL), CS_OK);
         assert_int_equal(read.len, 0);
     }
     for (size_t i = whole.len - 8; i < whole.len; i++) { /* checksum and size */
         packed.ptr[i] ^= 1;
         cs_buf_clear(&read);
-        assert_int_not_equal(cs_gunzip_whole(&read, whole, NULL), CS_OK);
+        assert_int_not_equal(cs_inflate_gzip(work, &read, whole, NULL), CS_OK);
         packed.ptr[i] ^= 1;
     }
     cs_buf_add_byte(&packed, 'x');
     cs_buf_clear(&read);
-    assert_int_not_equal(cs_gunzip_whole(&read, cs_buf_view(&packed), NULL), CS_OK);
+    assert_int_not_equal(cs_inflate_gzip(work, &read, cs_buf_view(&packed), NULL), CS_OK);
+    cs_inflate_free(work);
     cs_buf_clear(&read);
     cs_buf_clear(&packed);
 }
@@ -476,6 +514,7 @@ int main(void)
         cmocka_unit_test(test_buf_numbers_and_formats),
         cmocka_unit_test(test_buf_refuses_absurd_sizes),
         cmocka_unit_test(test_base64),
+        cmocka_unit_test(test_base64_bytes),
         cmocka_unit_test(test_hex_and_percent),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_digests),
@@ -484,7 +523,7 @@ int main(void)
         cmocka_unit_test(test_file_write_and_read),
         cmocka_unit_test(test_file_open_below_follows_nothing),
         cmocka_unit_test(test_log_lines_can_not_be_forged),
-        cmocka_unit_test(test_gunzip_whole),
+        cmocka_unit_test(test_inflate_gzip),
     };
 
     return cmocka_run_group_tests_name("base", tests, NULL, NULL);

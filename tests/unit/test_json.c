@@ -309,6 +309,26 @@ static void test_walk(void **state)
     assert_false(cs_json_walk_to(&rest, "b"));
 }
 
+/* An even number of backslashes leaves the quote behind them its meaning. */
+static void test_walk_over_backslashes(void **state)
+{
+    (void)state;
+    for (size_t count = 0; count < 20; count++) {
+        struct cs_buf text = CS_BUF_INIT(100);
+        struct cs_view rest;
+        size_t quote;
+
+        cs_buf_add_byte(&text, '"');
+        for (size_t i = 0; i < count; i++)
+            cs_buf_add_byte(&text, '\\');
+        quote = text.len;
+        cs_buf_add(&text, CS_LIT("\",\""));
+        rest = cs_buf_view(&text);
+        assert_int_equal(cs_json_walk_value(&rest).len, quote + (count % 2 == 0 ? 1 : 3));
+        cs_buf_clear(&text);
+    }
+}
+
 /* It stays within the text, and comes to its end, whatever that is cut off at. */
 static void test_walk_of_broken_text(void **state)
 {
@@ -549,6 +569,7 @@ int main(void)
         cmocka_unit_test(test_plain_runs),
         cmocka_unit_test(test_quoted_reads_back),
         cmocka_unit_test(test_walk),
+        cmocka_unit_test(test_walk_over_backslashes),
         cmocka_unit_test(test_walk_of_broken_text),
         cmocka_unit_test(test_kinds_and_strings),
         cmocka_unit_test(test_tree_keeps_order_and_digits),
