@@ -42,29 +42,30 @@ static enum cs_code ask(struct cs_aws *aws, struct cs_aws_call *call,
     return rc == CS_OK ? cs_buf_check(arn_out, err) : rc;
 }
 
-enum cs_code cs_aws_caller(struct cs_aws *aws, struct cs_view region, struct cs_view url,
+enum cs_code cs_aws_caller(struct cs_aws *aws,
+                           const struct cs_aws_endpoint_options *place,
                            struct cs_buf *arn_out, struct cs_deadline deadline,
                            struct cs_err *err)
 {
-    const struct cs_aws_endpoint_options place = {
-        .service = CS_AWS_STS, .region = region, .url = url};
+    struct cs_aws_endpoint_options sts = *place;
     struct cs_aws_endpoint endpoint;
     struct cs_net_response response;
     struct cs_aws_error error;
     struct cs_aws_call call = {.service = CS_AWS_STS,
                                .operation = "GetCallerIdentity",
-                               .subject = region,
+                               .subject = place->region,
                                .endpoint = &endpoint,
-                               .region = region,
+                               .region = place->region,
                                .deadline = deadline,
                                .response = &response,
                                .error = &error};
     enum cs_code rc;
 
+    sts.service = CS_AWS_STS;
     cs_aws_endpoint_init(&endpoint);
     cs_net_response_init(&response, ANSWER_MAX);
     cs_aws_error_init(&error);
-    if ((rc = cs_aws_endpoint_make(&endpoint, &place, err)) == CS_OK)
+    if ((rc = cs_aws_endpoint_make(&endpoint, &sts, err)) == CS_OK)
         rc = ask(aws, &call, arn_out, err);
     cs_aws_endpoint_clear(&endpoint);
     cs_net_response_clear(&response);

@@ -6,9 +6,10 @@
 
 #include "aws/call.h"
 
-/* Asks STS in `region`, or at `url` where that is not empty, and appends the ARN of
+/* Asks STS, which is at `place` (its service is not looked at), and appends the ARN of
  * the user or role. It needs no permission. */
-enum cs_code cs_aws_caller(struct cs_aws *aws, struct cs_view region, struct cs_view url,
+enum cs_code cs_aws_caller(struct cs_aws *aws,
+                           const struct cs_aws_endpoint_options *place,
                            struct cs_buf *arn_out, struct cs_deadline deadline,
                            struct cs_err *err) CS_MUST_USE;
 

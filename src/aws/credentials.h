@@ -29,6 +29,8 @@ struct cs_aws_credentials_options {
     cs_aws_setting_fn *setting;
     const void *payload;
     struct cs_view region; /* of STS, where the profile names none; borrowed for good */
+    bool dual_stack;       /* of STS */
+    bool fips;
 };
 
 struct cs_aws_credentials;

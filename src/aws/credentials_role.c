@@ -108,7 +108,11 @@ struct exchange {
 static enum cs_code make_endpoint(struct exchange *x, struct cs_err *err)
 {
     const char *url = cs_key_setting(x->search, "AWS_ENDPOINT_URL_STS");
-    struct cs_aws_endpoint_options options = {.service = CS_AWS_STS, .region = x->region};
+    struct cs_aws_endpoint_options options = {.service = CS_AWS_STS,
+                                              .region = x->region,
+                                              .dual_stack =
+                                                  x->search->options->dual_stack,
+                                              .fips = x->search->options->fips};
     enum cs_code rc;
 
     if (url == NULL)

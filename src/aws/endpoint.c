@@ -94,6 +94,19 @@ static enum cs_code check_region(struct cs_view region, struct cs_err *err)
                         CS_FMT(region));
 }
 
+/* Amazon's SDKs refuse it as well. */
+static enum cs_code check_fips(const struct cs_aws_endpoint_options *options,
+                               struct cs_err *err)
+{
+    if (!options->fips || options->service != CS_AWS_S3 ||
+        !cs_view_eq(cs_aws_partition(options->region), CS_LIT("aws-cn")))
+        return CS_OK;
+    return cs_err_field(err, CS_EINVAL, "AWS_USE_FIPS_ENDPOINT", "no_fips_endpoint",
+                        "S3 has no FIPS endpoint in %.*s; set AWS_USE_FIPS_ENDPOINT to "
+                        "false",
+                        CS_FMT(options->region));
+}
+
 /* S3 User Guide, "Bucket naming rules". Old buckets of us-east-1 may break them:
  * those are taken too, and reached by path. */
 static enum cs_code check_bucket(struct cs_view bucket, struct cs_err *err)
@@ -212,6 +225,8 @@ enum cs_code cs_aws_endpoint_make(struct cs_aws_endpoint *out,
         if ((rc = use_url(out, options->url, err)) != CS_OK)
             return rc;
     } else {
+        if ((rc = check_fips(options, err)) != CS_OK)
+            return rc;
         cs_buf_add(&out->origin, CS_LIT("https://"));
         if (bucket.len > 0 && !out->path_style) {
             cs_buf_add(&out->origin, bucket);

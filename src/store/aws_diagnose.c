@@ -321,14 +321,16 @@ static enum cs_code find_identity(struct cs_aws_diagnosis *d, struct cs_err *err
 {
     struct cs_deadline deadline = cs_deadline_in_ms(IDENTITY_MS);
     struct cs_err why = CS_ERR_NONE;
-    struct cs_view url;
+    struct cs_aws_endpoint_options place = {
+        .region = cs_view_cstr(d->store->table_region),
+        .dual_stack = cs_aws_store_flag(d->store, "AWS_USE_DUALSTACK_ENDPOINT", false),
+        .fips = cs_aws_store_flag(d->store, "AWS_USE_FIPS_ENDPOINT", false)};
     enum cs_code rc;
 
-    if (!sts_url(d->store, &url))
+    if (!sts_url(d->store, &place.url))
         return cs_err_set(err, CS_EUNSUPPORTED,
                           "not asked: the endpoints are not those of AWS");
-    rc = cs_aws_caller(d->store->aws, cs_view_cstr(d->store->table_region), url,
-                       &d->caller, deadline, &why);
+    rc = cs_aws_caller(d->store->aws, &place, &d->caller, deadline, &why);
     if (rc == CS_OK) {
         cs_buf_add(&d->text, cs_buf_view(&d->caller));
         return CS_OK;

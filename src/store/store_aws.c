@@ -78,7 +78,9 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
         .log = store->options.log,
         .setting = store->options.setting,
         .payload = store->options.payload,
-        .region = cs_view_cstr(store->table_region)};
+        .region = cs_view_cstr(store->table_region),
+        .dual_stack = cs_aws_store_flag(store, "AWS_USE_DUALSTACK_ENDPOINT", false),
+        .fips = cs_aws_store_flag(store, "AWS_USE_FIPS_ENDPOINT", false)};
     struct cs_aws_credentials_options with_net = credentials;
     struct cs_aws_options aws = {.log = store->options.log, .retry = CS_RETRY_STANDARD};
     const char *attempts = cs_aws_store_setting(store, "AWS_MAX_ATTEMPTS");

@@ -5,7 +5,6 @@
 #include <signal.h>
 
 #include "aws/credentials.h"
-#include "aws/endpoint.h"
 #include "aws/profile.h"
 #include "fake_http.h"
 
@@ -59,92 +58,6 @@ static void test_profiles(void **state)
     assert_false(cs_profile_has(text, CS_PROFILE_CONFIG, CS_LIT("broken")));
     assert_view(cs_profile_get(text, CS_PROFILE_CREDENTIALS, CS_LIT("dev"), "region"),
                 "not-a-profile");
-}
-
-/* ---- endpoints ---- */
-
-struct endpoint_case {
-    enum cs_aws_service service;
-    const char *region;
-    const char *url;
-    const char *bucket;
-    bool dual_stack, fips, path_style;
-    const char *origin; /* NULL: refused */
-    const char *path;
-};
-
-static const struct endpoint_case endpoint_cases[] = {
-    {CS_AWS_S3, "eu-central-1", "", "outputs", false, false, false,
-     "https://outputs.s3.eu-central-1.amazonaws.com", ""},
-    {CS_AWS_S3, "us-east-1", "", "my.bucket", false, false, false,
-     "https://s3.us-east-1.amazonaws.com", "/my.bucket"},
-    {CS_AWS_S3, "us-east-1", "", "Old_Bucket", false, false, false,
-     "https://s3.us-east-1.amazonaws.com", "/Old_Bucket"},
-    {CS_AWS_S3, "eu-west-3", "", "outputs", true, false, false,
-     "https://outputs.s3.dualstack.eu-west-3.amazonaws.com", ""},
-    {CS_AWS_S3, "us-west-2", "", "outputs", true, true, true,
-     "https://s3-fips.dualstack.us-west-2.amazonaws.com", "/outputs"},
-    {CS_AWS_S3, "cn-north-1", "", "outputs", false, false, false,
-     "https://outputs.s3.cn-north-1.amazonaws.com.cn", ""},
-    {CS_AWS_S3, "us-east-1", "http://127.0.0.1:9000/", "outputs", false, false, false,
-     "http://127.0.0.1:9000", "/outputs"},
-    {CS_AWS_S3, "us-east-1", "https://store.example:443/base/", "outputs", false, false,
-     false, "https://store.example", "/base/outputs"},
-    {CS_AWS_S3, "us-east-1", "", "", false, false, false,
-     "https://s3.us-east-1.amazonaws.com", ""},
-    {CS_AWS_DYNAMODB, "ca-central-1", "", "", false, false, false,
-     "https://dynamodb.ca-central-1.amazonaws.com", ""},
-    {CS_AWS_DYNAMODB, "ca-central-1", "", "", true, false, false,
-     "https://dynamodb.ca-central-1.api.aws", ""},
-    {CS_AWS_DYNAMODB, "ca-central-1", "", "", false, true, false,
-     "https://dynamodb-fips.ca-central-1.amazonaws.com", ""},
-    {CS_AWS_DYNAMODB, "us-gov-west-1", "", "", false, true, false,
-     "https://dynamodb.us-gov-west-1.amazonaws.com", ""},
-    {CS_AWS_STS, "eusc-de-east-1", "", "", false, false, false,
-     "https://sts.eusc-de-east-1.amazonaws.eu", ""},
-    {CS_AWS_DYNAMODB, "local", "http://localhost:80", "", false, false, false,
-     "http://localhost", ""},
-    {CS_AWS_S3, "", "", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "eu central", "", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "x.evil.example/", "", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "-eu", "", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "", "a/b", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "", "ab", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "ftp://x", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "store.example", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "http://", "outputs", false, false, false, NULL, NULL},
-    {CS_AWS_S3, "us-east-1", "http://user@host", "outputs", false, false, false, NULL,
-     NULL},
-    {CS_AWS_S3, "us-east-1", "http://host/?x", "outputs", false, false, false, NULL,
-     NULL},
-};
-
-static void test_endpoints(void **state)
-{
-    struct cs_aws_endpoint endpoint;
-
-    (void)state;
-    cs_aws_endpoint_init(&endpoint);
-    for (size_t i = 0; i < CS_COUNT(endpoint_cases); i++) {
-        const struct endpoint_case *c = &endpoint_cases[i];
-        const struct cs_aws_endpoint_options options = {.service = c->service,
-                                                        .region = cs_view_cstr(c->region),
-                                                        .url = cs_view_cstr(c->url),
-                                                        .bucket = cs_view_cstr(c->bucket),
-                                                        .dual_stack = c->dual_stack,
-                                                        .fips = c->fips,
-                                                        .path_style = c->path_style};
-
-        if (c->origin == NULL) {
-            assert_int_equal(cs_aws_endpoint_make(&endpoint, &options, NULL), CS_EINVAL);
-            continue;
-        }
-        assert_ok(cs_aws_endpoint_make(&endpoint, &options, err));
-        assert_view(cs_buf_view(&endpoint.origin), c->origin);
-        assert_view(cs_buf_view(&endpoint.path), c->path);
-        assert_view(cs_aws_endpoint_host(&endpoint), strstr(c->origin, "://") + 3);
-    }
-    cs_aws_endpoint_clear(&endpoint);
 }
 
 /* ---- credentials ---- */
@@ -428,6 +341,48 @@ static void test_assumed_role(void **state)
         strstr(cs_buf_cstr(&b->seen), "ExternalId=x%20y&DurationSeconds=900"));
 }
 
+/* The connection that STS is asked by, as a proxy sees it. */
+static void assert_sts_at(struct bench *b, const char *region, bool dual_stack, bool fips,
+                          const char *host)
+{
+    const struct cs_net_options net_options = {.connect_timeout_ms = 2000,
+                                               .proxy = b->base};
+    struct cs_aws_credentials_options options = {
+        .net = cs_net_client_new(&net_options, NULL),
+        .setting = setting,
+        .payload = b,
+        .region = cs_view_cstr(region),
+        .dual_stack = dual_stack,
+        .fips = fips};
+    struct cs_aws_credentials *credentials = cs_aws_credentials_new(&options);
+    struct cs_aws_keys keys;
+    char line[128];
+
+    assert_non_null(options.net);
+    assert_non_null(credentials);
+    cs_buf_reset(&b->seen);
+    assert_int_not_equal(
+        cs_aws_credentials_get(credentials, T0, cs_deadline_in_ms(10000), &keys, NULL),
+        CS_OK);
+    assert_true(snprintf(line, sizeof(line), "CONNECT %s:443 HTTP/1.1\r\n", host) > 0);
+    assert_true(cs_view_starts(cs_buf_view(&b->seen), cs_view_cstr(line)));
+    cs_aws_credentials_free(credentials);
+    cs_net_client_free(options.net);
+}
+
+static void test_endpoint_of_sts(void **state)
+{
+    struct bench *b = *state;
+
+    set(b, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web");
+    write_file(b, "AWS_WEB_IDENTITY_TOKEN_FILE", "token", "web.token\n");
+    assert_sts_at(b, "eu-central-1", false, false, "sts.eu-central-1.amazonaws.com");
+    assert_sts_at(b, "eu-central-1", false, true, "sts-fips.eu-central-1.amazonaws.com");
+    assert_sts_at(b, "eu-central-1", true, false, "sts.eu-central-1.api.aws");
+    assert_sts_at(b, "cn-north-1", false, false, "sts.cn-north-1.amazonaws.com.cn");
+    assert_sts_at(b, "us-gov-west-1", false, true, "sts.us-gov-west-1.amazonaws.com");
+}
+
 static void test_web_identity(void **state)
 {
     struct bench *b = *state;
@@ -520,12 +475,12 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profiles),
-        cmocka_unit_test(test_endpoints),
         with_bench(test_what_is_refused),
         with_bench(test_environment_first),
         with_bench(test_shared_files),
         with_bench(test_assumed_role),
         with_bench(test_web_identity),
+        with_bench(test_endpoint_of_sts),
         with_bench(test_container),
         with_bench(test_instance),
         with_bench(test_a_dead_metadata_service_costs_little_and_once),
