@@ -25,8 +25,8 @@ static bool write_detail_member(void *payload, struct cs_view name, struct cs_vi
 }
 
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
-                           const struct cs_record *record, struct cs_view urls,
-                           struct cs_view brief)
+                           const struct cs_record *record,
+                           const struct cs_view_urls *urls, struct cs_view brief)
 {
     const struct cs_store_names *names = x->app->store->ops->names(x->app->store);
 
@@ -36,7 +36,7 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     cs_json_object(w);
     cs_json_member_str(w, "bucket_name", names->bucket_name);
     cs_json_member_str(w, "region", names->bucket_region);
-    cs_json_member_raw(w, "files", urls);
+    cs_json_member_raw(w, "files", cs_buf_view(&urls->object));
     cs_json_object_end(w);
     cs_json_key(w, "dynamodb");
     cs_json_object(w);
@@ -59,28 +59,27 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
 enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_record *record = NULL;
-    struct cs_buf urls = CS_BUF_INIT(CS_URLS_MAX);
+    struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
     struct cs_json_writer w;
-    int64_t expires_us = 0;
     enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
                                        CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
 
-    if (rc != CS_OK || (rc = cs_view_urls(x, &urls, record, &expires_us, err)) != CS_OK ||
+    if (rc != CS_OK || (rc = cs_view_make_urls(&urls, x, record, err)) != CS_OK ||
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
                                      err)) != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);
-    write_services(x, &w, record, cs_buf_view(&urls), cs_buf_view(&brief));
-    if (expires_us != 0)
-        cs_json_member_time(&w, "urls_expire_at", expires_us);
+    write_services(x, &w, record, &urls, cs_buf_view(&brief));
+    if (urls.expires_us != 0)
+        cs_json_member_time(&w, "urls_expire_at", urls.expires_us);
     cs_json_object_end(&w);
     rc = cs_exchange_answer(x, 200, err);
 out:
     cs_record_free(record);
-    cs_buf_clear(&urls);
+    cs_view_urls_clear(&urls);
     cs_buf_clear(&brief);
     return rc;
 }

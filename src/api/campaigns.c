@@ -107,28 +107,25 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
 static enum cs_code write_campaigns(struct cs_exchange *x, struct cs_json_writer *w,
                                     const struct cs_record_page *page, struct cs_err *err)
 {
-    struct cs_buf urls = CS_BUF_INIT(CS_URLS_MAX);
+    struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     int64_t earliest_us = 0;
     enum cs_code rc = CS_OK;
 
     cs_json_key(w, "campaigns");
     cs_json_array(w);
     for (size_t i = 0; i < page->count && rc == CS_OK; i++) {
-        int64_t expires_us = 0;
-
-        cs_buf_reset(&urls);
-        rc = cs_view_urls(x, &urls, page->records[i], &expires_us, err);
+        rc = cs_view_make_urls(&urls, x, page->records[i], err);
         cs_json_object(w);
         cs_view_summary(w, page->records[i]);
-        cs_json_member_raw(w, "s3_urls", cs_buf_view(&urls));
+        cs_json_member_raw(w, "s3_urls", cs_buf_view(&urls.object));
         cs_json_object_end(w);
-        if (expires_us != 0 && (earliest_us == 0 || expires_us < earliest_us))
-            earliest_us = expires_us;
+        if (urls.expires_us != 0 && (earliest_us == 0 || urls.expires_us < earliest_us))
+            earliest_us = urls.expires_us;
     }
     cs_json_array_end(w);
     if (earliest_us != 0)
         cs_json_member_time(w, "urls_expire_at", earliest_us);
-    cs_buf_clear(&urls);
+    cs_view_urls_clear(&urls);
     return rc;
 }
 
@@ -301,10 +298,9 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
                                struct whole_record *whole, struct cs_err *err)
 {
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
-    struct cs_buf urls = CS_BUF_INIT(CS_URLS_MAX);
+    struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     struct cs_view tags = cs_json_slice(record->detail, "tags");
     struct cs_json_writer w;
-    int64_t expires_us = 0;
     enum cs_code rc;
 
     cs_json_writer_init(&w, &whole->head);
@@ -312,13 +308,13 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_view_summary(&w, record);
     if (cs_json_slice(record->summary, "tags").ptr == NULL && tags.ptr != NULL)
         cs_json_member_raw(&w, "tags", tags);
-    if ((rc = cs_view_urls(x, &urls, record, &expires_us, err)) != CS_OK ||
+    if ((rc = cs_view_make_urls(&urls, x, record, err)) != CS_OK ||
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
                                      err)) != CS_OK)
         goto out;
-    cs_view_url_members(&w, cs_buf_view(&urls));
-    if (expires_us != 0)
-        cs_json_member_time(&w, "urls_expire_at", expires_us);
+    cs_view_url_members(&w, &urls);
+    if (urls.expires_us != 0)
+        cs_json_member_time(&w, "urls_expire_at", urls.expires_us);
     cs_json_key(&w, "files");
     cs_view_files(&w, record);
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
@@ -329,7 +325,7 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_json_key(&w, "final_state");
     rc = cs_buf_check(&whole->head, err);
 out:
-    cs_buf_clear(&urls);
+    cs_view_urls_clear(&urls);
     cs_buf_clear(&brief);
     return rc;
 }

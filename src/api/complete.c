@@ -21,19 +21,18 @@ static void write_render(struct cs_json_writer *w,
 static enum cs_code answer(struct cs_exchange *x, const struct cs_record *record,
                            const struct cs_completion_report *report, struct cs_err *err)
 {
-    struct cs_buf urls = CS_BUF_INIT(CS_URLS_MAX);
-    int64_t expires_us = 0;
+    struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     struct cs_json_writer w;
-    enum cs_code rc = cs_view_urls(x, &urls, record, &expires_us, err);
+    enum cs_code rc = cs_view_make_urls(&urls, x, record, err);
 
     if (rc != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_view_summary(&w, record);
-    cs_view_url_members(&w, cs_buf_view(&urls));
-    cs_json_member_raw(&w, "s3_urls", cs_buf_view(&urls));
-    cs_json_member_time(&w, "urls_expire_at", expires_us);
+    cs_view_url_members(&w, &urls);
+    cs_json_member_raw(&w, "s3_urls", cs_buf_view(&urls.object));
+    cs_json_member_time(&w, "urls_expire_at", urls.expires_us);
     cs_json_key(&w, "files");
     cs_view_files(&w, record);
     if (!report->replayed)
@@ -41,7 +40,7 @@ static enum cs_code answer(struct cs_exchange *x, const struct cs_record *record
     cs_json_object_end(&w);
     rc = cs_exchange_answer(x, 200, err);
 out:
-    cs_buf_clear(&urls);
+    cs_view_urls_clear(&urls);
     return rc;
 }
 

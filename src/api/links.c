@@ -98,9 +98,6 @@ enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
 {
     const struct cs_artifact *artifact = link->artifact;
     int64_t ttl_s = cs_settings_integer(x->app->settings, CS_SET_URL_TTL);
-    char *texts[3] = {cs_view_dup(artifact->bucket), cs_view_dup(artifact->key),
-                      cs_view_dup(artifact->version)};
-    struct cs_object object = {texts[0], texts[1], texts[2], artifact->size, ""};
     struct cs_object_info info = {.key = artifact->key,
                                   .content_type = artifact->content_type,
                                   .file_name = cs_artifact_file_name(link->name),
@@ -109,11 +106,7 @@ enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
     struct cs_err cause = CS_ERR_NONE;
     enum cs_code rc;
 
-    if (texts[0] == NULL || texts[1] == NULL || texts[2] == NULL) {
-        cs_object_clear(&object);
-        return cs_err_nomem(err);
-    }
-    rc = x->app->store->ops->url(x->app->store, &object, &info, ttl_s, out,
+    rc = x->app->store->ops->url(x->app->store, &info, artifact->version, ttl_s, out,
                                  expires_us_out, &cause);
     if (rc == CS_EUNSUPPORTED) {
         *expires_us_out = (x->call.now_us / CS_SECOND_US + ttl_s) * CS_SECOND_US;
@@ -121,7 +114,6 @@ enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
     } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
         *err = cause;
     }
-    cs_object_clear(&object);
     return rc;
 }
 

@@ -2,18 +2,24 @@
 
 #include "api/view.h"
 
-#include <stdio.h>
-
 #include "api/links.h"
 #include "json/scan.h"
 
-static const char *const artifact_names[] = {"website", "pdf", "artifacts", "metadata"};
+static const struct {
+    struct cs_view artifact;
+    const char *member; /* of a campaign in an answer */
+} linked[CS_VIEW_URLS] = {
+    {CS_LIT_INIT("website"), "s3_website_url"},
+    {CS_LIT_INIT("pdf"), "s3_pdf_url"},
+    {CS_LIT_INIT("artifacts"), "s3_artifacts_url"},
+    {CS_LIT_INIT("metadata"), "s3_metadata_url"},
+};
 
-/* The artifacts of the record, by their place in artifact_names. */
+/* The artifacts of the record, by their place in `linked`. */
 struct links {
-    struct cs_artifact artifacts[CS_COUNT(artifact_names)];
-    bool there[CS_COUNT(artifact_names)];
-    struct cs_buf keys[CS_COUNT(artifact_names)];
+    struct cs_artifact artifacts[CS_VIEW_URLS];
+    bool there[CS_VIEW_URLS];
+    struct cs_buf keys[CS_VIEW_URLS];
 };
 
 static bool take_artifact(void *payload, struct cs_view name,
@@ -21,8 +27,8 @@ static bool take_artifact(void *payload, struct cs_view name,
 {
     struct links *links = payload;
 
-    for (size_t i = 0; i < CS_COUNT(artifact_names); i++) {
-        if (!cs_view_eq_cstr(name, artifact_names[i]))
+    for (size_t i = 0; i < CS_VIEW_URLS; i++) {
+        if (!cs_view_eq(name, linked[i].artifact))
             continue;
         links->artifacts[i] = *artifact;
         links->there[i] = true;
@@ -40,8 +46,8 @@ static void find_artifacts(struct links *links, const struct cs_record *record)
     }
     if (cs_json_slice(record->summary, "versions").ptr == NULL)
         return; /* nothing to link to: most campaigns that still run */
-    for (size_t i = 0; i < CS_COUNT(artifact_names); i++) {
-        struct cs_view name = cs_view_cstr(artifact_names[i]);
+    for (size_t i = 0; i < CS_VIEW_URLS; i++) {
+        struct cs_view name = linked[i].artifact;
         struct cs_view version = cs_artifact_listed_version(record, name);
 
         if (version.ptr == NULL)
@@ -55,56 +61,82 @@ static void find_artifacts(struct links *links, const struct cs_record *record)
     }
 }
 
-enum cs_code cs_view_urls(struct cs_exchange *x, struct cs_buf *out,
-                          const struct cs_record *record, int64_t *expires_us_out,
-                          struct cs_err *err)
+/* Writes the value of a member, and brings the earliest end forward. */
+static enum cs_code write_url(struct cs_json_writer *w, struct cs_exchange *x,
+                              const struct cs_link *link, struct cs_buf *scratch,
+                              int64_t *earliest_us, struct cs_err *err)
 {
-    struct links links = {.there = {false}};
-    struct cs_buf url = CS_BUF_INIT(CS_URLS_MAX / CS_COUNT(artifact_names));
+    int64_t expires_us = 0;
+    enum cs_code rc;
+
+    cs_buf_reset(scratch);
+    if ((rc = cs_link_make(x, link, scratch, &expires_us, err)) != CS_OK)
+        return rc;
+    cs_json_str(w, cs_buf_view(scratch));
+    if (*earliest_us == 0 || expires_us < *earliest_us)
+        *earliest_us = expires_us;
+    return CS_OK;
+}
+
+static enum cs_code write_urls(struct cs_view_urls *urls, struct cs_exchange *x,
+                               const struct links *links, struct cs_err *err)
+{
+    struct cs_buf scratch = CS_BUF_INIT(CS_URLS_MAX / CS_VIEW_URLS);
+    size_t start[CS_VIEW_URLS], end[CS_VIEW_URLS]; /* of the values */
     struct cs_json_writer w;
     enum cs_code rc = CS_OK;
 
-    *expires_us_out = 0;
-    for (size_t i = 0; i < CS_COUNT(artifact_names); i++)
-        cs_buf_init(&links.keys[i], CS_STORE_KEY_MAX);
-    find_artifacts(&links, record);
-    cs_json_writer_init(&w, out);
+    cs_json_writer_init(&w, &urls->object);
     cs_json_object(&w);
-    for (size_t i = 0; i < CS_COUNT(artifact_names) && rc == CS_OK; i++) {
-        const struct cs_link link = {.name = cs_view_cstr(artifact_names[i]),
-                                     .artifact = &links.artifacts[i]};
-        int64_t expires_us = 0;
+    for (size_t i = 0; i < CS_VIEW_URLS && rc == CS_OK; i++) {
+        const struct cs_link link = {.name = linked[i].artifact,
+                                     .artifact = &links->artifacts[i]};
 
-        cs_json_key(&w, artifact_names[i]);
-        if (!links.there[i]) {
+        cs_json_key_view(&w, link.name);
+        start[i] = urls->object.len;
+        if (links->there[i])
+            rc = write_url(&w, x, &link, &scratch, &urls->expires_us, err);
+        else
             cs_json_null(&w);
-            continue;
-        }
-        cs_buf_reset(&url);
-        rc = cs_link_make(x, &link, &url, &expires_us, err);
-        cs_json_str(&w, cs_buf_view(&url));
-        if (*expires_us_out == 0 || expires_us < *expires_us_out)
-            *expires_us_out = expires_us;
+        end[i] = urls->object.len;
     }
     cs_json_object_end(&w);
-    for (size_t i = 0; i < CS_COUNT(artifact_names); i++)
+    cs_buf_clear(&scratch);
+    if (rc != CS_OK || (rc = cs_buf_check(&urls->object, err)) != CS_OK)
+        return rc;
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
+        urls->values[i] = cs_view_of(urls->object.ptr + start[i], end[i] - start[i]);
+    return CS_OK;
+}
+
+enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
+                               const struct cs_record *record, struct cs_err *err)
+{
+    struct links links = {.there = {false}};
+    enum cs_code rc;
+
+    cs_buf_reset(&urls->object);
+    memset(urls->values, 0, sizeof(urls->values));
+    urls->expires_us = 0;
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
+        cs_buf_init(&links.keys[i], CS_STORE_KEY_MAX);
+    find_artifacts(&links, record);
+    rc = write_urls(urls, x, &links, err);
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
         cs_buf_clear(&links.keys[i]);
-    cs_buf_clear(&url);
-    return rc != CS_OK ? rc : cs_buf_check(out, err);
+    return rc;
 }
 
-static bool write_url_member(void *payload, struct cs_view name, struct cs_view value)
+void cs_view_urls_clear(struct cs_view_urls *urls)
 {
-    char full[64];
-
-    (void)snprintf(full, sizeof(full), "s3_%.*s_url", CS_FMT(name));
-    cs_json_member_raw(payload, full, value);
-    return true;
+    cs_buf_clear(&urls->object);
+    *urls = CS_VIEW_URLS_NONE;
 }
 
-void cs_view_url_members(struct cs_json_writer *w, struct cs_view urls)
+void cs_view_url_members(struct cs_json_writer *w, const struct cs_view_urls *urls)
 {
-    cs_json_each_member(urls, write_url_member, w);
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
+        cs_json_member_raw(w, linked[i].member, urls->values[i]);
 }
 
 /* The members between two pointers into an object's text, as they stand there. */

@@ -133,9 +133,12 @@ static bool take_artifact_member(void *payload, struct cs_view name, struct cs_v
         {CS_LIT("content_type"), &out->content_type},
     };
 
-    for (size_t i = 0; i < CS_COUNT(texts); i++)
-        if (cs_view_eq(name, texts[i].name))
+    for (size_t i = 0; i < CS_COUNT(texts); i++) {
+        if (cs_view_eq(name, texts[i].name)) {
             *texts[i].to = plain_text(value);
+            return true;
+        }
+    }
     if (cs_view_eq(name, CS_LIT("size")) && !cs_view_to_u64(value, &out->size))
         out->size = 0;
     if (cs_view_eq(name, CS_LIT("supplied")))

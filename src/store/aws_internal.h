@@ -374,10 +374,9 @@ enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *r
                                char *to, size_t room, size_t *got_out,
                                struct cs_err *err);
 void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader);
-enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *object,
-                              const struct cs_object_info *info, int64_t ttl_s,
-                              struct cs_buf *out, int64_t *expires_us_out,
-                              struct cs_err *err);
+enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object_info *info,
+                              struct cs_view version, int64_t ttl_s, struct cs_buf *out,
+                              int64_t *expires_us_out, struct cs_err *err);
 enum cs_code cs_aws_store_each_object(struct cs_store *base, struct cs_view prefix,
                                       cs_object_entry_fn *callback, void *payload,
                                       struct cs_deadline deadline, struct cs_err *err);

@@ -340,16 +340,16 @@ static void write_disposition(struct cs_buf *out, const struct cs_object_info *i
     cs_percent_encode(out, name, false);
 }
 
-enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *object,
-                              const struct cs_object_info *info, int64_t ttl_s,
-                              struct cs_buf *out, int64_t *expires_us_out,
-                              struct cs_err *err)
+enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object_info *info,
+                              struct cs_view version, int64_t ttl_s, struct cs_buf *out,
+                              int64_t *expires_us_out, struct cs_err *err)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct cs_buf disposition = CS_BUF_INIT(4096);
     struct cs_s3_link link = {.method = "GET",
-                              .key = cs_view_cstr(object->key),
-                              .version = cs_view_cstr(object->version),
+                              .key = info->key,
+                              .version = version,
+                              .content_type = info->content_type,
                               .ttl_s = ttl_s,
                               .deadline = cs_deadline_in_ms(URL_WAIT_MS)};
     enum cs_code rc;
@@ -357,9 +357,7 @@ enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object *obj
     *expires_us_out = 0;
     if ((rc = cs_aws_store_open(store, err)) != CS_OK)
         return rc;
-    if (info != NULL)
-        link.content_type = info->content_type;
-    if (info != NULL && info->file_name.len > 0) {
+    if (info->file_name.len > 0) {
         write_disposition(&disposition, info);
         link.content_disposition = cs_buf_view(&disposition);
     }

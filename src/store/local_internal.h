@@ -154,10 +154,9 @@ enum cs_code cs_local_open(struct cs_store *store, struct cs_view key,
 enum cs_code cs_local_read(struct cs_store *store, struct cs_object_reader *reader,
                            char *to, size_t room, size_t *got_out, struct cs_err *err);
 void cs_local_close(struct cs_store *store, struct cs_object_reader *reader);
-enum cs_code cs_local_url(struct cs_store *store, const struct cs_object *object,
-                          const struct cs_object_info *info, int64_t ttl_s,
-                          struct cs_buf *out, int64_t *expires_us_out,
-                          struct cs_err *err);
+enum cs_code cs_local_url(struct cs_store *store, const struct cs_object_info *info,
+                          struct cs_view version, int64_t ttl_s, struct cs_buf *out,
+                          int64_t *expires_us_out, struct cs_err *err);
 enum cs_code cs_local_file_path(struct cs_store *store, const struct cs_object *object,
                                 struct cs_buf *out, struct cs_err *err);
 

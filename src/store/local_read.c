@@ -166,13 +166,13 @@ void cs_local_close(struct cs_store *store, struct cs_object_reader *reader)
     free(reader);
 }
 
-enum cs_code cs_local_url(struct cs_store *store, const struct cs_object *object,
-                          const struct cs_object_info *info, int64_t ttl_s,
-                          struct cs_buf *out, int64_t *expires_us_out, struct cs_err *err)
+enum cs_code cs_local_url(struct cs_store *store, const struct cs_object_info *info,
+                          struct cs_view version, int64_t ttl_s, struct cs_buf *out,
+                          int64_t *expires_us_out, struct cs_err *err)
 {
     (void)store;
-    (void)object;
     (void)info;
+    (void)version;
     (void)ttl_s;
     (void)out;
     *expires_us_out = 0;

@@ -321,11 +321,12 @@ struct cs_store_ops {
     void (*close)(struct cs_store *store, struct cs_object_reader *reader);
 
     /* Where clients can fetch it without us: a presigned URL for at most
-     * ttl_s, its true end in *expires_us_out. CS_EUNSUPPORTED where the store
+     * ttl_s, its true end in *expires_us_out. The answer to it has the content_type,
+     * and proposes the file_name, that info names. CS_EUNSUPPORTED where the store
      * has no such thing. */
-    enum cs_code (*url)(struct cs_store *store, const struct cs_object *object,
-                        const struct cs_object_info *info, int64_t ttl_s,
-                        struct cs_buf *out, int64_t *expires_us_out, struct cs_err *err);
+    enum cs_code (*url)(struct cs_store *store, const struct cs_object_info *info,
+                        struct cs_view version, int64_t ttl_s, struct cs_buf *out,
+                        int64_t *expires_us_out, struct cs_err *err);
     /* The file's path below the store's object folder, percent-encoded, for
      * X-Accel-Redirect and X-Sendfile. It is a plain file, reached without a link.
      * CS_EUNSUPPORTED where objects are no files. */

@@ -246,12 +246,15 @@ static void test_link(void **state)
     struct cs_net_response response;
     struct cs_net_request request = {.method = "GET", .deadline = soon()};
     struct cs_object object;
+    struct cs_object_info info = {.content_type = CS_LIT("")};
     struct cs_view packed;
     int64_t expires_us;
     size_t got;
 
     put(b->store, cs_buf_view(&b->text), -1, &object);
-    assert_ok(b->store->ops->url(b->store, &object, NULL, 600, &url, &expires_us, err));
+    info.key = cs_view_cstr(object.key);
+    assert_ok(b->store->ops->url(b->store, &info, cs_view_cstr(object.version), 600, &url,
+                                 &expires_us, err));
     request.url = cs_buf_cstr(&url);
     cs_net_response_init(&response, 1u << 20);
     assert_ok(cs_net_perform(b->server.net, &request, &response, err));

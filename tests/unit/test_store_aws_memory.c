@@ -170,13 +170,12 @@ static enum cs_code do_read_range(struct cs_store *store, struct cs_err *err)
 
 static enum cs_code do_url(struct cs_store *store, struct cs_err *err)
 {
-    char bucket[] = "outputs";
-    char key[] = "a/x";
-    char version[] = "";
-    const struct cs_object object = {.bucket = bucket, .key = key, .version = version};
+    const struct cs_object_info info = {
+        .key = CS_LIT("a/x"), .content_type = CS_LIT("a/b"), .file_name = CS_LIT("x")};
     struct cs_buf url = CS_BUF_INIT(16384);
     int64_t expires_us;
-    enum cs_code rc = store->ops->url(store, &object, NULL, 60, &url, &expires_us, err);
+    enum cs_code rc =
+        store->ops->url(store, &info, CS_LIT(""), 60, &url, &expires_us, err);
 
     cs_buf_clear(&url);
     return rc;

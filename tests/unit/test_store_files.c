@@ -206,6 +206,7 @@ static void test_file_path_of_hostile_objects(void **state)
     } bad[] = {{"a", ""}, {"a", "x"}, {"../a", version}, {"", version}, {"a/", version}};
     struct cs_buf out = CS_BUF_INIT(4096);
     struct cs_object object = {.size = 0};
+    const struct cs_object_info info = {.key = CS_LIT("a")};
     int64_t expires_us = 1;
 
     for (size_t i = 0; i < CS_COUNT(bad); i++) {
@@ -214,8 +215,9 @@ static void test_file_path_of_hostile_objects(void **state)
         assert_int_not_equal(store->ops->file_path(store, &object, &out, NULL), CS_OK);
         assert_int_equal(out.len, 0);
     }
-    assert_int_equal(store->ops->url(store, &object, NULL, 60, &out, &expires_us, NULL),
-                     CS_EUNSUPPORTED);
+    assert_int_equal(
+        store->ops->url(store, &info, cs_view_cstr(version), 60, &out, &expires_us, NULL),
+        CS_EUNSUPPORTED);
     assert_int_equal(expires_us, 0);
     cs_buf_clear(&out);
     store->ops->free(store);
