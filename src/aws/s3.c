@@ -408,13 +408,12 @@ out:
 
 /* ---- get, delete, copy ---- */
 
-/* A version that is none by its form is a missing one, like any other. */
-static bool is_bad_version(const struct cs_s3 *s3, struct cs_view version)
+bool cs_s3_is_bad_version(const struct cs_aws_error *error, struct cs_view version)
 {
-    return version.len > 0 && s3->error.status == 400 &&
-           (cs_aws_error_is(&s3->error, "InvalidArgument") ||
-            cs_aws_error_is(&s3->error, "NoSuchVersion") ||
-            cs_aws_error_text(&s3->error, CS_AWS_ERROR_CODE).ptr == NULL);
+    return version.len > 0 && error->status == 400 &&
+           (cs_aws_error_is(error, "InvalidArgument") ||
+            cs_aws_error_is(error, "NoSuchVersion") ||
+            cs_aws_error_text(error, CS_AWS_ERROR_CODE).ptr == NULL);
 }
 
 static void hand_on(struct cs_err *err, const struct cs_err *why)
@@ -448,7 +447,7 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
     if ((rc = cs_buf_check(&query, &why)) == CS_OK)
         rc = perform_into(s3, &request, response, deadline, &why);
     cs_buf_clear(&query);
-    if (rc == CS_EUPSTREAM && is_bad_version(s3, get->version))
+    if (rc == CS_EUPSTREAM && cs_s3_is_bad_version(&s3->error, get->version))
         return cs_err_set(err, CS_ENOTFOUND, "there is no such version");
     if (rc != CS_OK)
         hand_on(err, &why);
@@ -472,7 +471,7 @@ enum cs_code cs_s3_delete(struct cs_s3 *s3, struct cs_view key, struct cs_view v
     cs_buf_clear(&query);
     if (rc == CS_ENOTFOUND && !cs_aws_error_is(&s3->error, "NoSuchBucket"))
         return CS_OK;
-    if (rc == CS_EUPSTREAM && is_bad_version(s3, version))
+    if (rc == CS_EUPSTREAM && cs_s3_is_bad_version(&s3->error, version))
         return CS_OK;
     if (rc != CS_OK)
         hand_on(err, &why);

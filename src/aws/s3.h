@@ -93,6 +93,20 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
                        struct cs_net_response *response, struct cs_deadline deadline,
                        struct cs_err *err) CS_MUST_USE;
 
+/* One of the objects that are asked for side by side. */
+struct cs_s3_fetch {
+    struct cs_view key;
+    struct cs_view version;          /* or empty */
+    struct cs_net_response response; /* initialised by the caller, with its ceiling, and
+                                      * cleared by him */
+};
+#define CS_S3_GET_MANY_MAX 16u
+
+/* The whole of each. The first failure is returned; CS_ENOTFOUND for a missing key or
+ * version. */
+enum cs_code cs_s3_get_many(struct cs_s3 *s3, struct cs_s3_fetch *fetches, size_t count,
+                            struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
+
 /* One version, or (version empty) the newest, which sets a marker in a versioned
  * bucket. What is missing is CS_OK. */
 enum cs_code cs_s3_delete(struct cs_s3 *s3, struct cs_view key, struct cs_view version,

@@ -55,6 +55,9 @@ void cs_s3_call_clear(struct cs_s3_call *call);
 enum cs_code cs_s3_perform(struct cs_s3 *s3, const struct cs_s3_request *request,
                            struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
 
+/* A version that is none by its form is a missing one, like any other. */
+bool cs_s3_is_bad_version(const struct cs_aws_error *error, struct cs_view version);
+
 /* "name=value" with '&' before it where needed; value encoded. */
 void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view value);
 

@@ -496,26 +496,9 @@ enum cs_code cs_artifact_read(const struct cs_campaigns *campaigns,
                               const struct cs_artifact *artifact, struct cs_buf *out,
                               struct cs_deadline deadline, struct cs_err *err)
 {
-    const struct cs_store_ops *ops = campaigns->store->ops;
-    struct cs_object_reader *reader = NULL;
-    uint64_t size = 0;
-    size_t got = 0;
-    enum cs_code rc = ops->open(campaigns->store, artifact->key, artifact->version, NULL,
-                                &reader, &size, deadline, err);
+    const struct cs_object_name name = {artifact->key, artifact->version};
 
-    if (rc != CS_OK)
-        return rc;
-    do {
-        char *room = cs_buf_room(out, BLOCK_BYTES);
-
-        rc = room == NULL
-                 ? cs_buf_check(out, err)
-                 : ops->read(campaigns->store, reader, room, BLOCK_BYTES, &got, err);
-        if (rc == CS_OK)
-            cs_buf_grew(out, got);
-    } while (rc == CS_OK && got > 0);
-    ops->close(campaigns->store, reader);
-    return rc;
+    return cs_store_fetch_each(campaigns->store, &name, 1, out, deadline, err);
 }
 
 void cs_artifact_discard(const struct cs_campaigns *campaigns, struct cs_view key,

@@ -9,6 +9,8 @@
 #include "json/tree.h"
 #include "json/write.h"
 
+#define FETCHED_MAX (16u << 20) /* bytes of one object, far above any limit */
+
 /* ---- storing ---- */
 
 static bool is_long(const struct cs_campaigns *campaigns, struct cs_view entry)
@@ -188,46 +190,62 @@ static struct cs_artifact artifact_of(const struct cs_json *stub)
                                 .sha256 = cs_json_string(cs_json_at(stub, 3))};
 }
 
-static enum cs_code fetch(const struct cs_campaigns *campaigns,
-                          const struct cs_json *stub, struct cs_buf *out,
-                          struct cs_deadline deadline, struct cs_err *err)
-{
-    const struct cs_artifact artifact = artifact_of(stub);
-    struct cs_err why = CS_ERR_NONE;
-    uint8_t digest[CS_SHA256_LEN];
-    char hex[CS_SHA256_HEX_LEN + 1];
-    size_t from = out->len;
-    enum cs_code rc = cs_artifact_read(campaigns, &artifact, out, deadline, &why);
-
-    if (rc == CS_OK && (rc = cs_buf_check(out, &why)) == CS_OK)
-        rc = cs_sha256_of(digest, cs_view_from(cs_buf_view(out), from), &why);
-    if (rc == CS_OK) {
-        cs_sha256_hex(hex, digest);
-        if (cs_view_eq_cstr(artifact.sha256, hex))
-            return CS_OK;
-        rc = CS_ENOTFOUND;
-    }
-    if (rc == CS_ENOTFOUND)
-        return cs_err_set(err, CS_EUPSTREAM,
-                          "the object %.*s of an interaction is missing or damaged",
-                          CS_FMT(artifact.key));
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
-    return rc;
-}
-
 struct expanding {
     const struct cs_campaigns *campaigns;
-    struct cs_buf *out; /* NULL: they are only counted */
-    size_t max;
-    uint64_t bytes; /* of those taken */
-    size_t taken;
     struct cs_deadline deadline;
     struct cs_err *err;
     enum cs_code rc;
+    /* the plan: the entries that fit */
+    size_t max;
+    uint64_t bytes;
+    size_t taken;
+    struct cs_json **stubs; /* of the long ones among them */
+    size_t count, room;
+    /* carried out */
+    struct cs_buf *out;
+    size_t entry, stub;                  /* the next */
+    struct cs_buf fetched[CS_FETCH_MAX]; /* those of a round */
 };
 
-static bool expand_entry(void *payload, struct cs_view entry)
+static struct expanding expanding(const struct cs_campaigns *campaigns, size_t max,
+                                  struct cs_deadline deadline, struct cs_err *err)
+{
+    struct expanding e = {.campaigns = campaigns,
+                          .deadline = deadline,
+                          .err = err,
+                          .rc = CS_OK,
+                          .max = max};
+
+    for (size_t i = 0; i < CS_FETCH_MAX; i++)
+        cs_buf_init(&e.fetched[i], FETCHED_MAX);
+    return e;
+}
+
+static void expanding_clear(struct expanding *e)
+{
+    for (size_t i = 0; i < e->count; i++)
+        cs_json_free(e->stubs[i]);
+    free(e->stubs);
+    for (size_t i = 0; i < CS_FETCH_MAX; i++)
+        cs_buf_clear(&e->fetched[i]);
+}
+
+static enum cs_code keep_stub(struct expanding *e, struct cs_json *stub)
+{
+    if (e->count == e->room) {
+        size_t room = e->room == 0 ? 16 : e->room * 2;
+        struct cs_json **grown = reallocarray(e->stubs, room, sizeof(struct cs_json *));
+
+        if (grown == NULL)
+            return cs_err_nomem(e->err);
+        e->stubs = grown;
+        e->room = room;
+    }
+    e->stubs[e->count++] = stub;
+    return CS_OK;
+}
+
+static bool plan_entry(void *payload, struct cs_view entry)
 {
     struct expanding *e = payload;
     struct cs_json *stub = NULL;
@@ -235,19 +253,89 @@ static bool expand_entry(void *payload, struct cs_view entry)
 
     if (is_stub(entry) && (e->rc = cs_json_parse(&stub, entry, NULL, e->err)) == CS_OK)
         size = size_of(stub);
-    if (e->rc != CS_OK || (e->taken > 0 && e->bytes + size > e->max)) {
+    if (e->rc != CS_OK || (e->taken > 0 && e->bytes + size > e->max) ||
+        (stub != NULL && (e->rc = keep_stub(e, stub)) != CS_OK)) {
         cs_json_free(stub);
         return false;
     }
     e->bytes += size;
-    if (e->taken++ > 0 && e->out != NULL)
+    e->taken++;
+    return true;
+}
+
+static enum cs_code check_digest(const struct cs_artifact *artifact, struct cs_view bytes,
+                                 struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+    char hex[CS_SHA256_HEX_LEN + 1];
+    enum cs_code rc = cs_sha256_of(digest, bytes, err);
+
+    if (rc != CS_OK)
+        return rc;
+    cs_sha256_hex(hex, digest);
+    return cs_view_eq_cstr(artifact->sha256, hex) ? CS_OK : CS_ENOTFOUND;
+}
+
+/* From e->stub on. */
+static enum cs_code fetch_round(struct expanding *e)
+{
+    struct cs_store *store = e->campaigns->store;
+    struct cs_object_name names[CS_FETCH_MAX];
+    struct cs_err why = CS_ERR_NONE;
+    size_t count = 0;
+    enum cs_code rc;
+
+    for (; count < CS_FETCH_MAX && e->stub + count < e->count; count++) {
+        const struct cs_artifact artifact = artifact_of(e->stubs[e->stub + count]);
+
+        names[count] = (struct cs_object_name){artifact.key, artifact.version};
+        cs_buf_reset(&e->fetched[count]);
+    }
+    rc = store->ops->fetch(store, names, count, e->fetched, e->deadline, &why);
+    for (size_t i = 0; i < count && rc == CS_OK; i++) {
+        const struct cs_artifact artifact = artifact_of(e->stubs[e->stub + i]);
+
+        if ((rc = cs_buf_check(&e->fetched[i], &why)) == CS_OK)
+            rc = check_digest(&artifact, cs_buf_view(&e->fetched[i]), &why);
+        if (rc == CS_ENOTFOUND)
+            why.text[0] = '\0';
+    }
+    if (rc == CS_ENOTFOUND)
+        return cs_err_set(e->err, CS_EUPSTREAM,
+                          "an object of a long interaction is missing or damaged; "
+                          "campaignctl fsck --bytes tells which");
+    if (rc != CS_OK && e->err != NULL && e->err->code == CS_OK)
+        *e->err = why;
+    return rc;
+}
+
+static bool expand_entry(void *payload, struct cs_view entry)
+{
+    struct expanding *e = payload;
+
+    if (e->entry == e->taken)
+        return false;
+    if (e->entry++ > 0)
         cs_buf_add_byte(e->out, ',');
-    if (e->out != NULL && stub == NULL)
+    if (!is_stub(entry)) {
         cs_buf_add(e->out, entry);
-    else if (e->out != NULL)
-        e->rc = fetch(e->campaigns, stub, e->out, e->deadline, e->err);
-    cs_json_free(stub);
-    return e->rc == CS_OK;
+        return true;
+    }
+    if (e->stub % CS_FETCH_MAX == 0 && (e->rc = fetch_round(e)) != CS_OK)
+        return false;
+    cs_buf_add(e->out, cs_buf_view(&e->fetched[e->stub % CS_FETCH_MAX]));
+    e->stub++;
+    return true;
+}
+
+static enum cs_code carry_out(struct expanding *e, struct cs_view array,
+                              struct cs_buf *out)
+{
+    e->out = out;
+    cs_buf_add_byte(out, '[');
+    cs_json_each_element(array, expand_entry, e);
+    cs_buf_add_byte(out, ']');
+    return e->rc != CS_OK ? e->rc : cs_buf_check(out, e->err);
 }
 
 enum cs_code cs_long_entries_expand(const struct cs_campaigns *campaigns,
@@ -255,18 +343,14 @@ enum cs_code cs_long_entries_expand(const struct cs_campaigns *campaigns,
                                     size_t *taken_out, struct cs_deadline deadline,
                                     struct cs_err *err)
 {
-    struct expanding e = {.campaigns = campaigns,
-                          .out = out,
-                          .max = max,
-                          .deadline = deadline,
-                          .err = err,
-                          .rc = CS_OK};
+    struct expanding e = expanding(campaigns, max, deadline, err);
+    enum cs_code rc;
 
-    cs_buf_add_byte(out, '[');
-    cs_json_each_element(array, expand_entry, &e);
-    cs_buf_add_byte(out, ']');
+    cs_json_each_element(array, plan_entry, &e);
     *taken_out = e.taken;
-    return e.rc != CS_OK ? e.rc : cs_buf_check(out, err);
+    rc = e.rc != CS_OK ? e.rc : carry_out(&e, array, out);
+    expanding_clear(&e);
+    return rc;
 }
 
 struct shortening {
@@ -320,28 +404,31 @@ static bool note_stub(void *payload, struct cs_view entry)
     return !*any;
 }
 
-/* Those that fit, as they were sent; *fit_out is how many. */
+/* Those that fit, as they were sent; *fit_out is how many. Nothing is fetched for a page
+ * that has to be asked for again. */
 static enum cs_code expand_page(const struct cs_campaigns *campaigns,
                                 struct cs_log_page *page, size_t *fit_out,
                                 struct cs_deadline deadline, struct cs_err *err)
 {
     struct cs_buf whole = CS_BUF_INIT(2 * CS_LOG_PAGE_BYTES + CS_LOG_ENTRY_MAX);
-    struct expanding counting = {.max = CS_LOG_PAGE_BYTES, .err = err, .rc = CS_OK};
+    struct expanding e = expanding(campaigns, CS_LOG_PAGE_BYTES, deadline, err);
+    struct cs_view array = cs_buf_view(&page->json);
     bool any = false;
-    enum cs_code rc;
+    enum cs_code rc = CS_OK;
 
     *fit_out = page->count;
-    cs_json_each_element(cs_buf_view(&page->json), note_stub, &any);
+    cs_json_each_element(array, note_stub, &any);
     if (!any)
         return CS_OK;
-    cs_json_each_element(cs_buf_view(&page->json), expand_entry, &counting);
-    *fit_out = counting.taken;
-    if (counting.rc != CS_OK || *fit_out < page->count)
-        return counting.rc;
-    rc = cs_long_entries_expand(campaigns, cs_buf_view(&page->json), CS_LOG_PAGE_BYTES,
-                                &whole, fit_out, deadline, err);
-    cs_buf_clear(&page->json);
-    page->json = whole;
+    cs_json_each_element(array, plan_entry, &e);
+    *fit_out = e.taken;
+    rc = e.rc;
+    if (rc == CS_OK && e.taken == page->count) {
+        rc = carry_out(&e, array, &whole);
+        cs_buf_clear(&page->json);
+        page->json = whole;
+    }
+    expanding_clear(&e);
     return rc;
 }
 

@@ -374,6 +374,10 @@ enum cs_code cs_aws_store_read(struct cs_store *base, struct cs_object_reader *r
                                char *to, size_t room, size_t *got_out,
                                struct cs_err *err);
 void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader);
+enum cs_code cs_aws_store_fetch_objects(struct cs_store *base,
+                                        const struct cs_object_name *names, size_t count,
+                                        struct cs_buf *outs, struct cs_deadline deadline,
+                                        struct cs_err *err);
 enum cs_code cs_aws_store_url(struct cs_store *base, const struct cs_object_info *info,
                               struct cs_view version, int64_t ttl_s, struct cs_buf *out,
                               int64_t *expires_us_out, struct cs_err *err);

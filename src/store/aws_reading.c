@@ -316,6 +316,69 @@ void cs_aws_store_close(struct cs_store *base, struct cs_object_reader *reader)
     free(reader);
 }
 
+/* ---- whole objects ---- */
+
+static enum cs_code take_body(const struct cs_net_response *response, struct cs_buf *out,
+                              struct cs_err *err)
+{
+    const struct object_look look = look_at(response);
+    size_t from = out->len;
+
+    struct cs_inflate *inflate;
+    enum cs_code rc;
+
+    if (!look.packed) {
+        cs_buf_add(out, cs_buf_view(&response->body));
+        return cs_buf_check(out, err);
+    }
+    inflate = cs_inflate_new();
+    if (inflate == NULL)
+        return cs_err_nomem(err);
+    rc = cs_inflate_gzip(inflate, out, cs_buf_view(&response->body), err);
+    cs_inflate_free(inflate);
+    if (rc == CS_EINVAL || (rc == CS_OK && out->len - from != look.size)) {
+        cs_err_clear(err);
+        return cs_err_set(err, CS_EUPSTREAM,
+                          "a compressed object is not what its head says");
+    }
+    return rc;
+}
+
+enum cs_code cs_aws_store_fetch_objects(struct cs_store *base,
+                                        const struct cs_object_name *names, size_t count,
+                                        struct cs_buf *outs, struct cs_deadline deadline,
+                                        struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_s3_fetch fetches[CS_FETCH_MAX];
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc;
+
+    if (count > CS_FETCH_MAX)
+        return cs_err_set(err, CS_EINTERNAL, "too many objects at once");
+    if ((rc = cs_aws_store_open(store, err)) != CS_OK)
+        return rc;
+    for (size_t i = 0; i < count; i++) {
+        fetches[i] =
+            (struct cs_s3_fetch){.key = names[i].key, .version = names[i].version};
+        cs_net_response_init(&fetches[i].response, outs[i].max);
+        if (rc == CS_OK)
+            rc = cs_store_check_object_key(names[i].key, &why);
+    }
+    if (rc == CS_OK)
+        rc = cs_s3_get_many(store->s3, fetches, count, deadline, &why);
+    if (rc == CS_ENOTFOUND && cs_aws_store_lacks_bucket(&why))
+        rc = CS_EUPSTREAM; /* a fault of the set-up, not a missing object */
+    for (size_t i = 0; i < count; i++) {
+        if (rc == CS_OK)
+            rc = take_body(&fetches[i].response, &outs[i], &why);
+        cs_net_response_clear(&fetches[i].response);
+    }
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
 /* ---- links ---- */
 
 /* RFC 6266: an ASCII name for old readers, and the true one where it is another. */

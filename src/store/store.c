@@ -4,6 +4,8 @@
 
 #include <stdlib.h>
 
+#define BLOCK_BYTES (64u * 1024u)
+
 void cs_record_free(struct cs_record *record)
 {
     free(record);
@@ -95,4 +97,40 @@ void cs_object_clear(struct cs_object *object)
     free(object->key);
     free(object->version);
     *object = (struct cs_object){.size = 0};
+}
+
+static enum cs_code fetch_one(struct cs_store *store, const struct cs_object_name *name,
+                              struct cs_buf *out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    struct cs_object_reader *reader = NULL;
+    uint64_t size = 0;
+    size_t got = 0;
+    enum cs_code rc = store->ops->open(store, name->key, name->version, NULL, &reader,
+                                       &size, deadline, err);
+
+    if (rc != CS_OK)
+        return rc;
+    do {
+        char *room = cs_buf_room(out, BLOCK_BYTES);
+
+        rc = room == NULL ? cs_buf_check(out, err)
+                          : store->ops->read(store, reader, room, BLOCK_BYTES, &got, err);
+        if (rc == CS_OK)
+            cs_buf_grew(out, got);
+    } while (rc == CS_OK && got > 0);
+    store->ops->close(store, reader);
+    return rc;
+}
+
+enum cs_code cs_store_fetch_each(struct cs_store *store,
+                                 const struct cs_object_name *names, size_t count,
+                                 struct cs_buf *outs, struct cs_deadline deadline,
+                                 struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < count && rc == CS_OK; i++)
+        rc = fetch_one(store, &names[i], &outs[i], deadline, err);
+    return rc;
 }

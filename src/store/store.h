@@ -199,6 +199,12 @@ struct cs_byte_range { /* both inclusive, as in RFC 9110 section 14.1.2 */
     uint64_t last;
 };
 
+struct cs_object_name {
+    struct cs_view key;
+    struct cs_view version; /* empty: the newest */
+};
+#define CS_FETCH_MAX 8u /* objects fetched at once */
+
 struct cs_object_entry { /* of a listing; views valid during the callback */
     struct cs_view key;
     struct cs_view version;
@@ -320,6 +326,12 @@ struct cs_store_ops {
                          char *to, size_t room, size_t *got_out, struct cs_err *err);
     void (*close)(struct cs_store *store, struct cs_object_reader *reader);
 
+    /* All bytes of some objects, at most CS_FETCH_MAX, side by side where that helps:
+     * appended to outs[i], within its ceiling. */
+    enum cs_code (*fetch)(struct cs_store *store, const struct cs_object_name *names,
+                          size_t count, struct cs_buf *outs, struct cs_deadline deadline,
+                          struct cs_err *err);
+
     /* Where clients can fetch it without us: a presigned URL for at most
      * ttl_s, its true end in *expires_us_out. The answer to it has the content_type,
      * and proposes the file_name, that info names. CS_EUNSUPPORTED where the store
@@ -361,5 +373,11 @@ struct cs_store_ops {
 struct cs_store { /* first member of each store's own struct */
     const struct cs_store_ops *ops;
 };
+
+/* A fetch for stores where nothing is gained side by side: by open, read and close. */
+enum cs_code cs_store_fetch_each(struct cs_store *store,
+                                 const struct cs_object_name *names, size_t count,
+                                 struct cs_buf *outs, struct cs_deadline deadline,
+                                 struct cs_err *err);
 
 #endif

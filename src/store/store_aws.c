@@ -283,6 +283,7 @@ static const struct cs_store_ops operations = {
     .put_commit = cs_aws_store_put_commit,
     .put_abort = cs_aws_store_put_abort,
     .open = cs_aws_store_open_object,
+    .fetch = cs_aws_store_fetch_objects,
     .read = cs_aws_store_read,
     .close = cs_aws_store_close,
     .url = cs_aws_store_url,

@@ -376,6 +376,7 @@ static const struct cs_store_ops local_ops = {
     .put_commit = cs_local_put_commit,
     .put_abort = cs_local_put_abort,
     .open = cs_local_open,
+    .fetch = cs_store_fetch_each,
     .read = cs_local_read,
     .close = cs_local_close,
     .url = cs_local_url,

@@ -137,19 +137,19 @@ def test_fsck_knows_which_the_log_names(make_stack):
 
 @pytest.mark.server(supervised=True)
 def test_they_belong_to_the_campaign(make_stack):
-    stack = make_stack(settings={"CAMPAIGN_INLINE_INTERACTION_BYTES": "1024"})
+    stack = make_stack(settings={"CAMPAIGN_INLINE_INTERACTION_BYTES": "1024", "S3_GZIP": "true"})
     user = Client(stack, stack.token("alice"))
     campaign_id = user.create()
     path = f"/campaigns/{campaign_id}/interactions"
-    for number in range(3):
+    for number in range(20):  # they are fetched in rounds
         answer = user.post(path, data=entry(number, 2000), headers=JSON)
         assert answer.status_code == 201, answer.text
     assert user.complete(campaign_id).status_code == 200
     checked = stack.campaignctl("--json", "fsck", "--bytes", "--repair", check=False)
     assert checked.returncode == 0, checked.stdout
-    assert [each["n"] for each in user.get(path).json()["interactions"]] == [0, 1, 2]
-    # four objects, and three
-    assert json.loads(checked.stdout)["objects"] == 7
+    assert [each["n"] for each in user.get(path).json()["interactions"]] == list(range(20))
+    # four objects, and those
+    assert json.loads(checked.stdout)["objects"] == 24
     receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
     assert receipt["deletion_results"]["s3"]["success"], receipt
     wait_for(lambda: json.loads(stack.campaignctl("--json", "fsck").stdout)["objects"] == 0,

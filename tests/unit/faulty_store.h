@@ -231,6 +231,7 @@ static const struct cs_store_ops faulty_ops = {
     .put_commit = pass_put_commit,
     .put_abort = pass_put_abort,
     .open = pass_open,
+    .fetch = cs_store_fetch_each,
     .read = pass_read,
     .close = pass_close,
     .each_object = pass_each_object,

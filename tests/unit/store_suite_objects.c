@@ -254,6 +254,47 @@ static struct cs_object_writer *begin_put(struct cs_store *store, const char *ke
     return writer;
 }
 
+static void test_fetch(void **state)
+{
+    struct cs_store *store = store_of(state);
+    struct cs_object objects[CS_FETCH_MAX] = {{.size = 0}};
+    struct cs_object_name names[CS_FETCH_MAX];
+    struct cs_buf outs[CS_FETCH_MAX];
+    char large[200000];
+    char key[32];
+
+    for (size_t i = 0; i < CS_FETCH_MAX; i++) {
+        assert_true(snprintf(key, sizeof(key), "f/%zu", i) > 0);
+        assert_ok(put_bytes(store, key, text(key), &objects[i], err));
+        names[i] = (struct cs_object_name){text(objects[i].key),
+                                           text(i % 2 == 0 ? objects[i].version : "")};
+        cs_buf_init(&outs[i], 1u << 20);
+        cs_buf_add_cstr(&outs[i], "from ");
+    }
+    assert_ok(store->ops->fetch(store, names, CS_FETCH_MAX, outs, soon(), err));
+    for (size_t i = 0; i < CS_FETCH_MAX; i++) {
+        assert_true(snprintf(key, sizeof(key), "from f/%zu", i) > 0);
+        assert_string_equal(cs_buf_cstr(&outs[i]), key);
+    }
+    assert_ok(store->ops->fetch(store, names, 0, outs, soon(), err));
+    names[3].key = CS_LIT("f/none");
+    assert_int_equal(store->ops->fetch(store, names, CS_FETCH_MAX, outs, soon(), NULL),
+                     CS_ENOTFOUND);
+    for (size_t i = 0; i < CS_FETCH_MAX; i++) {
+        cs_object_clear(&objects[i]);
+        cs_buf_clear(&outs[i]);
+    }
+    /* one that is larger than the room for it */
+    memset(large, 'x', sizeof(large));
+    assert_ok(
+        put_bytes(store, "f/large", cs_view_of(large, sizeof(large)), &objects[0], err));
+    cs_object_clear(&objects[0]);
+    names[0] = (struct cs_object_name){CS_LIT("f/large"), CS_LIT("")};
+    cs_buf_init(&outs[0], sizeof(large) / 2);
+    assert_int_not_equal(store->ops->fetch(store, names, 1, outs, soon(), NULL), CS_OK);
+    cs_buf_clear(&outs[0]);
+}
+
 static void test_put_in_pieces(void **state)
 {
     struct cs_store *store = store_of(state);
@@ -457,6 +498,7 @@ int store_suite_objects(const char *store, struct fixture *fixture)
         TEST(test_hostile_versions),
         TEST(test_ranges),
         TEST(test_put_of_several),
+        TEST(test_fetch),
         TEST(test_put_in_pieces),
         TEST(test_each_object),
         TEST(test_delete_prefix),

@@ -175,6 +175,53 @@ static void test_get(void **state)
     cs_net_response_clear(&response);
 }
 
+/* Whether answers come in the order of the requests is nobody's business. */
+static void test_get_many(void **state)
+{
+    static const struct fake_answer good[] = {{200, "", "hello", FAKE_KEEP, 9}, {0}};
+    static const struct fake_answer busy[] = {
+        {200, "", "hello", FAKE_KEEP, 3},
+        {503, "", "<Error><Code>SlowDown</Code></Error>", FAKE_KEEP, 1},
+        {200, "", "hello", FAKE_KEEP, 9},
+        {0}};
+    static const struct fake_answer lacking[] = {
+        {200, "", "hello", FAKE_KEEP, 2},
+        {404, "", "<Error><Code>NoSuchKey</Code></Error>", FAKE_KEEP, 9},
+        {0}};
+    static const struct fake_answer malformed[] = {
+        {400, "", "<Error><Code>InvalidArgument</Code></Error>", FAKE_KEEP, 9}, {0}};
+    static const struct {
+        const struct fake_answer *script;
+        enum cs_code code;
+    } cases[] = {
+        {good, CS_OK}, {busy, CS_OK}, {lacking, CS_ENOTFOUND}, {malformed, CS_ENOTFOUND}};
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_s3_fetch fetches[6];
+
+        for (size_t k = 0; k < CS_COUNT(fetches); k++) {
+            fetches[k] =
+                (struct cs_s3_fetch){.key = CS_LIT("k"), .version = CS_LIT("v/1")};
+            cs_net_response_init(&fetches[k].response, 65536);
+        }
+        fake_aws_play(&b->fake, cases[i].script);
+        assert_int_equal(cs_s3_get_many(b->s3, fetches, CS_COUNT(fetches), soon(), NULL),
+                         cases[i].code);
+        assert_true(
+            fake_aws_saw(&b->fake, "GET /outputs/k?versionId=v%2F1 HTTP/1.1\r\n") >=
+            CS_COUNT(fetches));
+        for (size_t k = 0; k < CS_COUNT(fetches); k++) {
+            if (cases[i].code == CS_OK)
+                assert_string_equal(cs_buf_cstr(&fetches[k].response.body), "hello");
+            cs_net_response_clear(&fetches[k].response);
+        }
+    }
+    assert_int_equal(fake_http_connections(b->fake.server), 6); /* side by side */
+    assert_int_equal(cs_s3_get_many(b->s3, NULL, CS_S3_GET_MANY_MAX + 1, soon(), NULL),
+                     CS_EINTERNAL);
+}
+
 struct listed {
     struct cs_buf text;
     unsigned stop_after;
@@ -674,6 +721,7 @@ int main(void)
         with_bench(test_copy),
         with_bench(test_put_on_a_server_without_checksums),
         with_bench(test_get),
+        with_bench(test_get_many),
         with_bench(test_list),
         with_bench(test_delete),
         with_bench(test_upload_in_parts),

@@ -168,6 +168,21 @@ static enum cs_code do_read_range(struct cs_store *store, struct cs_err *err)
     return read_all(store, &range, 100, err);
 }
 
+static enum cs_code do_fetch(struct cs_store *store, struct cs_err *err)
+{
+    const struct cs_object_name names[2] = {{CS_LIT("a/x"), CS_LIT("")},
+                                            {CS_LIT("a/x"), CS_LIT("")}};
+    struct cs_buf outs[2] = {CS_BUF_INIT(1u << 20), CS_BUF_INIT(1u << 20)};
+    enum cs_code rc = store->ops->fetch(store, names, 2, outs, soon(), err);
+
+    for (size_t i = 0; i < 2; i++) {
+        if (rc == CS_OK)
+            assert_int_equal(outs[i].len, 20000);
+        cs_buf_clear(&outs[i]);
+    }
+    return rc;
+}
+
 static enum cs_code do_url(struct cs_store *store, struct cs_err *err)
 {
     const struct cs_object_info info = {
@@ -239,6 +254,7 @@ static const struct {
     {"put in pieces", do_write},
     {"read", do_read},
     {"read a range", do_read_range},
+    {"fetch", do_fetch},
     {"url", do_url},
     {"each object", do_each_object},
     {"delete version", do_delete_version},
