@@ -5,6 +5,7 @@
 #include <signal.h>
 
 #include "fake_aws.h"
+#include "json/tree.h"
 
 struct bench {
     struct fake_aws fake;
@@ -15,15 +16,29 @@ struct bench {
     unsigned moves;
 };
 
+static void start(struct bench *b, const struct cs_retry_policy *policy)
+{
+    memset(b, 0, sizeof(*b));
+    fake_aws_init(&b->fake, policy);
+    cs_net_response_init(&b->response, 1u << 20);
+    cs_aws_error_init(&b->error);
+    cs_aws_endpoint_init(&b->other);
+}
+
+static void stop(struct bench *b)
+{
+    cs_net_response_clear(&b->response);
+    cs_aws_error_clear(&b->error);
+    cs_aws_endpoint_clear(&b->other);
+    fake_aws_clear(&b->fake);
+}
+
 static int set_up(void **state)
 {
     struct bench *b = calloc(1, sizeof(*b));
 
     assert_non_null(b);
-    fake_aws_init(&b->fake, NULL);
-    cs_net_response_init(&b->response, 1u << 20);
-    cs_aws_error_init(&b->error);
-    cs_aws_endpoint_init(&b->other);
+    start(b, NULL);
     *state = b;
     return 0;
 }
@@ -32,10 +47,7 @@ static int tear_down(void **state)
 {
     struct bench *b = *state;
 
-    cs_net_response_clear(&b->response);
-    cs_aws_error_clear(&b->error);
-    cs_aws_endpoint_clear(&b->other);
-    fake_aws_clear(&b->fake);
+    stop(b);
     free(b);
     return 0;
 }
@@ -133,6 +145,40 @@ static void test_the_deadline_holds(void **state)
     b->call.deadline = cs_deadline_in_ms(200);
     assert_int_equal(perform(b, silent, NULL), CS_ETIMEOUT);
     assert_true(cs_clock_monotonic_us() - started < 2 * CS_SECOND_US);
+}
+
+/* How often a call is sent before it fails, and that it is when it may be. */
+static void test_attempts_of_the_vectors(void **state)
+{
+    struct cs_json *root;
+    const struct cs_json *rows;
+    struct cs_buf text;
+
+    (void)state;
+    unit_read_vector(&text, "retry/standard-retry.json");
+    assert_ok(cs_json_parse(&root, cs_buf_view(&text), NULL, err));
+    rows = cs_json_get(cs_json_at(cs_json_get(root, "profiles"), 0), "max_attempts");
+    assert_int_equal(cs_json_length(rows), 3);
+    for (size_t i = 0; i < cs_json_length(rows); i++) {
+        const struct cs_json *row = cs_json_at(rows, i);
+        bool retry = cs_json_bool(cs_json_get(row, "retry"), false);
+        struct cs_retry_policy policy = {.base_us = 1000, .cap_us = 1000};
+        struct fake_answer script[] = {{503, "", "", FAKE_KEEP, 0}, {.status = 0}};
+        struct bench b;
+        int64_t attempt = 0;
+        int64_t max = 0;
+
+        assert_true(cs_json_integer(cs_json_get(row, "attempt"), &attempt));
+        assert_true(cs_json_integer(cs_json_get(row, "max_attempts"), &max));
+        policy.max_attempts = (unsigned)max;
+        script[0].times = (unsigned)attempt; /* the next one would succeed */
+        start(&b, &policy);
+        assert_int_equal(perform(&b, script, NULL) == CS_OK, retry);
+        assert_int_equal(b.call.attempts, attempt + retry);
+        stop(&b);
+    }
+    cs_json_free(root);
+    cs_buf_clear(&text);
 }
 
 static void test_retry_after_is_heeded(void **state)
@@ -369,6 +415,7 @@ int main(void)
         with_bench(test_the_deadline_holds),
         with_bench(test_the_bucket_runs_dry),
         with_bench(test_passing_faults_are_overcome),
+        cmocka_unit_test(test_attempts_of_the_vectors),
         with_bench(test_retry_after_is_heeded),
         with_bench(test_skewed_clock),
         with_bench(test_wrong_region),

@@ -266,6 +266,96 @@ static void test_call(void **state)
     assert_null(answer);
 }
 
+/* Every attribute value in it is read, and written again as it was. */
+static size_t check_values(const struct cs_json *node)
+{
+    static const char *const types[] = {"S", "N", "B", "BOOL", "NULL", "M", "L", "SS"};
+    struct cs_json_iter iter = {0};
+    size_t count = 0;
+
+    for (size_t i = 0; i < CS_COUNT(types) && cs_json_type(node) == CS_JSON_OBJECT; i++)
+        if (cs_json_length(node) == 1 && cs_json_has(node, types[i])) {
+            struct cs_buf text = CS_BUF_INIT(4096);
+            struct cs_buf got = CS_BUF_INIT(4096);
+
+            cs_json_write_node(&text, node);
+            assert_ok(cs_attribute_rewrite(&got, node, err));
+            assert_view(cs_buf_view(&got), cs_buf_cstr(&text));
+            cs_buf_reset(&got);
+            assert_ok(cs_attribute_to_json(&got, node, err));
+            cs_buf_clear(&text);
+            cs_buf_clear(&got);
+            return 1;
+        }
+    if (cs_json_type(node) == CS_JSON_ARRAY)
+        for (size_t i = 0; i < cs_json_length(node); i++)
+            count += check_values(cs_json_at(node, i));
+    while (cs_json_type(node) == CS_JSON_OBJECT && cs_json_next(&iter, node))
+        count += check_values(iter.value);
+    return count;
+}
+
+/* One example of AWS's own: the request goes out as it is there, the answer comes in. */
+static void check_example(struct bench *b, const char *operation,
+                          const struct cs_json *example)
+{
+    struct cs_buf texts[4] = {CS_BUF_INIT(1u << 16), CS_BUF_INIT(1u << 16),
+                              CS_BUF_INIT(1u << 16), CS_BUF_INIT(256)};
+    struct fake_answer script[2] = {{.status = 200, .headers = ""}};
+    struct cs_json *answer;
+
+    cs_json_write_node(&texts[0], cs_json_get(example, "input"));
+    cs_json_write_node(&texts[1], cs_json_get(example, "output"));
+    cs_buf_add_fmt(&texts[3], "X-Amz-Target: DynamoDB_20120810.%s\r\n", operation);
+    script[0].body = cs_buf_cstr(&texts[1]);
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_dynamodb_call(b->db, operation, CS_LIT("Music"), cs_buf_view(&texts[0]),
+                               &answer, cs_deadline_in_ms(5000), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "POST / HTTP/1.1\r\n"), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, cs_buf_cstr(&texts[3])), 1);
+    assert_int_equal(
+        fake_aws_saw(&b->fake, "Content-Type: application/x-amz-json-1.0\r\n"), 1);
+    assert_int_equal(fake_aws_saw(&b->fake, cs_buf_cstr(&texts[0])), 1);
+    cs_json_write_node(&texts[2], answer);
+    assert_view(cs_buf_view(&texts[2]), cs_buf_cstr(&texts[1]));
+    cs_json_free(answer);
+    for (size_t i = 0; i < CS_COUNT(texts); i++)
+        cs_buf_clear(&texts[i]);
+}
+
+static void test_examples(void **state)
+{
+    struct bench *b = *state;
+    struct cs_json *root = load("dynamodb/api-examples.json");
+    struct cs_json_iter iter = {0};
+    size_t operations = 0;
+
+    while (cs_json_next(&iter, cs_json_get(root, "examples"))) {
+        char *operation = cs_view_dup(iter.name);
+
+        assert_non_null(operation);
+        assert_true(cs_json_length(iter.value) > 0);
+        for (size_t i = 0; i < cs_json_length(iter.value); i++) {
+            const struct cs_json *example = cs_json_at(iter.value, i);
+
+            /* what this service has no use for is not called */
+            if (strcmp(operation, "ListTables") == 0)
+                assert_int_equal(cs_dynamodb_call(b->db, operation, CS_LIT("Music"),
+                                                  CS_LIT("{}"), NULL,
+                                                  cs_deadline_in_ms(5000), NULL),
+                                 CS_EINTERNAL);
+            else
+                check_example(b, operation, example);
+            if (strstr(operation, "Item") != NULL || strcmp(operation, "Query") == 0)
+                assert_true(check_values(example) > 0);
+        }
+        operations++;
+        free(operation);
+    }
+    assert_int_equal(operations, 7);
+    cs_json_free(root);
+}
+
 /* The same answers, taken as text. */
 static void test_answer_as_text(void **state)
 {
@@ -534,6 +624,7 @@ int main(void)
         cmocka_unit_test(test_numbers),
         cmocka_unit_test(test_attribute_vectors),
         with_bench(test_call),
+        with_bench(test_examples),
         with_bench(test_answer_as_text),
         with_bench(test_batch_write),
         with_bench(test_batch_waits),
