@@ -5,29 +5,17 @@
 #include "campaign/create.h"
 #include "campaign/listing.h"
 #include "campaign/remove.h"
-#include "json/scan.h"
 
 /* ---- GET /campaigns/{id}/aws ---- */
 
 /* The record as the seed document shows DynamoDB's: every field, URLs included,
  * but the state, which is an artifact. */
-static bool write_detail_member(void *payload, struct cs_view name, struct cs_view value)
-{
-    struct cs_json_writer *w = payload;
-
-    static const char *const elsewhere[] = {"files", "tags", "campaign_brief"};
-
-    for (size_t i = 0; i < CS_COUNT(elsewhere); i++)
-        if (cs_view_eq_cstr(name, elsewhere[i]))
-            return true;
-    cs_json_member_as_written(w, name, value);
-    return true;
-}
-
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
                            const struct cs_record *record,
                            const struct cs_view_urls *urls, struct cs_view brief)
 {
+    static const struct cs_view elsewhere[] = {CS_LIT_INIT("files"),
+                                               CS_LIT_INIT("campaign_brief")};
     const struct cs_store_names *names = x->app->store->ops->names(x->app->store);
 
     cs_json_key(w, "aws_services");
@@ -45,12 +33,9 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     cs_json_key(w, "data");
     cs_json_object(w);
     cs_view_summary(w, record);
-    if (cs_json_slice(record->summary, "tags").ptr == NULL &&
-        cs_json_slice(record->detail, "tags").ptr != NULL)
-        cs_json_member_raw(w, "tags", cs_json_slice(record->detail, "tags"));
     cs_view_url_members(w, urls);
     cs_json_member_raw(w, "campaign_brief", brief);
-    cs_json_each_member(record->detail, write_detail_member, w);
+    cs_view_detail(w, record, elsewhere, CS_COUNT(elsewhere));
     cs_json_object_end(w);
     cs_json_object_end(w);
     cs_json_object_end(w);

@@ -265,19 +265,6 @@ struct whole_record {
     bool has_state;
 };
 
-static bool write_detail_member(void *payload, struct cs_view name, struct cs_view value)
-{
-    struct cs_json_writer *w = payload;
-    static const char *const elsewhere[] = {"files", "campaign_brief", "progress_log",
-                                            "tags"};
-
-    for (size_t i = 0; i < CS_COUNT(elsewhere); i++)
-        if (cs_view_eq_cstr(name, elsewhere[i]))
-            return true;
-    cs_json_member_as_written(w, name, value);
-    return true;
-}
-
 /* GET .../interactions pages through all of them where this cuts. */
 static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_writer *w,
                                        struct cs_err *err)
@@ -297,17 +284,16 @@ static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_wri
 static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *record,
                                struct whole_record *whole, struct cs_err *err)
 {
+    static const struct cs_view elsewhere[] = {
+        CS_LIT_INIT("files"), CS_LIT_INIT("campaign_brief"), CS_LIT_INIT("progress_log")};
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
     struct cs_view_urls urls = CS_VIEW_URLS_NONE;
-    struct cs_view tags = cs_json_slice(record->detail, "tags");
     struct cs_json_writer w;
     enum cs_code rc;
 
     cs_json_writer_init(&w, &whole->head);
     cs_json_object(&w);
     cs_view_summary(&w, record);
-    if (cs_json_slice(record->summary, "tags").ptr == NULL && tags.ptr != NULL)
-        cs_json_member_raw(&w, "tags", tags);
     if ((rc = cs_view_make_urls(&urls, x, record, err)) != CS_OK ||
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
                                      err)) != CS_OK)
@@ -319,7 +305,7 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_view_files(&w, record);
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
     cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
-    cs_json_each_member(record->detail, write_detail_member, &w);
+    cs_view_detail(&w, record, elsewhere, CS_COUNT(elsewhere));
     if ((rc = write_interactions(x, &w, err)) != CS_OK)
         goto out;
     cs_json_key(&w, "final_state");

@@ -173,6 +173,32 @@ void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record)
     write_run(w, from, end);
 }
 
+static bool is_among(struct cs_view name, const struct cs_view *names, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cs_view_eq(name, names[i]))
+            return true;
+    return false;
+}
+
+void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
+                    const struct cs_view *elsewhere, size_t count)
+{
+    struct cs_view rest = record->detail, name;
+
+    if (cs_json_kind(rest) != '{')
+        return;
+    while (cs_json_walk_member(&rest, &name)) {
+        struct cs_view value = cs_json_walk_value(&rest);
+        bool told = is_among(name, elsewhere, count) ||
+                    (cs_view_eq(name, CS_LIT("tags")) &&
+                     cs_json_slice(record->summary, "tags").ptr != NULL);
+
+        if (!told)
+            cs_json_member_as_written(w, name, value);
+    }
+}
+
 static bool write_file(void *payload, struct cs_view name,
                        const struct cs_artifact *artifact)
 {

@@ -30,6 +30,11 @@ void cs_view_url_members(struct cs_json_writer *w, const struct cs_view_urls *ur
 /* The members of the record's summary, in their order, into the open object. */
 void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record);
 
+/* Those of its detail, but for the ones that stand elsewhere in the answer, and for tags
+ * that the summary has, too. */
+void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
+                    const struct cs_view *elsewhere, size_t count);
+
 /* The client's view of detail.files: {"website": {size, sha256, content_type}, ...}. */
 void cs_view_files(struct cs_json_writer *w, const struct cs_record *record);
 

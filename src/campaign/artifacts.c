@@ -119,9 +119,9 @@ static struct cs_view plain_text(struct cs_view value)
     return cs_view_of(value.ptr + 1, value.len - 2);
 }
 
-static bool take_artifact_member(void *payload, struct cs_view name, struct cs_view value)
+static void take_member(struct cs_artifact *out, struct cs_view name,
+                        struct cs_view value)
 {
-    struct cs_artifact *out = payload;
     const struct {
         struct cs_view name;
         struct cs_view *to;
@@ -136,82 +136,73 @@ static bool take_artifact_member(void *payload, struct cs_view name, struct cs_v
     for (size_t i = 0; i < CS_COUNT(texts); i++) {
         if (cs_view_eq(name, texts[i].name)) {
             *texts[i].to = plain_text(value);
-            return true;
+            return;
         }
     }
     if (cs_view_eq(name, CS_LIT("size")) && !cs_view_to_u64(value, &out->size))
         out->size = 0;
     if (cs_view_eq(name, CS_LIT("supplied")))
         out->supplied = cs_view_eq(value, CS_LIT("true"));
-    return true;
 }
 
-static void read_artifact(struct cs_artifact *out, struct cs_view object)
+/* Walks through the object that *rest stands at. */
+static void walk_artifact(struct cs_artifact *out, struct cs_view *rest)
 {
     static const struct cs_view none = CS_LIT_INIT("");
+    struct cs_view name;
 
     *out = (struct cs_artifact){.key = none,
                                 .version = none,
                                 .bucket = none,
                                 .sha256 = none,
                                 .content_type = none};
-    cs_json_each_member(object, take_artifact_member, out);
+    if (cs_json_kind(*rest) != '{')
+        (void)cs_json_walk_value(rest);
+    else
+        while (cs_json_walk_member(rest, &name))
+            take_member(out, name, cs_json_walk_value(rest));
 }
 
-struct find_artifact {
-    struct cs_view name;
-    struct cs_view found;
-};
-
-static bool match_artifact(void *payload, struct cs_view name, struct cs_view value)
+/* Steps to the members of the record's files; false where it has none. */
+static bool walk_to_files(struct cs_view *rest, const struct cs_record *record)
 {
-    struct find_artifact *find = payload;
-
-    if (cs_view_eq(name, find->name))
-        find->found = value;
-    return find->found.ptr == NULL;
+    *rest = record->detail;
+    return cs_json_walk_to(rest, "files") && cs_json_kind(*rest) == '{';
 }
 
 enum cs_code cs_artifact_find(const struct cs_record *record, struct cs_view name,
                               struct cs_artifact *out, struct cs_err *err)
 {
-    struct find_artifact find = {.name = name};
-    struct cs_view files = record->detail;
+    struct cs_view rest, found;
 
-    if (cs_json_walk_to(&files, "files"))
-        cs_json_each_member(files, match_artifact, &find);
-    if (find.found.ptr == NULL) {
-        *out = (struct cs_artifact){.size = 0};
-        return cs_err_field(err, CS_ENOTFOUND, "", "artifact_not_found",
-                            "the campaign has no %.*s yet; it is %.*s", CS_FMT(name),
-                            CS_FMT(record->status));
+    if (walk_to_files(&rest, record)) {
+        while (cs_json_walk_member(&rest, &found)) {
+            if (cs_view_eq(found, name)) {
+                walk_artifact(out, &rest);
+                return CS_OK;
+            }
+            (void)cs_json_walk_value(&rest);
+        }
     }
-    read_artifact(out, find.found);
-    return CS_OK;
-}
-
-struct each_artifact {
-    cs_artifact_fn *callback;
-    void *payload;
-};
-
-static bool call_for_artifact(void *payload, struct cs_view name, struct cs_view value)
-{
-    const struct each_artifact *each = payload;
-    struct cs_artifact artifact;
-
-    read_artifact(&artifact, value);
-    return each->callback(each->payload, name, &artifact);
+    *out = (struct cs_artifact){.size = 0};
+    return cs_err_field(err, CS_ENOTFOUND, "", "artifact_not_found",
+                        "the campaign has no %.*s yet; it is %.*s", CS_FMT(name),
+                        CS_FMT(record->status));
 }
 
 void cs_artifact_each(const struct cs_record *record, cs_artifact_fn *callback,
                       void *payload)
 {
-    struct each_artifact each = {callback, payload};
-    struct cs_view files = record->detail;
+    struct cs_artifact artifact;
+    struct cs_view rest, name;
 
-    if (cs_json_walk_to(&files, "files"))
-        cs_json_each_member(files, call_for_artifact, &each);
+    if (!walk_to_files(&rest, record))
+        return;
+    while (cs_json_walk_member(&rest, &name)) {
+        walk_artifact(&artifact, &rest);
+        if (!callback(payload, name, &artifact))
+            return;
+    }
 }
 
 void cs_artifact_json(struct cs_buf *out, const struct cs_object *object,
@@ -259,12 +250,18 @@ void cs_artifact_versions(struct cs_buf *out, struct cs_view files)
 struct cs_view cs_artifact_listed_version(const struct cs_record *record,
                                           struct cs_view name)
 {
-    struct find_artifact find = {.name = name};
+    struct cs_view rest = record->summary, found;
 
-    cs_json_each_member(cs_json_slice(record->summary, "versions"), match_artifact,
-                        &find);
-    return find.found.len < 2 ? cs_view_of(NULL, 0)
-                              : cs_view_of(find.found.ptr + 1, find.found.len - 2);
+    if (!cs_json_walk_to(&rest, "versions") || cs_json_kind(rest) != '{')
+        return cs_view_of(NULL, 0);
+    while (cs_json_walk_member(&rest, &found)) {
+        struct cs_view value = cs_json_walk_value(&rest);
+
+        if (cs_view_eq(found, name))
+            return value.len < 2 ? cs_view_of(NULL, 0)
+                                 : cs_view_sub(value, 1, value.len - 2);
+    }
+    return cs_view_of(NULL, 0);
 }
 
 /* ---- a client's own ---- */

@@ -73,7 +73,8 @@ struct cs_view cs_campaign_updated_at(const struct cs_record *record)
     struct cs_view progress = record->detail;
     struct cs_view told;
 
-    if (!cs_json_walk_to(&progress, "progress_log"))
+    /* once it has ended, which is a change of the summary, there is no more progress */
+    if (!cs_campaign_is(record, "running") || !cs_json_walk_to(&progress, "progress_log"))
         return changed;
     told = cs_json_slice(progress, "last_update");
     return is_later(told, changed) ? told : changed;
@@ -88,12 +89,10 @@ static enum cs_code no_such_campaign(struct cs_view id, struct cs_err *err)
 /* The owner stands in the summary, since a tombstone has left the index. */
 static bool is_owner(const struct cs_record *record, struct cs_view user_id)
 {
-    struct cs_buf owner = CS_BUF_INIT(4 * CS_USER_ID_MAX);
-    bool same = cs_json_slice_string(&owner, record->summary, "user_id") &&
-                cs_view_eq(cs_buf_view(&owner), user_id);
+    struct cs_view owner = cs_json_slice(record->summary, "user_id");
 
-    cs_buf_clear(&owner);
-    return same;
+    return cs_json_kind(owner) == '"' &&
+           cs_json_name_is(cs_view_sub(owner, 1, owner.len - 2), user_id);
 }
 
 static bool may_access(const struct cs_record *record, const struct cs_call *call,

@@ -211,7 +211,8 @@ enum cs_code cs_campaign_read_brief(const struct cs_campaigns *campaigns,
     struct cs_view brief = cs_json_slice(record->detail, "campaign_brief");
     struct cs_artifact artifact;
 
-    if (cs_artifact_find(record, CS_LIT("brief"), &artifact, NULL) == CS_OK)
+    if (brief.ptr == NULL &&
+        cs_artifact_find(record, CS_LIT("brief"), &artifact, NULL) == CS_OK)
         return cs_artifact_read(campaigns, &artifact, out, deadline, err);
     cs_buf_add(out, brief.len > 0 ? brief : CS_LIT("null"));
     return cs_buf_check(out, err);

@@ -33,18 +33,23 @@ static inline size_t cs_json_plain_in_block(const char *at)
     return others == 0 ? CS_JSON_BLOCK : (size_t)__builtin_ctzll(others) / 8;
 }
 
-/* The first byte from `at` on that is none, or `end`. */
+/* The first byte from `at` on that is none, or `end`. The last block overlaps with the
+ * one before it. */
 static inline const char *cs_json_pass_plain(const char *at, const char *end)
 {
+    const char *from = at;
     size_t plain = CS_JSON_BLOCK;
 
     while (plain == CS_JSON_BLOCK && end - at >= CS_JSON_BLOCK) {
         plain = cs_json_plain_in_block(at);
         at += plain;
     }
-    if (plain == CS_JSON_BLOCK)
-        while (at < end && cs_json_is_plain(*at))
-            at++;
+    if (plain < CS_JSON_BLOCK || at == end)
+        return at;
+    if (end - from >= CS_JSON_BLOCK)
+        return end - CS_JSON_BLOCK + cs_json_plain_in_block(end - CS_JSON_BLOCK);
+    while (at < end && cs_json_is_plain(*at))
+        at++;
     return at;
 }
 

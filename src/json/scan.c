@@ -10,7 +10,7 @@
 
 struct scanner {
     struct cs_view text;
-    size_t at;
+    const char *at, *end; /* the cursor, and the end of the text */
     size_t depth;
     size_t max_depth;
     struct cs_json_names names;
@@ -25,9 +25,9 @@ static enum cs_code fault(struct scanner *s, const char *cause)
     size_t line = 1;
     size_t column = 1;
 
-    for (size_t i = 0; i < s->at && i < s->text.len; i++) {
-        column = s->text.ptr[i] == '\n' ? 1 : column + 1;
-        line += s->text.ptr[i] == '\n' ? 1 : 0;
+    for (const char *at = s->text.ptr; at < s->at; at++) {
+        column = *at == '\n' ? 1 : column + 1;
+        line += *at == '\n' ? 1 : 0;
     }
     return cs_err_field(s->err, CS_EINVAL, "", "json_invalid",
                         "the JSON is not valid at line %zu, column %zu: %s", line, column,
@@ -37,7 +37,7 @@ static enum cs_code fault(struct scanner *s, const char *cause)
 /* The byte at the cursor, '\0' at the end (a NUL in the text is no token either). */
 static char peek(const struct scanner *s)
 {
-    return s->at < s->text.len ? s->text.ptr[s->at] : '\0';
+    return s->at < s->end ? *s->at : '\0';
 }
 
 static bool is_space(char c)
@@ -52,17 +52,23 @@ static bool is_digit(char c)
 
 static void skip_space(struct scanner *s)
 {
-    while (s->at < s->text.len && is_space(s->text.ptr[s->at]))
+    while (s->at < s->end && is_space(*s->at))
         s->at++;
+}
+
+/* What is left of the text. */
+static struct cs_view left(const struct scanner *s)
+{
+    return cs_view_of(s->at, (size_t)(s->end - s->at));
 }
 
 static size_t skip_digits(struct scanner *s)
 {
-    size_t from = s->at;
+    const char *from = s->at;
 
     while (is_digit(peek(s)))
         s->at++;
-    return s->at - from;
+    return (size_t)(s->at - from);
 }
 
 static enum cs_code scan_fraction(struct scanner *s)
@@ -97,7 +103,7 @@ static enum cs_code scan_number(struct scanner *s)
     digits = skip_digits(s);
     if (digits == 0)
         return fault(s, "a number needs a digit here");
-    if (digits > 1 && s->text.ptr[s->at - digits] == '0')
+    if (digits > 1 && s->at[-(ptrdiff_t)digits] == '0')
         return fault(s, "a number may not begin with 0");
     if (peek(s) == '.')
         rc = scan_fraction(s);
@@ -136,13 +142,13 @@ static enum cs_code scan_escape(struct scanner *s)
     unsigned unit;
     unsigned low;
 
-    s->at++;
+    s->at += s->at < s->end ? 1 : 0;
     s->facts.string_bytes++;
     if (c == '"' || (c != '\0' && strchr("\\/bfnrt", c) != NULL))
         return CS_OK;
     if (c != 'u')
         return fault(s, "unknown escape in a string");
-    if (!take_unit(s->text, s->at, &unit))
+    if (!take_unit(left(s), 0, &unit))
         return fault(s, "four hex digits must follow \\u");
     s->at += 4;
     if (is_low_surrogate(unit))
@@ -150,8 +156,8 @@ static enum cs_code scan_escape(struct scanner *s)
     s->facts.string_bytes += unit < 0x80 ? 0 : unit < 0x800 ? 1 : 2;
     if (!is_high_surrogate(unit))
         return CS_OK;
-    if (!cs_view_starts(cs_view_from(s->text, s->at), CS_LIT("\\u")) ||
-        !take_unit(s->text, s->at + 2, &low) || !is_low_surrogate(low))
+    if (!cs_view_starts(left(s), CS_LIT("\\u")) || !take_unit(left(s), 2, &low) ||
+        !is_low_surrogate(low))
         return fault(s, "a high surrogate without the low one behind it");
     s->at += 6;
     s->facts.string_bytes++; /* four bytes for the pair */
@@ -162,30 +168,29 @@ static enum cs_code scan_escape(struct scanner *s)
 /* One character that is not ASCII. */
 static enum cs_code scan_wide(struct scanner *s)
 {
-    struct cs_view rest = cs_view_from(s->text, s->at);
+    struct cs_view rest = left(s);
     uint32_t code_point;
 
     if (!cs_utf8_next(&rest, &code_point))
         return fault(s, "the text is not UTF-8");
-    s->facts.string_bytes += s->text.len - rest.len - s->at;
-    s->at = s->text.len - rest.len;
+    s->facts.string_bytes += (size_t)(rest.ptr - s->at);
+    s->at = rest.ptr;
     return CS_OK;
 }
 
 static void pass_plain(struct scanner *s)
 {
-    const char *from = s->text.ptr + s->at;
-    const char *behind = cs_json_pass_plain(from, s->text.ptr + s->text.len);
+    const char *behind = cs_json_pass_plain(s->at, s->end);
 
-    s->at += (size_t)(behind - from);
-    s->facts.string_bytes += (size_t)(behind - from);
+    s->facts.string_bytes += (size_t)(behind - s->at);
+    s->at = behind;
 }
 
 /* The cursor stands on the opening quote; *inside_out is what is between the quotes. */
 static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
                                 bool *escaped_out)
 {
-    size_t from = ++s->at;
+    const char *from = ++s->at;
     enum cs_code rc = CS_OK;
 
     *escaped_out = false;
@@ -193,11 +198,11 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
         unsigned char c;
 
         pass_plain(s);
-        if (s->at == s->text.len)
+        if (s->at == s->end)
             break;
-        c = (unsigned char)s->text.ptr[s->at];
+        c = (unsigned char)*s->at;
         if (c == '"') {
-            *inside_out = cs_view_of(s->text.ptr + from, s->at - from);
+            *inside_out = cs_view_of(from, (size_t)(s->at - from));
             s->at++;
             return CS_OK;
         }
@@ -216,7 +221,7 @@ static enum cs_code scan_string(struct scanner *s, struct cs_view *inside_out,
 
 static enum cs_code scan_word(struct scanner *s, struct cs_view word)
 {
-    if (!cs_view_starts(cs_view_from(s->text, s->at), word))
+    if (!cs_view_starts(left(s), word))
         return fault(s, "a value is expected");
     s->at += word.len;
     return CS_OK;
@@ -319,6 +324,8 @@ enum cs_code cs_json_examine(struct cs_view text, const struct cs_json_limits *l
 {
     struct scanner s = {
         .text = text,
+        .at = text.ptr,
+        .end = text.len > 0 ? text.ptr + text.len : text.ptr, /* which may be NULL */
         .max_depth = limits != NULL && limits->max_depth > 0 ? limits->max_depth
                                                              : CS_JSON_MAX_DEPTH,
         .err = err,
@@ -327,7 +334,7 @@ enum cs_code cs_json_examine(struct cs_view text, const struct cs_json_limits *l
 
     cs_json_names_init(&s.names);
     rc = scan_value(&s);
-    if (rc == CS_OK && s.at != text.len)
+    if (rc == CS_OK && s.at != s.end)
         rc = fault(&s, "something stands behind the value");
     *facts = s.facts;
     cs_json_names_clear(&s.names);

@@ -82,8 +82,26 @@ static void add_escaped(struct cs_buf *out, unsigned char c)
     }
 }
 
+/* A text that needs no escapes. */
+static void quote_plain(struct cs_buf *out, struct cs_view text)
+{
+    char *to = cs_buf_room(out, text.len + 2); /* the text is there: no overflow */
+
+    if (to == NULL)
+        return;
+    to[0] = '"';
+    memcpy(to + 1, text.ptr, text.len);
+    to[text.len + 1] = '"';
+    cs_buf_grew(out, text.len + 2);
+}
+
 void cs_json_quote(struct cs_buf *out, struct cs_view text)
 {
+    if (text.len > 0 &&
+        cs_json_pass_plain(text.ptr, text.ptr + text.len) == text.ptr + text.len) {
+        quote_plain(out, text);
+        return;
+    }
     cs_buf_add_byte(out, '"');
     while (text.len > 0) {
         struct cs_view rest = text;
