@@ -478,7 +478,12 @@ static void begin(struct cs_aws *aws, struct cs_aws_call *call, struct cs_net_ca
     aws->counts.calls++;
     aws->counts.by_service[call->service]++;
     *net = (struct cs_net_call){
-        .response = call->response, .prepare = prepare, .again = again, .payload = call};
+        .response = call->response,
+        .small = call->service == CS_AWS_DYNAMODB,
+        .prepare = prepare,
+        .again = again,
+        .payload = call,
+    };
 }
 
 void cs_aws_perform_many(struct cs_aws *aws, struct cs_aws_call *const *calls,

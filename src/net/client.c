@@ -7,6 +7,7 @@
 #include <unistd.h>
 
 #include "net/transfer.h"
+#include "net/wire.h"
 
 #define TRANSFERS_MAX 32u
 #define WAIT_MAX_MS   1000 /* the timers of our own are looked at this often at least */
@@ -14,9 +15,10 @@
 struct cs_net_client {
     pid_t owner; /* a child after fork may not go on with its parent's connections */
     struct cs_net_options options;
-    char *texts[4]; /* what options point to */
-    CURLM *multi;   /* keeps connections and names */
-    CURLSH *share;  /* keeps TLS sessions, which would else belong to each easy handle */
+    char *texts[4];           /* what options point to */
+    CURLM *multi;             /* keeps connections and names */
+    CURLSH *share;            /* keeps TLS sessions and names for the wire as well */
+    struct cs_net_wire *wire; /* for small calls */
     struct cs_net_transfer *pool[TRANSFERS_MAX];
     struct cs_net_counts counts;
 };
@@ -45,7 +47,8 @@ static bool copy_options(struct cs_net_client *client, const struct cs_net_optio
     return copy_text(&own->ca_bundle, &client->texts[0], given->ca_bundle) &&
            copy_text(&own->proxy, &client->texts[1], given->proxy) &&
            copy_text(&own->no_proxy, &client->texts[2], given->no_proxy) &&
-           copy_text(&own->user_agent, &client->texts[3], given->user_agent);
+           copy_text(&own->user_agent, &client->texts[3],
+                     given->user_agent != NULL ? given->user_agent : "campaignstore");
 }
 
 static bool start_curl(struct cs_net_client *client)
@@ -55,6 +58,9 @@ static bool start_curl(struct cs_net_client *client)
     return client->multi != NULL && client->share != NULL &&
            curl_share_setopt(client->share, CURLSHOPT_SHARE,
                              CURL_LOCK_DATA_SSL_SESSION) == CURLSHE_OK &&
+           curl_share_setopt(client->share, CURLSHOPT_SHARE, CURL_LOCK_DATA_DNS) ==
+               CURLSHE_OK &&
+           (client->wire = cs_net_wire_new(&client->options, client->share)) != NULL &&
            curl_multi_setopt(client->multi, CURLMOPT_MAXCONNECTS,
                              (long)client->options.keep_connections) == CURLM_OK;
 }
@@ -96,6 +102,7 @@ void cs_net_client_free(struct cs_net_client *client)
         }
         cs_net_transfer_free(t);
     }
+    cs_net_wire_free(client->wire);
     if (client->multi != NULL)
         (void)curl_multi_cleanup(client->multi);
     if (client->share != NULL)
@@ -109,36 +116,6 @@ void cs_net_client_free(struct cs_net_client *client)
 struct cs_net_counts cs_net_client_counts(const struct cs_net_client *client)
 {
     return client->counts;
-}
-
-void cs_net_response_init(struct cs_net_response *response, size_t body_max)
-{
-    *response = (struct cs_net_response){.status = 0};
-    cs_buf_init(&response->body, body_max);
-    cs_buf_init(&response->head, CS_NET_HEAD_MAX);
-}
-
-void cs_net_response_clear(struct cs_net_response *response)
-{
-    cs_net_release(response);
-    cs_buf_clear(&response->body);
-    cs_buf_clear(&response->head);
-}
-
-struct cs_view cs_net_response_header(const struct cs_net_response *response,
-                                      const char *name)
-{
-    struct cs_view rest = cs_buf_view(&response->head);
-    struct cs_view wanted = cs_view_cstr(name);
-    struct cs_view line;
-
-    while (cs_view_split(&rest, '\n', &line)) {
-        size_t colon = cs_view_find_byte(line, ':');
-
-        if (colon != SIZE_MAX && cs_view_eq_nocase(cs_view_sub(line, 0, colon), wanted))
-            return cs_view_trim(cs_view_from(line, colon + 1));
-    }
-    return cs_view_of(NULL, 0);
 }
 
 /* ---- transfers ---- */
@@ -260,28 +237,37 @@ static enum cs_code launch(struct cs_net_client *client, struct cs_net_call *cal
     return CS_OK;
 }
 
+/* Nothing was sent: there is no outcome to judge, and no second start. */
+static void never_started(struct cs_net_call *call, enum cs_code code)
+{
+    call->code = code;
+    call->ended = true;
+}
+
 /* `anew`: in place of one that a kept connection, already dead, took with it. It is
  * prepared like any other, as what it was prepared from may be another call's by now. */
-static void start_call(struct cs_net_client *client, struct cs_net_call *call, bool anew)
+static enum cs_code prepare_call(const struct cs_net_client *client,
+                                 struct cs_net_call *call, bool anew)
 {
-    enum cs_code rc = CS_OK;
-
     cs_net_release(call->response);
     if (!anew)
         call->response->tries = 0;
     call->response->status = 0;
     call->response->fault = CS_NET_LOCAL;
     if (client->owner != getpid())
-        rc = cs_err_set(&call->err, CS_EINTERNAL, "an HTTP client was used after a fork");
-    if (rc == CS_OK && call->prepare != NULL)
-        rc = call->prepare(call, &call->err);
+        return cs_err_set(&call->err, CS_EINTERNAL,
+                          "an HTTP client was used after a fork");
+    return call->prepare != NULL ? call->prepare(call, &call->err) : CS_OK;
+}
+
+static void start_call(struct cs_net_client *client, struct cs_net_call *call, bool anew)
+{
+    enum cs_code rc = prepare_call(client, call, anew);
+
     if (rc == CS_OK)
         rc = launch(client, call, anew);
-    if (rc != CS_OK) {
-        /* Nothing was sent: there is no outcome to judge, and no second start. */
-        call->code = rc;
-        call->ended = true;
-    }
+    if (rc != CS_OK)
+        never_started(call, rc);
 }
 
 static void finish_call(struct cs_net_client *client, struct cs_net_call *call)
@@ -389,18 +375,58 @@ static int wait_ms(const struct round *round)
     return left_us <= 0 ? 0 : (int)((left_us + 999) / 1000);
 }
 
-void cs_net_perform_many(struct cs_net_client *client, struct cs_net_call *calls,
-                         size_t count, size_t parallel)
+/* ---- one small call ---- */
+
+static bool goes_by_wire(const struct cs_net_client *client,
+                         const struct cs_net_call *call)
+{
+    return call->small && client->options.proxy == NULL && !call->response->hold &&
+           call->response->sink == NULL;
+}
+
+static void wait_until(int64_t at_us)
+{
+    int64_t left_us;
+
+    while ((left_us = at_us - cs_clock_monotonic_us()) > 0)
+        (void)poll(NULL, 0, (int)((left_us + 999) / 1000));
+}
+
+static void perform_by_wire(struct cs_net_client *client, struct cs_net_call *call)
+{
+    struct cs_net_wire_news news = {.died_idle = false};
+    bool anew = false;
+    enum cs_code rc;
+
+    while (!call->ended) {
+        wait_until(call->not_before_us);
+        if ((rc = prepare_call(client, call, anew)) != CS_OK) {
+            never_started(call, rc);
+            return;
+        }
+        client->counts.requests++;
+        call->response->tries++;
+        rc = cs_net_wire_exchange(client->wire, &call->request, call->response, anew,
+                                  &news, &call->err);
+        client->counts.connections += news.connected ? 1 : 0;
+        anew = news.died_idle && call->response->tries == 1;
+        if (anew) {
+            client->counts.replaced++;
+            call->err = CS_ERR_NONE;
+        } else {
+            end_call(call, rc);
+        }
+    }
+}
+
+/* ---- */
+
+static void perform_side_by_side(struct cs_net_client *client, struct cs_net_call *calls,
+                                 size_t count, size_t parallel)
 {
     struct cs_err err = CS_ERR_NONE;
     struct round round;
 
-    for (size_t i = 0; i < count; i++) {
-        calls[i].transfer = NULL;
-        calls[i].ended = false;
-        calls[i].code = CS_OK;
-        calls[i].err = CS_ERR_NONE;
-    }
     for (;;) {
         round = turn(client, calls, count, parallel);
         if (round.open == 0)
@@ -419,6 +445,21 @@ void cs_net_perform_many(struct cs_net_client *client, struct cs_net_call *calls
         if (round.running > 0)
             wait_for_bytes(client, wait_ms(&round));
     }
+}
+
+void cs_net_perform_many(struct cs_net_client *client, struct cs_net_call *calls,
+                         size_t count, size_t parallel)
+{
+    for (size_t i = 0; i < count; i++) {
+        calls[i].transfer = NULL;
+        calls[i].ended = false;
+        calls[i].code = CS_OK;
+        calls[i].err = CS_ERR_NONE;
+    }
+    if (count == 1 && goes_by_wire(client, &calls[0]))
+        perform_by_wire(client, &calls[0]);
+    else
+        perform_side_by_side(client, calls, count, parallel);
 }
 
 enum cs_code cs_net_perform(struct cs_net_client *client,

@@ -7,7 +7,8 @@
  *
  * Every request body can be sent again: a kept connection that turns out dead
  * before a byte of the answer came is replaced once, without the caller's
- * notice. All other repetition is the caller's decision, see struct cs_net_call.
+ * notice. All other repetition is the caller's decision, see struct cs_net_call. Calls
+ * that are marked as small have a connection of their own (net/wire.h).
  *
  * SIGPIPE is to be ignored by the process. */
 #ifndef CS_NET_CLIENT_H
@@ -138,6 +139,10 @@ enum cs_code cs_net_perform(struct cs_net_client *client,
 struct cs_net_call {
     struct cs_net_request request;
     struct cs_net_response *response;
+    /* One of very many to the same server, of a few KiB both ways: run by itself it goes
+     * over a connection that is kept for such calls, at less than half of the processor
+     * time. Its body is none or of bytes, and its method not HEAD. */
+    bool small;
     /* Called right before each start, also of one in place of a connection that died
      * (response->tries is not 0 then); may fill in `request`, from memory that lasts
      * until the next call of any `prepare`. NULL: nothing to do. A failure ends this

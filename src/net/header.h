@@ -9,4 +9,16 @@ struct cs_net_header { /* borrowed views */
     struct cs_view value;
 };
 
+/* Whether it can be sent: a name, and no line break or NUL in either. */
+static inline bool cs_net_header_is_plain(const struct cs_net_header *header)
+{
+    static const char refused[] = "\r\n"; /* and the NUL behind them */
+
+    for (size_t i = 0; i < sizeof(refused); i++)
+        if (cs_view_find_byte(header->name, refused[i]) != SIZE_MAX ||
+            cs_view_find_byte(header->value, refused[i]) != SIZE_MAX)
+            return false;
+    return header->name.len > 0;
+}
+
 #endif

@@ -6,6 +6,10 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/fault.h"
+#include "net/handle.h"
+#include "net/response.h"
+
 #define KEPT_MAX       (1u << 20) /* far above the 16 KiB that curl hands out at once */
 #define URL_MAX        (1u << 20)
 #define WATCH_EVERY_US 20000 /* the idle limits are of seconds */
@@ -130,6 +134,7 @@ static bool set_callbacks(struct cs_net_transfer *t)
     CURL *easy = t->easy;
 
     return curl_easy_setopt(easy, CURLOPT_PRIVATE, t) == CURLE_OK &&
+           curl_easy_setopt(easy, CURLOPT_CURLU, t->url) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, t->text) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERFUNCTION, on_header) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_HEADERDATA, t) == CURLE_OK &&
@@ -139,42 +144,6 @@ static bool set_callbacks(struct cs_net_transfer *t)
            curl_easy_setopt(easy, CURLOPT_READDATA, t) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SEEKFUNCTION, on_seek) == CURLE_OK &&
            curl_easy_setopt(easy, CURLOPT_SEEKDATA, t) == CURLE_OK;
-}
-
-/* What holds for every exchange. An empty proxy and an empty list of exceptions
- * are settings too: they keep curl from asking the environment. */
-static bool set_lasting(struct cs_net_transfer *t, const struct cs_net_options *options,
-                        CURLSH *share)
-{
-    static const struct {
-        CURLoption option;
-        long value;
-    } numbers[] = {
-        {CURLOPT_NOSIGNAL, 1},
-        {CURLOPT_NOPROGRESS, 1},
-        {CURLOPT_FOLLOWLOCATION, 0},
-        {CURLOPT_NETRC, CURL_NETRC_IGNORED},
-        {CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1},
-        {CURLOPT_SSL_VERIFYPEER, 1},
-        {CURLOPT_SSL_VERIFYHOST, 2},
-        {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
-        {CURLOPT_TCP_KEEPALIVE, 1},
-        {CURLOPT_TCP_NODELAY, 1},
-    };
-    CURL *easy = t->easy;
-
-    for (size_t i = 0; i < CS_COUNT(numbers); i++)
-        if (!set_long(easy, numbers[i].option, numbers[i].value))
-            return false;
-    if (options->ca_bundle != NULL && !set_text(easy, CURLOPT_CAINFO, options->ca_bundle))
-        return false;
-    return set_text(easy, CURLOPT_PROTOCOLS_STR, "http,https") &&
-           set_text(easy, CURLOPT_PROXY, options->proxy != NULL ? options->proxy : "") &&
-           set_text(easy, CURLOPT_USERAGENT,
-                    options->user_agent != NULL ? options->user_agent
-                                                : "campaignstore") &&
-           curl_easy_setopt(easy, CURLOPT_SHARE, share) == CURLE_OK &&
-           curl_easy_setopt(easy, CURLOPT_CURLU, t->url) == CURLE_OK && set_callbacks(t);
 }
 
 struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
@@ -189,9 +158,9 @@ struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
     cs_buf_init(&t->field_text, CS_NET_HEAD_MAX);
     cs_buf_init(&t->kept, KEPT_MAX);
     cs_buf_init(&t->url_text, URL_MAX);
-    t->easy = curl_easy_init();
+    t->easy = cs_net_handle_new(options, share);
     t->url = curl_url();
-    if (t->easy == NULL || t->url == NULL || !set_lasting(t, options, share)) {
+    if (t->easy == NULL || t->url == NULL || !set_callbacks(t)) {
         cs_net_transfer_free(t);
         return NULL;
     }
@@ -209,14 +178,6 @@ void cs_net_transfer_free(struct cs_net_transfer *t)
     cs_buf_wipe(&t->field_text); /* it held the Authorization header */
     cs_buf_clear(&t->kept);
     free(t);
-}
-
-static bool is_plain(struct cs_view text)
-{
-    for (size_t i = 0; i < text.len; i++)
-        if (text.ptr[i] == '\r' || text.ptr[i] == '\n' || text.ptr[i] == '\0')
-            return false;
-    return true;
 }
 
 /* "Name: value", and "Name;" for an empty value, which is how curl is told to
@@ -263,7 +224,7 @@ static enum cs_code fill_fields(struct cs_net_transfer *t, struct cs_err *err)
     for (size_t i = 0; i < request->header_count; i++) {
         const struct cs_net_header *header = &request->headers[i];
 
-        if (header->name.len == 0 || !is_plain(header->name) || !is_plain(header->value))
+        if (!cs_net_header_is_plain(header))
             return cs_err_set(err, CS_EINVAL, "a header with a line break or NUL in it");
         typed = typed || cs_view_eq_nocase(header->name, CS_LIT("content-type"));
         add_field(&t->field_text, header);
@@ -387,17 +348,6 @@ static void clear_marks(struct cs_net_transfer *t)
     cs_buf_reset(&t->kept);
 }
 
-static void clear_response(struct cs_net_response *response)
-{
-    cs_buf_reset(&response->body);
-    cs_buf_reset(&response->head);
-    response->status = 0;
-    response->fault = CS_NET_OK;
-    response->bytes_sent = response->bytes_received = 0;
-    response->connect_us = response->first_byte_us = response->total_us = 0;
-    response->reused = false;
-}
-
 enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
                                    const struct cs_net_request *request,
                                    struct cs_net_response *response,
@@ -416,7 +366,7 @@ enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
     t->idle_ms = request->idle_timeout_ms > 0 ? request->idle_timeout_ms
                                               : options->idle_timeout_ms;
     clear_marks(t);
-    clear_response(response);
+    cs_net_response_empty(response);
     if (request->body.kind != CS_NET_BODY_BYTES && request->body.size > INT64_MAX)
         return cs_err_set(err, CS_ETOOBIG,
                           "a request body of more bytes than can be counted");
@@ -490,34 +440,9 @@ bool cs_net_transfer_died_idle(const struct cs_net_transfer *t)
 
 static enum cs_net_fault fault_of(const struct cs_net_transfer *t)
 {
-    static const struct {
-        CURLcode result;
-        enum cs_net_fault fault;
-    } faults[] = {
-        {CURLE_OK, CS_NET_OK},
-        {CURLE_COULDNT_RESOLVE_HOST, CS_NET_RESOLVE},
-        {CURLE_COULDNT_RESOLVE_PROXY, CS_NET_RESOLVE},
-        {CURLE_COULDNT_CONNECT, CS_NET_CONNECT},
-        {CURLE_OPERATION_TIMEDOUT,
-         CS_NET_CONNECT}, /* the one timer of curl's that is set */
-        {CURLE_SSL_CONNECT_ERROR, CS_NET_TLS},
-        {CURLE_PEER_FAILED_VERIFICATION, CS_NET_TLS},
-        {CURLE_SSL_CACERT_BADFILE, CS_NET_TLS},
-        {CURLE_SSL_CERTPROBLEM, CS_NET_TLS},
-        {CURLE_SSL_CIPHER, CS_NET_TLS},
-        {CURLE_OUT_OF_MEMORY, CS_NET_LOCAL},
-        {CURLE_URL_MALFORMAT, CS_NET_LOCAL},
-        {CURLE_UNSUPPORTED_PROTOCOL, CS_NET_LOCAL},
-    };
-
     if (t->local != CS_OK)
         return CS_NET_LOCAL;
-    if (t->fault != CS_NET_OK)
-        return t->fault;
-    for (size_t i = 0; i < CS_COUNT(faults); i++)
-        if (faults[i].result == t->result)
-            return faults[i].fault;
-    return CS_NET_LOST;
+    return t->fault != CS_NET_OK ? t->fault : cs_net_fault_of(t->result);
 }
 
 static enum cs_code local_code(const struct cs_net_transfer *t)
@@ -525,51 +450,6 @@ static enum cs_code local_code(const struct cs_net_transfer *t)
     if (t->local != CS_OK)
         return t->local;
     return t->result == CURLE_OUT_OF_MEMORY ? CS_ENOMEM : CS_EINVAL;
-}
-
-/* "host:port" of a URL, for sentences. */
-static struct cs_view authority(const char *url)
-{
-    struct cs_view rest = cs_view_cstr(url);
-    size_t at = cs_view_find(rest, CS_LIT("://"));
-    size_t end = 0;
-
-    if (at != SIZE_MAX)
-        rest = cs_view_from(rest, at + 3);
-    while (end < rest.len && strchr("/?#", rest.ptr[end]) == NULL)
-        end++;
-    return cs_view_sub(rest, 0, end);
-}
-
-static enum cs_code fault_code(const struct cs_net_transfer *t, enum cs_net_fault fault,
-                               struct cs_err *err)
-{
-    static const struct {
-        enum cs_code code;
-        const char *reason;
-        const char *what;
-    } words[] = {
-        [CS_NET_RESOLVE] = {CS_EUPSTREAM, "resolve_failed", "its name has no address"},
-        [CS_NET_CONNECT] = {CS_EUPSTREAM, "connect_failed", "no connection"},
-        [CS_NET_TLS] = {CS_EUPSTREAM, "tls_failed", "no TLS session"},
-        [CS_NET_LOST] = {CS_EUPSTREAM, "connection_lost",
-                         "the connection broke before the answer was whole"},
-        [CS_NET_IDLE] = {CS_ETIMEOUT, "idle_timeout",
-                         "it sent and took nothing any more"},
-        [CS_NET_DEADLINE] = {CS_ETIMEOUT, "deadline",
-                             "no whole answer in the time allowed"},
-        [CS_NET_LOCAL] = {CS_EINTERNAL, "local", "the exchange was ended on this side"},
-    };
-    struct cs_view host =
-        t->request != NULL ? authority(t->request->url) : CS_LIT("the server");
-    enum cs_code code = words[fault].code;
-
-    if (fault == CS_NET_LOCAL)
-        code = local_code(t);
-    else if (fault == CS_NET_CONNECT && t->result == CURLE_OPERATION_TIMEDOUT)
-        code = CS_ETIMEOUT;
-    return cs_err_field(err, code, "", words[fault].reason, "%.*s: %s%s%s", CS_FMT(host),
-                        words[fault].what, t->text[0] != '\0' ? ": " : "", t->text);
 }
 
 enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *err)
@@ -589,7 +469,15 @@ enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *e
             response->connect_us = offset_info(t->easy, CURLINFO_CONNECT_TIME_T);
     }
     if (fault != CS_NET_OK)
-        return fault_code(t, fault, err);
+        return cs_net_fault_report(
+            &(struct cs_net_outcome){
+                .fault = fault,
+                .local = local_code(t),
+                .url = t->request != NULL ? t->request->url : NULL,
+                .detail = t->text,
+                .slow = t->result == CURLE_OPERATION_TIMEDOUT,
+            },
+            err);
     response->status = (int)status_of(t->easy);
     return CS_OK;
 }

@@ -6,8 +6,6 @@
 
 #include "net/client.h"
 
-#define CS_NET_HEAD_MAX 65536u
-
 enum cs_net_state {
     CS_NET_FREE,
     CS_NET_RUNNING,
@@ -54,8 +52,7 @@ struct cs_net_transfer {
     char text[CURL_ERROR_SIZE];
 };
 
-/* An easy handle with what never changes: TLS checks, protocols, no proxy but
- * ours. NULL when out of memory. */
+/* NULL when out of memory. */
 struct cs_net_transfer *cs_net_transfer_new(struct cs_net_client *client,
                                             const struct cs_net_options *options,
                                             CURLSH *share);

@@ -13,6 +13,7 @@ struct bench {
     struct fake_http *server;
     struct cs_net_client *client;
     struct cs_net_response response;
+    bool small; /* calls go over the wire */
     char url[128];
     /* the script */
     void (*script)(struct bench *bench, const struct fake_request *request,
@@ -55,6 +56,14 @@ static int set_up(void **state)
     return 0;
 }
 
+static int set_up_small(void **state)
+{
+    int rc = set_up(state);
+
+    ((struct bench *)*state)->small = true;
+    return rc;
+}
+
 static int tear_down(void **state)
 {
     struct bench *b = *state;
@@ -73,6 +82,18 @@ static struct cs_net_request request_of(const struct bench *b, const char *metho
         .method = method, .url = b->url, .deadline = cs_deadline_in_ms(10000)};
 }
 
+static enum cs_code perform(struct bench *b, const struct cs_net_request *request,
+                            struct cs_err *err)
+{
+    struct cs_net_call call = {
+        .request = *request, .response = &b->response, .small = b->small};
+
+    cs_net_perform_many(b->client, &call, 1, 1);
+    if (call.code != CS_OK && err != NULL)
+        *err = call.err;
+    return call.code;
+}
+
 /* ---- what must fail ---- */
 
 static void test_refuses_other_protocols(void **state)
@@ -85,8 +106,7 @@ static void test_refuses_other_protocols(void **state)
         struct cs_net_request request = request_of(b, "GET");
 
         request.url = urls[i];
-        assert_int_not_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                             CS_OK);
+        assert_int_not_equal(perform(b, &request, NULL), CS_OK);
         assert_int_equal(b->response.body.len, 0);
     }
     assert_int_equal(fake_http_requests(b->server), 0);
@@ -107,8 +127,7 @@ static void test_refuses_broken_headers(void **state)
 
         request.headers = &headers[i];
         request.header_count = 1;
-        assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                         CS_EINVAL);
+        assert_int_equal(perform(b, &request, NULL), CS_EINVAL);
     }
     assert_int_equal(fake_http_requests(b->server), 0);
 }
@@ -120,8 +139,7 @@ static void test_refused_connection(void **state)
     struct cs_err err = CS_ERR_NONE;
 
     request.url = "http://127.0.0.1:1/";
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, &err),
-                     CS_EUPSTREAM);
+    assert_int_equal(perform(b, &request, &err), CS_EUPSTREAM);
     assert_int_equal(b->response.fault, CS_NET_CONNECT);
     assert_string_equal(err.reason, "connect_failed");
     assert_non_null(strstr(err.text, "127.0.0.1:1"));
@@ -143,14 +161,12 @@ static void test_deadline_ends_a_silent_server(void **state)
 
     b->script = hang;
     request.deadline = cs_deadline_in_ms(150);
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                     CS_ETIMEOUT);
+    assert_int_equal(perform(b, &request, NULL), CS_ETIMEOUT);
     assert_int_equal(b->response.fault, CS_NET_DEADLINE);
     assert_in_range(cs_clock_monotonic_us() - started, 140000, 1500000);
     /* One that has passed before: nothing is waited for. */
     request.deadline = cs_deadline_in_ms(0);
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                     CS_ETIMEOUT);
+    assert_int_equal(perform(b, &request, NULL), CS_ETIMEOUT);
 }
 
 static void test_idle_limit(void **state)
@@ -160,13 +176,12 @@ static void test_idle_limit(void **state)
 
     b->script = hang;
     request.idle_timeout_ms = 100;
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                     CS_ETIMEOUT);
+    assert_int_equal(perform(b, &request, NULL), CS_ETIMEOUT);
     assert_int_equal(b->response.fault, CS_NET_IDLE);
     /* The limit is no memory of the handle: the next one succeeds. */
     b->script = echo;
     request = request_of(b, "GET");
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
 }
 
 static void truncated(struct bench *b, const struct fake_request *request,
@@ -184,8 +199,7 @@ static void test_truncated_body(void **state)
     struct cs_net_request request = request_of(b, "GET");
 
     b->script = truncated;
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                     CS_EUPSTREAM);
+    assert_int_equal(perform(b, &request, NULL), CS_EUPSTREAM);
     assert_int_equal(b->response.fault, CS_NET_LOST);
     assert_int_equal(b->response.tries, 1);
 }
@@ -204,13 +218,11 @@ static void test_ceiling(void **state)
 {
     struct bench *b = *state;
     struct cs_net_request request = request_of(b, "GET");
-    struct cs_net_response small;
 
     b->script = long_body;
-    cs_net_response_init(&small, 1000);
-    assert_int_equal(cs_net_perform(b->client, &request, &small, NULL), CS_ETOOBIG);
-    assert_int_equal(small.fault, CS_NET_LOCAL);
-    cs_net_response_clear(&small);
+    b->response.body.max = 1000;
+    assert_int_equal(perform(b, &request, NULL), CS_ETOOBIG);
+    assert_int_equal(b->response.fault, CS_NET_LOCAL);
 }
 
 static void redirect(struct bench *b, const struct fake_request *request,
@@ -227,7 +239,7 @@ static void test_follows_no_redirect(void **state)
     struct cs_net_request request = request_of(b, "GET");
 
     b->script = redirect;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_int_equal(b->response.status, 307);
     assert_int_equal(fake_http_requests(b->server), 1);
     assert_view(cs_net_response_header(&b->response, "location"), "/elsewhere");
@@ -242,7 +254,7 @@ static void test_ignores_the_environment(void **state)
 
     for (size_t i = 0; i < CS_COUNT(names); i++)
         assert_int_equal(setenv(names[i], "http://127.0.0.1:1/", 1), 0);
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     for (size_t i = 0; i < CS_COUNT(names); i++)
         assert_int_equal(unsetenv(names[i]), 0);
 }
@@ -278,9 +290,7 @@ static void test_refuses_use_after_fork(void **state)
     int status = 0;
 
     if (child == 0)
-        _exit(cs_net_perform(b->client, &request, &b->response, NULL) == CS_EINTERNAL
-                  ? 0
-                  : 1);
+        _exit(perform(b, &request, NULL) == CS_EINTERNAL ? 0 : 1);
     assert_int_equal(waitpid(child, &status, 0), child);
     assert_int_equal(status, 0);
 }
@@ -310,7 +320,7 @@ static void test_sends_what_it_is_given(void **state)
     request.header_count = CS_COUNT(headers);
     request.body =
         (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("bytes")};
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_view(cs_buf_view(&b->response.body), "bytes");
     assert_int_equal(b->response.bytes_sent, 5);
     seen = cs_buf_cstr(&b->seen);
@@ -332,7 +342,7 @@ static void test_methods_on_one_handle(void **state)
     for (size_t i = 0; i < CS_COUNT(methods); i++) {
         struct cs_net_request request = request_of(b, methods[i]);
 
-        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+        assert_ok(perform(b, &request, err));
         assert_memory_equal(cs_buf_cstr(&b->seen), methods[i], strlen(methods[i]));
         assert_int_equal(b->response.status, 200);
     }
@@ -354,11 +364,10 @@ static void test_each_request_goes_to_its_own_address(void **state)
                              fake_http_port(b->server), targets[i]) > 0);
         request.url = targets[i][0] != '\0' ? url : "http://";
         if (targets[i][0] == '\0') {
-            assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                             CS_EINVAL);
+            assert_int_equal(perform(b, &request, NULL), CS_EINVAL);
             continue;
         }
-        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+        assert_ok(perform(b, &request, err));
         assert_view(cs_buf_view(&b->response.body), targets[i]);
     }
     assert_int_equal(cs_net_client_counts(b->client).connections, 1);
@@ -371,7 +380,7 @@ static void test_reads_headers_and_keeps_the_connection(void **state)
     for (int i = 0; i < 50; i++) {
         struct cs_net_request request = request_of(b, "GET");
 
-        assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+        assert_ok(perform(b, &request, err));
         assert_view(cs_net_response_header(&b->response, "x-KIND"), "echo");
         assert_view(cs_net_response_header(&b->response, "etag"), "\"one\"");
         assert_null(cs_net_response_header(&b->response, "x-kin").ptr);
@@ -445,12 +454,12 @@ static void check_dead_connection(struct bench *b, const struct cs_net_body *bod
 
     b->script = dies_once;
     request.body = *body;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
+    assert_ok(perform(b, &request, err));
     assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
     assert_int_equal(fake_http_connections(b->server), 2);
     b->script = dies_having_read;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
     assert_int_equal(fake_http_connections(b->server), 3);
 }
@@ -509,7 +518,7 @@ static void test_dead_connection_with_a_file(void **state)
 
         body.size = 800001;
         request.body = body;
-        assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL), CS_EIO);
+        assert_int_equal(perform(b, &request, NULL), CS_EIO);
     }
     assert_int_equal(close(body.fd), 0);
     cs_buf_clear(&text);
@@ -535,8 +544,8 @@ static void test_dead_connection_with_a_short_file(void **state)
         post.body = (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("x")};
         put.body = body;
         b->script = resets_puts_once;
-        assert_ok(cs_net_perform(b->client, &post, &b->response, err));
-        assert_ok(cs_net_perform(b->client, &put, &b->response, err));
+        assert_ok(perform(b, &post, err));
+        assert_ok(perform(b, &put, err));
         assert_true(cs_view_eq(cs_buf_view(&b->response.body), bytes));
         assert_int_equal(fake_http_connections(b->server), 2);
     }
@@ -559,9 +568,8 @@ static void test_a_dead_connection_is_replaced_once(void **state)
     struct cs_net_request request = request_of(b, "GET");
 
     b->script = always_dies;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
-    assert_int_equal(cs_net_perform(b->client, &request, &b->response, NULL),
-                     CS_EUPSTREAM);
+    assert_ok(perform(b, &request, err));
+    assert_int_equal(perform(b, &request, NULL), CS_EUPSTREAM);
     assert_int_equal(b->response.fault, CS_NET_LOST);
     assert_int_equal(fake_http_connections(b->server), 2);
 }
@@ -726,7 +734,7 @@ static void test_held_body(void **state)
     cs_net_response_init(&other, 1u << 20);
     b->script = long_body;
     b->response.hold = true;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_int_equal(b->response.status, 200);
     while (got > 0) {
         assert_ok(cs_net_read(&b->response, piece, sizeof(piece), &got, err));
@@ -739,7 +747,7 @@ static void test_held_body(void **state)
     assert_int_equal(total, 300000);
     cs_net_release(&b->response);
     /* Read to its end, it left the connection warm. */
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     cs_net_release(&b->response);
     assert_int_equal(fake_http_connections(b->server), 2);
     cs_net_response_clear(&other);
@@ -778,7 +786,7 @@ static void test_held_body_that_breaks(void **state)
     /* Broken at once: seen with the head or behind it, as the moment has it. */
     b->script = truncated;
     b->response.hold = true;
-    rc = cs_net_perform(b->client, &request, &b->response, NULL);
+    rc = perform(b, &request, NULL);
     if (rc == CS_OK) {
         rc = read_out(&b->response, &total);
         cs_net_release(&b->response);
@@ -786,7 +794,7 @@ static void test_held_body_that_breaks(void **state)
     assert_int_equal(rc, CS_EUPSTREAM);
     /* Broken later: the end of the body is never reported. */
     b->script = long_then_lost;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_int_equal(read_out(&b->response, &total), CS_EUPSTREAM);
     assert_in_range(total, 1, 200000);
     cs_net_release(&b->response);
@@ -807,7 +815,7 @@ static void test_held_error_has_its_body(void **state)
 
     b->script = missing;
     b->response.hold = true;
-    assert_ok(cs_net_perform(b->client, &request, &b->response, err));
+    assert_ok(perform(b, &request, err));
     assert_int_equal(b->response.status, 404);
     assert_view(cs_buf_view(&b->response.body), "no such thing");
 }
@@ -842,30 +850,32 @@ static void test_fetch(void **state)
 }
 
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
+#define with_both(test) \
+    with_bench(test), cmocka_unit_test_setup_teardown(test, set_up_small, tear_down)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        with_bench(test_refuses_other_protocols),
-        with_bench(test_refuses_broken_headers),
-        with_bench(test_refused_connection),
-        with_bench(test_deadline_ends_a_silent_server),
-        with_bench(test_idle_limit),
-        with_bench(test_truncated_body),
-        with_bench(test_ceiling),
-        with_bench(test_follows_no_redirect),
-        with_bench(test_ignores_the_environment),
+        with_both(test_refuses_other_protocols),
+        with_both(test_refuses_broken_headers),
+        with_both(test_refused_connection),
+        with_both(test_deadline_ends_a_silent_server),
+        with_both(test_idle_limit),
+        with_both(test_truncated_body),
+        with_both(test_ceiling),
+        with_both(test_follows_no_redirect),
+        with_both(test_ignores_the_environment),
         with_bench(test_proxy_by_option_alone),
-        with_bench(test_refuses_use_after_fork),
-        with_bench(test_sends_what_it_is_given),
+        with_both(test_refuses_use_after_fork),
+        with_both(test_sends_what_it_is_given),
         with_bench(test_methods_on_one_handle),
-        with_bench(test_each_request_goes_to_its_own_address),
-        with_bench(test_reads_headers_and_keeps_the_connection),
-        with_bench(test_dead_connection_with_bytes),
+        with_both(test_each_request_goes_to_its_own_address),
+        with_both(test_reads_headers_and_keeps_the_connection),
+        with_both(test_dead_connection_with_bytes),
         with_bench(test_dead_connection_with_a_stream),
         with_bench(test_dead_connection_with_a_file),
         with_bench(test_dead_connection_with_a_short_file),
-        with_bench(test_a_dead_connection_is_replaced_once),
+        with_both(test_a_dead_connection_is_replaced_once),
         with_bench(test_a_call_anew_goes_where_it_was_to_go),
         with_bench(test_many_with_repetition),
         with_bench(test_a_failed_preparation_ends_that_call_alone),

@@ -1,0 +1,14 @@
+/* net/handle.h: curl's easy handles as all of this room want them; private to it. */
+#ifndef CS_NET_HANDLE_H
+#define CS_NET_HANDLE_H
+
+#include <curl/curl.h>
+
+#include "net/client.h"
+
+/* An easy handle with what never changes: TLS checks, protocols, no proxy but ours,
+ * nothing from the environment. `share` keeps what several handles have in common.
+ * NULL when out of memory; end it with curl_easy_cleanup(). */
+CURL *cs_net_handle_new(const struct cs_net_options *options, CURLSH *share);
+
+#endif

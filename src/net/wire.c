@@ -1,0 +1,374 @@
+#include "config.h"
+
+#include "net/wire.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+
+#include "net/answer.h"
+#include "net/fault.h"
+#include "net/handle.h"
+#include "net/response.h"
+
+#define PIECE_BYTES 16384u /* received at once */
+#define ORIGIN_MAX  1024u
+#define OUT_MAX     (16u << 20) /* far above the longest request of DynamoDB's */
+#define CLOSE_TO_HEAD                                                \
+    (32u * 1024) /* bodies up to this leave together with their head \
+                  */
+
+struct cs_net_wire {
+    const struct cs_net_options *options;
+    CURLSH *share;
+    CURL *easy; /* of the connection; NULL: there is none */
+    curl_socket_t fd;
+    struct cs_buf origin; /* "https://host:port", where it leads */
+    struct cs_buf out;
+    char text[CURL_ERROR_SIZE];
+    char in[PIECE_BYTES];
+};
+
+struct exchange {
+    struct cs_net_wire *wire;
+    const struct cs_net_request *request;
+    struct cs_net_response *response;
+    struct cs_net_answer answer;
+    struct cs_view origin; /* of request->url */
+    struct cs_view target;
+    int64_t started_us;
+    int64_t moved_us; /* when bytes moved last */
+    bool connected;
+    bool answered; /* a byte of the answer came */
+    CURLcode result;
+    enum cs_net_fault fault;
+    enum cs_code local;
+};
+
+struct cs_net_wire *cs_net_wire_new(const struct cs_net_options *options, CURLSH *share)
+{
+    struct cs_net_wire *wire = calloc(1, sizeof(*wire));
+
+    if (wire == NULL)
+        return NULL;
+    wire->options = options;
+    wire->share = share;
+    cs_buf_init(&wire->origin, ORIGIN_MAX);
+    cs_buf_init(&wire->out, OUT_MAX);
+    return wire;
+}
+
+static void hang_up(struct cs_net_wire *wire)
+{
+    curl_easy_cleanup(wire->easy);
+    wire->easy = NULL;
+    cs_buf_reset(&wire->origin);
+}
+
+void cs_net_wire_free(struct cs_net_wire *wire)
+{
+    if (wire == NULL)
+        return;
+    hang_up(wire);
+    cs_buf_clear(&wire->origin);
+    cs_buf_wipe(&wire->out); /* it held the Authorization header */
+    free(wire);
+}
+
+/* ---- faults ---- */
+
+static bool fail(struct exchange *x, enum cs_net_fault fault)
+{
+    x->fault = fault;
+    return false;
+}
+
+static bool fail_here(struct exchange *x, enum cs_code local)
+{
+    x->local = local;
+    return fail(x, CS_NET_LOCAL);
+}
+
+static bool fail_as(struct exchange *x, CURLcode result)
+{
+    x->result = result;
+    if (result == CURLE_OUT_OF_MEMORY)
+        return fail_here(x, CS_ENOMEM);
+    x->local = CS_EINVAL; /* what else libcurl refuses is the address */
+    return fail(x, cs_net_fault_of(result));
+}
+
+/* ---- the connection ---- */
+
+static bool take_url_apart(struct exchange *x)
+{
+    struct cs_view url = cs_view_cstr(x->request->url);
+    size_t scheme = cs_view_find(url, CS_LIT("://"));
+    size_t end = scheme == SIZE_MAX ? url.len : scheme + 3;
+
+    while (end < url.len && url.ptr[end] != '/' && url.ptr[end] != '?')
+        end++;
+    x->origin = cs_view_sub(url, 0, end);
+    x->target = cs_view_from(url, end);
+    if (scheme == SIZE_MAX || end == scheme + 3 ||
+        cs_view_find_byte(x->origin, '@') != SIZE_MAX)
+        return fail_here(x, CS_EINVAL);
+    return true;
+}
+
+/* Nothing is to be read before something was asked. TLS has records of its own, which
+ * libcurl keeps to itself. */
+static bool is_alive(struct cs_net_wire *wire)
+{
+    struct pollfd watched = {.fd = wire->fd, .events = POLLIN};
+    char byte;
+    size_t got;
+
+    return poll(&watched, 1, 0) == 0 ||
+           curl_easy_recv(wire->easy, &byte, 1, &got) == CURLE_AGAIN;
+}
+
+static long connect_limit_ms(const struct exchange *x)
+{
+    int64_t left_ms = (x->request->deadline.at_us - x->started_us) / 1000;
+    int limit_ms = x->request->connect_timeout_ms > 0
+                       ? x->request->connect_timeout_ms
+                       : x->wire->options->connect_timeout_ms;
+
+    return left_ms < limit_ms ? (long)left_ms : limit_ms;
+}
+
+static int64_t offset_info(CURL *easy, CURLINFO info)
+{
+    curl_off_t value = 0;
+
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
+static bool connect_anew(struct exchange *x)
+{
+    struct cs_net_wire *wire = x->wire;
+    long limit_ms = connect_limit_ms(x);
+    CURLcode result;
+
+    hang_up(wire);
+    if (limit_ms <= 0)
+        return fail(x, CS_NET_DEADLINE);
+    cs_buf_add(&wire->origin, x->origin);
+    wire->easy = cs_net_handle_new(wire->options, wire->share);
+    if (wire->easy == NULL || cs_buf_check(&wire->origin, NULL) != CS_OK)
+        return fail_here(x, CS_ENOMEM);
+    if ((result = curl_easy_setopt(wire->easy, CURLOPT_URL,
+                                   cs_buf_cstr(&wire->origin))) != CURLE_OK ||
+        (result = curl_easy_setopt(wire->easy, CURLOPT_PROXY, "")) != CURLE_OK ||
+        (result = curl_easy_setopt(wire->easy, CURLOPT_ERRORBUFFER, wire->text)) !=
+            CURLE_OK ||
+        (result = curl_easy_setopt(wire->easy, CURLOPT_CONNECTTIMEOUT_MS, limit_ms)) !=
+            CURLE_OK ||
+        (result = curl_easy_setopt(wire->easy, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
+        (result = curl_easy_perform(wire->easy)) != CURLE_OK ||
+        (result = curl_easy_getinfo(wire->easy, CURLINFO_ACTIVESOCKET, &wire->fd)) !=
+            CURLE_OK) {
+        (void)fail_as(x, result);
+        if (x->request->deadline.at_us <= cs_clock_monotonic_us())
+            x->fault = CS_NET_DEADLINE;
+        return false;
+    }
+    x->connected = true;
+    x->response->connect_us = offset_info(wire->easy, CURLINFO_APPCONNECT_TIME_T);
+    if (x->response->connect_us == 0)
+        x->response->connect_us = offset_info(wire->easy, CURLINFO_CONNECT_TIME_T);
+    return true;
+}
+
+static bool be_connected(struct exchange *x, bool fresh)
+{
+    if (!fresh && x->wire->easy != NULL &&
+        cs_view_eq(cs_buf_view(&x->wire->origin), x->origin) && is_alive(x->wire))
+        return true;
+    return connect_anew(x);
+}
+
+/* ---- bytes ---- */
+
+static bool wait_for(struct exchange *x, short events)
+{
+    struct pollfd watched = {.fd = x->wire->fd, .events = events};
+    int idle_ms = x->request->idle_timeout_ms > 0 ? x->request->idle_timeout_ms
+                                                  : x->wire->options->idle_timeout_ms;
+    int64_t idle_at_us = x->moved_us + idle_ms * 1000ll;
+    int64_t end_us = x->request->deadline.at_us;
+    int ready;
+
+    do {
+        int64_t now_us = cs_clock_monotonic_us();
+        int64_t left_us = (end_us < idle_at_us ? end_us : idle_at_us) - now_us;
+
+        if (left_us <= 0)
+            return fail(x, end_us <= now_us ? CS_NET_DEADLINE : CS_NET_IDLE);
+        ready = poll(&watched, 1, (int)((left_us + 999) / 1000));
+    } while (ready == 0 || (ready < 0 && errno == EINTR));
+    return ready > 0 || fail(x, CS_NET_LOST);
+}
+
+static bool send_bytes(struct exchange *x, struct cs_view bytes)
+{
+    while (bytes.len > 0) {
+        size_t sent = 0;
+        CURLcode result = curl_easy_send(x->wire->easy, bytes.ptr, bytes.len, &sent);
+
+        if (result == CURLE_AGAIN) {
+            if (!wait_for(x, POLLOUT))
+                return false;
+            continue;
+        }
+        if (result != CURLE_OK)
+            return fail_as(x, result);
+        bytes = cs_view_from(bytes, sent);
+        x->moved_us = cs_clock_monotonic_us();
+    }
+    return true;
+}
+
+static bool take_bytes(struct exchange *x, struct cs_view bytes)
+{
+    struct cs_err err = CS_ERR_NONE;
+    enum cs_code rc;
+
+    x->moved_us = cs_clock_monotonic_us();
+    if (!x->answered)
+        x->response->first_byte_us = x->moved_us - x->started_us;
+    x->answered = true;
+    if ((rc = cs_net_answer_take(&x->answer, bytes, &err)) == CS_OK)
+        return true;
+    (void)snprintf(x->wire->text, sizeof(x->wire->text), "%.200s", err.text);
+    return rc == CS_EUPSTREAM ? fail(x, CS_NET_LOST) : fail_here(x, rc);
+}
+
+static bool receive_answer(struct exchange *x)
+{
+    CURLcode result = CURLE_AGAIN; /* it can't be there yet */
+
+    while (x->answer.phase != CS_NET_ANSWER_WHOLE) {
+        size_t got = 0;
+
+        if (result == CURLE_AGAIN && !wait_for(x, POLLIN))
+            return false;
+        result = curl_easy_recv(x->wire->easy, x->wire->in, sizeof(x->wire->in), &got);
+        if (result == CURLE_AGAIN)
+            continue;
+        if (result != CURLE_OK)
+            return fail_as(x, result);
+        if (got == 0)
+            return cs_net_answer_ends(&x->answer) || fail(x, CS_NET_LOST);
+        if (!take_bytes(x, cs_view_of(x->wire->in, got)))
+            return false;
+    }
+    return true;
+}
+
+/* ---- the request ---- */
+
+static bool has_header(const struct cs_net_request *request, struct cs_view name)
+{
+    for (size_t i = 0; i < request->header_count; i++)
+        if (cs_view_eq_nocase(request->headers[i].name, name))
+            return true;
+    return false;
+}
+
+static void add_field(struct cs_buf *out, struct cs_view name, struct cs_view value)
+{
+    cs_buf_add(out, name);
+    cs_buf_add(out, CS_LIT(": "));
+    cs_buf_add(out, value);
+    cs_buf_add(out, CS_LIT("\r\n"));
+}
+
+static bool write_request(struct exchange *x)
+{
+    const struct cs_net_request *request = x->request;
+    struct cs_view host =
+        cs_view_from(x->origin, cs_view_find(x->origin, CS_LIT("://")) + 3);
+    struct cs_buf *out = &x->wire->out;
+    enum cs_code rc;
+
+    cs_buf_reset(out);
+    cs_buf_add_cstr(out, request->method != NULL ? request->method : "GET");
+    cs_buf_add(out, cs_view_starts(x->target, CS_LIT("/")) ? CS_LIT(" ") : CS_LIT(" /"));
+    cs_buf_add(out, x->target);
+    cs_buf_add(out, CS_LIT(" HTTP/1.1\r\n"));
+    if (!has_header(request, CS_LIT("host")))
+        add_field(out, CS_LIT("Host"), host);
+    add_field(out, CS_LIT("User-Agent"), cs_view_cstr(x->wire->options->user_agent));
+    for (size_t i = 0; i < request->header_count; i++) {
+        if (!cs_net_header_is_plain(&request->headers[i]))
+            return fail_here(x, CS_EINVAL);
+        add_field(out, request->headers[i].name, request->headers[i].value);
+    }
+    cs_buf_add(out, CS_LIT("Content-Length: "));
+    cs_buf_add_u64(out, request->body.bytes.len);
+    cs_buf_add(out, CS_LIT("\r\n\r\n"));
+    if (request->body.bytes.len <= CLOSE_TO_HEAD)
+        cs_buf_add(out, request->body.bytes);
+    return (rc = cs_buf_check(out, NULL)) == CS_OK || fail_here(x, rc);
+}
+
+static bool send_request(struct exchange *x)
+{
+    struct cs_view body = x->request->body.bytes;
+
+    if (!send_bytes(x, cs_buf_view(&x->wire->out)) ||
+        (body.len > CLOSE_TO_HEAD && !send_bytes(x, body)))
+        return false;
+    x->response->bytes_sent = body.len;
+    return true;
+}
+
+/* ---- */
+
+static enum cs_code outcome(const struct exchange *x, struct cs_err *err)
+{
+    struct cs_net_response *response = x->response;
+
+    response->fault = x->fault;
+    response->reused = !x->connected;
+    response->bytes_received = response->body.len;
+    response->total_us = cs_clock_monotonic_us() - x->started_us;
+    if (x->fault == CS_NET_OK) {
+        response->status = x->answer.status;
+        return CS_OK;
+    }
+    return cs_net_fault_report(
+        &(struct cs_net_outcome){
+            .fault = x->fault,
+            .local = x->local,
+            .url = x->request->url,
+            .detail = x->wire->text,
+            .slow = x->result == CURLE_OPERATION_TIMEDOUT,
+        },
+        err);
+}
+
+enum cs_code cs_net_wire_exchange(struct cs_net_wire *wire,
+                                  const struct cs_net_request *request,
+                                  struct cs_net_response *response, bool fresh,
+                                  struct cs_net_wire_news *news, struct cs_err *err)
+{
+    struct exchange x = {.wire = wire, .request = request, .response = response};
+
+    cs_net_response_empty(response);
+    cs_net_answer_init(&x.answer, &response->head, &response->body);
+    wire->text[0] = '\0';
+    x.started_us = x.moved_us = cs_clock_monotonic_us();
+    if (take_url_apart(&x) && write_request(&x) &&
+        !(be_connected(&x, fresh) && send_request(&x) && receive_answer(&x) &&
+          x.answer.persistent))
+        hang_up(wire);
+    *news = (struct cs_net_wire_news){
+        .connected = x.connected,
+        .died_idle = !x.connected && x.fault == CS_NET_LOST && !x.answered,
+    };
+    cs_net_answer_clear(&x.answer);
+    return outcome(&x, err);
+}
