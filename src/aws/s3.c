@@ -514,7 +514,15 @@ enum cs_code cs_s3_copy(struct cs_s3 *s3, struct cs_view from,
     return rc;
 }
 
-/* ---- presigned ---- */
+/* ---- addresses ---- */
+
+void cs_s3_add_url(const struct cs_s3 *s3, struct cs_view key, struct cs_buf *out)
+{
+    cs_buf_add(out, cs_buf_view(&s3->public_endpoint.origin));
+    cs_buf_add(out, cs_buf_view(&s3->public_endpoint.path));
+    cs_buf_add_byte(out, '/');
+    cs_percent_encode(out, key, true);
+}
 
 enum cs_code cs_s3_presign(struct cs_s3 *s3, const struct cs_s3_link *link,
                            struct cs_buf *out, int64_t *expires_at_us, struct cs_err *err)

@@ -128,6 +128,10 @@ struct cs_s3_link {
     struct cs_deadline deadline;
 };
 
+/* Appends the plain address of an object: who may fetch it so, the bucket's policy says.
+ */
+void cs_s3_add_url(const struct cs_s3 *s3, struct cs_view key, struct cs_buf *out);
+
 /* Appends a presigned URL; see cs_aws_presign(). */
 enum cs_code cs_s3_presign(struct cs_s3 *s3, const struct cs_s3_link *link,
                            struct cs_buf *out, int64_t *expires_at_us,

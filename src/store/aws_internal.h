@@ -168,10 +168,9 @@ enum cs_code cs_aws_unpack(struct cs_aws_unpacking *unpacking, struct cs_buf *ou
 
 /* ---- items (aws_items.c) ---- */
 
-/* "Item":{...} of a record, with the given revision; its status is spread over that
- * many keys of the index. */
-enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
-                               uint64_t revision, size_t status_shards,
+/* "Item":{...} of a record, with the given revision. The store is open. */
+enum cs_code cs_aws_item_write(const struct cs_aws_store *store, struct cs_json_writer *w,
+                               const struct cs_record *record, uint64_t revision,
                                struct cs_err *err) CS_MUST_USE;
 
 /* A record from an item. *out is freed by cs_record_free(). */
@@ -194,7 +193,25 @@ bool cs_aws_item_is_internal(struct cs_view key);
 /* Lets DynamoDB drop the item, a day or more after it has expired. */
 void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us);
 
+/* ---- where objects are, for other readers (aws_links.c) ---- */
+
+/* A bit for each attribute that tells the address of an artifact; 0: it is none. */
+unsigned cs_aws_link_of(struct cs_view attribute);
+/* The bits of those that are this store's own, not another program's, in an item with
+ * this detail (valid JSON). */
+unsigned cs_aws_links_of(struct cs_view detail);
+
+/* These attributes, of a record that lists show. */
+enum cs_code cs_aws_links_write(const struct cs_aws_store *store,
+                                struct cs_json_writer *w, const struct cs_record *record,
+                                struct cs_err *err) CS_MUST_USE;
+
 /* ---- keys of the status index (aws_shards.c) ---- */
+
+/* The attribute `status` of a record that has one. */
+enum cs_code cs_aws_status_write(const struct cs_aws_store *store,
+                                 struct cs_json_writer *w, const struct cs_record *record,
+                                 struct cs_err *err) CS_MUST_USE;
 
 /* Appends "completed#3". */
 void cs_aws_status_key(struct cs_buf *out, struct cs_view status, size_t shard);

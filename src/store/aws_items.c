@@ -76,6 +76,7 @@ struct splitting {
     struct cs_json_writer *w;
     const struct cs_json *extra; /* the attributes as they were read */
     struct cs_view summary;
+    unsigned links;    /* addresses that are written anew, whoever wrote them before */
     struct cs_buf own; /* what is left for the attribute `detail` */
     struct cs_buf name;
     struct cs_buf text;
@@ -96,6 +97,8 @@ static bool split_member(void *payload, struct cs_view name, struct cs_view valu
     struct splitting *s = payload;
     const struct cs_json *attribute;
 
+    if ((cs_aws_link_of(name) & s->links) != 0)
+        return true;
     cs_buf_reset(&s->name);
     cs_buf_add(&s->name, name);
     if ((s->rc = cs_buf_check(&s->name, s->err)) != CS_OK)
@@ -122,6 +125,7 @@ static enum cs_code write_split(struct cs_json_writer *w, const struct cs_record
     struct cs_json *extra = NULL;
     struct splitting s = {.w = w,
                           .summary = record->summary,
+                          .links = cs_aws_links_of(record->detail),
                           .own = CS_BUF_INIT(TEXT_MAX),
                           .name = CS_BUF_INIT(TEXT_MAX),
                           .text = CS_BUF_INIT(TEXT_MAX),
@@ -140,26 +144,6 @@ static enum cs_code write_split(struct cs_json_writer *w, const struct cs_record
     cs_buf_clear(&s.own);
     cs_buf_clear(&s.name);
     cs_buf_clear(&s.text);
-    return rc;
-}
-
-static enum cs_code add_status(struct cs_json_writer *w, const struct cs_record *record,
-                               size_t shards, struct cs_err *err)
-{
-    struct cs_buf key = CS_BUF_INIT(1024);
-    enum cs_code rc;
-
-    if (cs_aws_status_plain(record->status).len != record->status.len)
-        return cs_err_field(err, CS_EINVAL, "status", "status_reserved",
-                            "a status can't end in '#' and a number");
-    if (shards == 1 || record->status.len == 0) {
-        add_text(w, "status", record->status);
-        return CS_OK;
-    }
-    cs_aws_status_key(&key, record->status, cs_aws_status_shard_of(record->key, shards));
-    if ((rc = cs_buf_check(&key, err)) == CS_OK)
-        cs_item_add_text(w, "status", cs_buf_view(&key));
-    cs_buf_clear(&key);
     return rc;
 }
 
@@ -221,8 +205,8 @@ void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us)
                         expires_at_us / CS_SECOND_US + VANISHES_AFTER_S);
 }
 
-enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record *record,
-                               uint64_t revision, size_t status_shards,
+enum cs_code cs_aws_item_write(const struct cs_aws_store *store, struct cs_json_writer *w,
+                               const struct cs_record *record, uint64_t revision,
                                struct cs_err *err)
 {
     struct copying copying = {w, record->extra.len > 0, err, CS_OK};
@@ -236,7 +220,7 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
     cs_item_add_text(w, "campaign_id", record->key);
     cs_item_add_integer(w, "revision", (int64_t)revision);
     add_text(w, "user_id", record->user_id);
-    if ((rc = add_status(w, record, status_shards, err)) != CS_OK)
+    if ((rc = cs_aws_status_write(store, w, record, err)) != CS_OK)
         return rc;
     add_text(w, "created_at", record->created_at);
     if (record->expires_at_us != 0)
@@ -254,8 +238,10 @@ enum cs_code cs_aws_item_write(struct cs_json_writer *w, const struct cs_record 
     if (rc == CS_OK && cs_json_kind(record->summary) == '{' &&
         cs_json_validate(record->summary, NULL, NULL) == CS_OK)
         cs_json_each_member(record->summary, copy_member, &copying);
+    if (rc == CS_OK && (rc = copying.rc) == CS_OK)
+        rc = cs_aws_links_write(store, w, record, err);
     cs_json_object_end(w);
-    return rc == CS_OK ? copying.rc : rc;
+    return rc;
 }
 
 /* ---- reading ---- */
@@ -411,6 +397,7 @@ static enum cs_code take_others(struct texts *t, const struct cs_json *item,
                                 struct cs_record *record, struct cs_err *err)
 {
     bool foreign = record->summary.ptr == NULL;
+    unsigned links = cs_aws_links_of(record->detail);
     struct copies copies = {.count = 0};
     struct cs_json_iter iter = {0};
     enum cs_code rc = CS_OK;
@@ -424,7 +411,8 @@ static enum cs_code take_others(struct texts *t, const struct cs_json *item,
                    cs_view_sub(record->detail, 0, cs_view_trim(record->detail).len - 1));
     while (rc == CS_OK && cs_json_next(&iter, item))
         if (!is_among(iter.name, own_names, CS_COUNT(own_names)) &&
-            !is_copy(&copies, iter.name) && !is_ours_too(t, record, iter.name))
+            !is_copy(&copies, iter.name) && !is_ours_too(t, record, iter.name) &&
+            (cs_aws_link_of(iter.name) & links) == 0)
             rc = take_attribute(t, iter.name, iter.value, foreign, err);
     if (rc != CS_OK || (!foreign && t->extra.len == 0))
         return rc;
@@ -629,14 +617,19 @@ static bool take_own(struct own_item *own, struct cs_view name, struct cs_view t
 static bool others_are_copies(const struct own_item *own)
 {
     struct copies copies = {.count = 0};
+    unsigned links = 0;
 
     if (own->others.count == 0)
         return true;
     cs_json_each_member(own->record.summary, note_copy, &copies);
-    for (size_t i = 0; i < own->others.count; i++)
-        if (!is_copy(&copies, own->others.names[i]))
+    for (size_t i = 0; i < own->others.count; i++) {
+        unsigned link = cs_aws_link_of(own->others.names[i]);
+
+        if (link == 0 && !is_copy(&copies, own->others.names[i]))
             return false;
-    return true;
+        links |= link;
+    }
+    return links == 0 || (links & ~cs_aws_links_of(own->record.detail)) == 0;
 }
 
 /* Walks through the item; true where the record is all that it says. */

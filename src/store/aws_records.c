@@ -110,7 +110,7 @@ static enum cs_code add_write(struct cs_aws_store *store, struct cs_json_writer 
     if (removes)
         cs_aws_store_add_key(w, write->record->key);
     else
-        rc = cs_aws_item_write(w, write->record, revision, store->status_shards, err);
+        rc = cs_aws_item_write(store, w, write->record, revision, err);
     add_condition(w, write);
     cs_json_object_end(w);
     cs_json_object_end(w);
@@ -161,8 +161,8 @@ static enum cs_code put_plain(struct cs_aws_store *store, const struct cs_write 
     enum cs_code rc;
 
     cs_aws_store_begin(store, &w, true);
-    if ((rc = cs_aws_item_write(&w, write->record, write->record->revision + 1,
-                                store->status_shards, err)) != CS_OK)
+    if ((rc = cs_aws_item_write(store, &w, write->record, write->record->revision + 1,
+                                err)) != CS_OK)
         return rc;
     add_condition(&w, write);
     cs_json_object_end(&w);

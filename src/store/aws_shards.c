@@ -9,6 +9,7 @@
 #include "store/aws_internal.h"
 
 #define SHARDS_KEY CS_AWS_INTERNAL "status-shards"
+#define KEY_MAX    4096u               /* twice what DynamoDB takes as a key */
 #define KNOWN_US   (10 * CS_SECOND_US) /* another worker may have begun to use more */
 
 void cs_aws_status_key(struct cs_buf *out, struct cs_view status, size_t shard)
@@ -41,6 +42,29 @@ static size_t suffix_at(struct cs_view status)
 struct cs_view cs_aws_status_plain(struct cs_view status)
 {
     return status.ptr == NULL ? status : cs_view_sub(status, 0, suffix_at(status));
+}
+
+enum cs_code cs_aws_status_write(const struct cs_aws_store *store,
+                                 struct cs_json_writer *w, const struct cs_record *record,
+                                 struct cs_err *err)
+{
+    struct cs_buf key = CS_BUF_INIT(KEY_MAX);
+    enum cs_code rc;
+
+    if (cs_aws_status_plain(record->status).len != record->status.len)
+        return cs_err_field(err, CS_EINVAL, "status", "status_reserved",
+                            "a status can't end in '#' and a number");
+    if (record->status.len == 0)
+        return CS_OK;
+    if (store->status_shards > 1)
+        cs_aws_status_key(&key, record->status,
+                          cs_aws_status_shard_of(record->key, store->status_shards));
+    else
+        cs_buf_add(&key, record->status);
+    if ((rc = cs_buf_check(&key, err)) == CS_OK)
+        cs_item_add_text(w, "status", cs_buf_view(&key));
+    cs_buf_clear(&key);
+    return rc;
 }
 
 enum cs_code cs_aws_status_note(struct cs_aws_store *store, struct cs_deadline deadline,

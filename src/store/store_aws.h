@@ -5,13 +5,15 @@
  *   <key>                      a record: user_id, status, created_at only when it
  *                              has them (so that the indexes show just those),
  *                              revision, expires_at_us, `summary` and `detail` as
- *                              exact JSON text; the plain members of the summary
- *                              stand beside it as attributes of their own names,
- *                              for other readers of the table
+ *                              exact JSON text (what is long compressed, gzip);
+ *                              `log_end`, the numbers that its log gave away; and
+ *                              for other readers of the table, as attributes of
+ *                              their own names, the plain members of the summary
+ *                              and the addresses of its objects (s3_website_url, ...)
  *                              A record that the store may drop has vanishes_at,
  *                              the seconds by which DynamoDB's TTL does
- *   #store/log/<key>           head of a record's log: `next` piece
- *   #store/log-<n>/<key>       a piece of it: the entries of one append
+ *   #store/log-<n>/<key>       a piece of its log: the entries of one append
+ *   #store/log/<key>           of logs that older versions began: `next` piece
  *   #store/used-<hash>/<key>   a dedupe text that was used on the key
  *   #store/counters/<n>/<group> shard n of a group of counters
  *   #store/status-shards       the most keys that a status was ever spread over

@@ -125,7 +125,7 @@ def test_the_cli_queries_both_indexes(aws, campaign):
         assert "created_at" in item
         created = [item["created_at"]["S"] for item in items]
         assert created == sorted(created, reverse=True)
-        assert "final_state" not in item
+        assert "final_state" not in item and "s3_website_url" not in item
 
 
 def test_attributes_have_the_names_and_types_of_the_document(aws, stack, carol, campaign):
@@ -137,6 +137,10 @@ def test_attributes_have_the_names_and_types_of_the_document(aws, stack, carol, 
         assert item[name] == {"S": record[name]}, name
     assert decimal.Decimal(item["execution_time"]["N"]) == decimal.Decimal(
         str(record["execution_time"]))
+    for name, path in NAMES.items():  # plain: what signs them is not kept
+        assert item[f"s3_{name}_url"] == {
+            "S": f"{stack.store.s3.url}/{stack.store.bucket}/campaigns/{campaign}/{path}"}
+        assert record[f"s3_{name}_url"].startswith(item[f"s3_{name}_url"]["S"] + "?")
     table = boto(stack, "resource", "dynamodb").Table(stack.store.table)
     found = table.get_item(Key={"campaign_id": campaign}, ConsistentRead=True)["Item"]
     assert isinstance(found["execution_time"], decimal.Decimal)
@@ -319,7 +323,9 @@ def test_a_table_of_a_python_service(make_stack):
     assert found["status"] == "completed" and found["campaign_name"] == "Still on its way"
     assert found["campaign_brief"] == OLD_RUNNING["campaign_brief"]
     assert found["house_number"] == OLD_RUNNING["house_number"]
-    assert dora.get(path).json()["status"] == "completed"
+    assert found["s3_pdf_url"].startswith(stack.store.links_start), "no longer the other's"
+    answer = dora.get(path)
+    assert answer.json()["status"] == "completed" and answer.text.count('"s3_pdf_url"') == 1
     # the old one's objects are named by their addresses alone
     s3 = boto(stack, "client", "s3")
     old = [f"campaigns/{OLD['campaign_id']}/{path}" for path in NAMES.values()]

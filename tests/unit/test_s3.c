@@ -440,6 +440,38 @@ static void test_us_east_1_is_not_named(void **state)
     assert_null(cs_s3_new(&options, NULL));
 }
 
+static void test_plain_addresses(void **state)
+{
+    static const struct {
+        struct cs_s3_options options;
+        const char *url;
+    } cases[] = {
+        {{.region = "ca-central-1", .bucket = "outputs"},
+         "https://outputs.s3.ca-central-1.amazonaws.com/a/b%20c"},
+        {{.region = "ca-central-1", .bucket = "out.puts"},
+         "https://s3.ca-central-1.amazonaws.com/out.puts/a/b%20c"},
+        {{.region = "eu-central-1",
+          .bucket = "outputs",
+          .url = "http://127.0.0.1:9000",
+          .public_url = "https://files.example.com"},
+         "https://files.example.com/outputs/a/b%20c"},
+    };
+    struct bench *b = *state;
+
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_s3_options options = cases[i].options;
+        struct cs_buf url = CS_BUF_INIT(1024);
+        struct cs_s3 *s3;
+
+        options.aws = b->fake.aws;
+        assert_non_null(s3 = cs_s3_new(&options, NULL));
+        cs_s3_add_url(s3, CS_LIT("a/b c"), &url);
+        assert_string_equal(cs_buf_cstr(&url), cases[i].url);
+        cs_buf_clear(&url);
+        cs_s3_free(s3);
+    }
+}
+
 static void test_presigned(void **state)
 {
     struct bench *b = *state;
@@ -730,6 +762,7 @@ int main(void)
         with_bench(test_what_does_not_refuse_checksums),
         with_bench(test_ensure),
         with_bench(test_us_east_1_is_not_named),
+        with_bench(test_plain_addresses),
         with_bench(test_presigned),
     };
 

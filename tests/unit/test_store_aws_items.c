@@ -15,6 +15,9 @@
 #define PACKED /* {"a":1,"b":"xxx..."} with 700 of them */ \
     "H4sIAAAAAAACA6tWSlSyMtRRSlKyUqoYBaNgiAKlWgCPsX6ZygIAAA=="
 
+#define FILES "\\\"files\\\":{\\\"pdf\\\":{\\\"key\\\":\\\"k\\\",\\\"size\\\":1}}"
+#define URL   "{\"S\":\"https://outputs.s3.eu-central-1.amazonaws.com/k\"}"
+
 /* What this store writes, and what it might meet in a table. */
 static const char *const items[] = {
     "{" KEYS ",\"revision\":{\"N\":\"7\"}," SUMMARY
@@ -56,6 +59,14 @@ static const char *const items[] = {
     "{" KEYS "," SUMMARY ",\"vanishes_at\":{\"N\":\"1733054400\"}}",
     "{" KEYS "," SUMMARY ",\"vanishes_at\":{\"S\":\"soon\"}}",
     "{\"campaign_id\":{\"S\":\"c1\"},\"status\":5,\"detail\":{}," SUMMARY "}",
+    /* the address of an object: this store's, and another program's */
+    "{" KEYS "," SUMMARY ",\"detail\":{\"S\":\"{" FILES "}\"},\"s3_pdf_url\":" URL "}",
+    "{" KEYS "," SUMMARY ",\"detail\":{\"S\":\"{" FILES "}\"},\"s3_website_url\":" URL
+    "}",
+    "{\"s3_pdf_url\":" URL "," KEYS "," SUMMARY ",\"detail\":{\"S\":\"{" FILES "}\"},"
+    "\"s3_website_url\":" URL "}",
+    "{" KEYS "," SUMMARY ",\"s3_pdf_url\":" URL "}",
+    "{" KEYS ",\"s3_pdf_url\":" URL "}",
     /* empty texts */
     "{\"campaign_id\":{\"S\":\"c1\"},\"user_id\":{\"S\":\"\"},\"summary\":{\"S\":\"\"}}",
     "{\"campaign_id\":{\"S\":\"\"}," SUMMARY "}",
@@ -123,6 +134,62 @@ static void test_what_was_left_out(void **state)
     cs_record_free(record);
 }
 
+/* Addresses follow from detail.files: what the item says of them is not read. */
+static void test_addresses(void **state)
+{
+    static const struct {
+        const char *attribute, *detail;
+    } cases[] = {
+        {"s3_pdf_url", "{\"files\":{\"pdf\":{\"key\":\"k\",\"size\":1}}}"},
+        {"s3_website_url",
+         "{\"files\":{\"pdf\":{\"key\":\"k\",\"size\":1}},\"s3_website_url\":"
+         "\"https://outputs.s3.eu-central-1.amazonaws.com/k\"}"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_buf item = CS_BUF_INIT(4096);
+        struct cs_record *record;
+
+        cs_buf_add_fmt(&item,
+                       "{" KEYS "," SUMMARY ",\"detail\":{\"S\":\"{" FILES
+                       "}\"},\"%s\":" URL "}",
+                       cases[i].attribute);
+        assert_ok(read_text(&record, cs_buf_view(&item), err));
+        assert_view(record->detail, cases[i].detail);
+        assert_int_equal(record->extra.len > 0, i == 1);
+        cs_record_free(record);
+        cs_buf_clear(&item);
+    }
+}
+
+static void test_links_of_a_detail(void **state)
+{
+    static const struct {
+        const char *detail;
+        unsigned links;
+    } cases[] = {
+        {"{\"files\":{\"website\":{\"key\":\"a\"},\"pdf\":{\"key\":\"b\"},"
+         "\"artifacts\":{\"key\":\"c\"},\"metadata\":{\"key\":\"d\"}}}",
+         15},
+        {"{\"files\":{\"website\":{\"size\":1},\"files/a.png\":{\"key\":\"a\"},"
+         "\"metadata\":{\"key\":\"d\"}}}",
+         8},
+        {"{\"files\":{\"pdf\":{\"key\":5},\"website\":{\"key\":\"a\\nb\"}}}", 0},
+        {"{\"files\":[]}", 0},
+        {"{\"pdf\":{\"key\":\"b\"}}", 0},
+        {"{}", 0},
+        {"", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++)
+        assert_int_equal(cs_aws_links_of(cs_view_cstr(cases[i].detail)), cases[i].links);
+    assert_int_equal(cs_aws_link_of(CS_LIT("s3_website_url")), 1);
+    assert_int_equal(cs_aws_link_of(CS_LIT("s3_metadata_url")), 8);
+    assert_int_equal(cs_aws_link_of(CS_LIT("s3_other_url")), 0);
+}
+
 /* What can't be read is never taken for nothing. */
 static void test_broken_detail(void **state)
 {
@@ -165,10 +232,9 @@ static void test_no_record(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(test_same_as_the_tree),
-        cmocka_unit_test(test_what_was_left_out),
-        cmocka_unit_test(test_broken_detail),
-        cmocka_unit_test(test_no_record),
+        cmocka_unit_test(test_same_as_the_tree), cmocka_unit_test(test_what_was_left_out),
+        cmocka_unit_test(test_addresses),        cmocka_unit_test(test_links_of_a_detail),
+        cmocka_unit_test(test_broken_detail),    cmocka_unit_test(test_no_record),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -20,6 +20,7 @@ static enum cs_code do_replace(struct cs_store *store, struct cs_err *err)
         assert_null(record);
         return rc;
     }
+    record->detail = CS_LIT("{\"files\":{\"pdf\":{\"key\":\"k\"}}}");
     rc = write_one(store, CS_WRITE_REPLACE, record, err);
     cs_record_free(record);
     return rc;
