@@ -53,6 +53,7 @@ def aws_settings(url, name, **changes):
         "AWS_SECRET_ACCESS_KEY": "test-secret-key-of-no-account",
         "S3_BUCKET_NAME": f"outputs-{name}",
         "DYNAMODB_TABLE_NAME": f"campaigns-{name}",
+        "WORKER_MAX_MEMORY_MIB": "0",  # a new worker learns anew what AWS is like
         **changes,
     }
 

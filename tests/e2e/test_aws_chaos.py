@@ -20,8 +20,6 @@ from client import Client, assert_problem
 from faults import Chance
 from faulty import Emulator, World, fetched
 
-pytestmark = pytest.mark.plain_build
-
 SHARE = 0.3
 ATTEMPTS = 6
 TRIES = 12  # of a client whose request failed

@@ -17,8 +17,6 @@ from faulty import Emulator, World, aws_settings, fetched, start_on_aws
 from stack import make_certificate
 from support import wait_for
 
-pytestmark = pytest.mark.plain_build  # the time limits are of a build without sanitizers
-
 ATTEMPTS = 3
 STATE = b'{"artifacts":{"copy":"# Hello"},"number":1e-7}'
 
@@ -472,6 +470,7 @@ def clock_of(request):
     return time.strptime(request.headers["x-amz-date"], "%Y%m%dT%H%M%SZ")
 
 
+@pytest.mark.plain_build  # it waits for what is asked of AWS every few seconds alone
 @pytest.mark.parametrize("hours", [-3, 3])
 def test_a_wrong_clock_is_corrected_by_the_answer(make_world, hours):
     """Servers three hours away refuse us, and say what time it is."""
@@ -535,6 +534,7 @@ def test_expired_credentials_are_fetched_anew(make_world, tmp_path):
     assert world.client.complete(campaign_id, STATE).status_code == 200
 
 
+@pytest.mark.plain_build  # the time limits are of a build without sanitizers
 def test_silence_ends_in_time(make_world):
     world = make_world("silent", WORKERS="2", LIMIT_REQUEST_SECONDS="3")
     campaign_id = world.client.create()
