@@ -17,19 +17,29 @@ static const struct {
 
 /* The artifacts of the record, by their place in `linked`. */
 struct links {
+    struct cs_view campaign_id;
     struct cs_artifact artifacts[CS_VIEW_URLS];
     bool there[CS_VIEW_URLS];
     struct cs_buf keys[CS_VIEW_URLS];
 };
 
+/* Its place in `linked`, or CS_VIEW_URLS. */
+static size_t place_of(struct cs_view artifact)
+{
+    size_t i = 0;
+
+    while (i < CS_VIEW_URLS && !cs_view_eq(artifact, linked[i].artifact))
+        i++;
+    return i;
+}
+
 static bool take_artifact(void *payload, struct cs_view name,
                           const struct cs_artifact *artifact)
 {
     struct links *links = payload;
+    size_t i = place_of(name);
 
-    for (size_t i = 0; i < CS_VIEW_URLS; i++) {
-        if (!cs_view_eq(name, linked[i].artifact))
-            continue;
+    if (i < CS_VIEW_URLS) {
         links->artifacts[i] = *artifact;
         links->there[i] = true;
     }
@@ -38,27 +48,20 @@ static bool take_artifact(void *payload, struct cs_view name,
 
 /* A record from a list has no detail: what a link needs follows from the
  * campaign's id and the version in the summary. */
-static void find_artifacts(struct links *links, const struct cs_record *record)
+static bool take_listed(void *payload, struct cs_view name, struct cs_view version)
 {
-    if (record->detail.len > 0) {
-        cs_artifact_each(record, take_artifact, links);
-        return;
-    }
-    if (cs_json_slice(record->summary, "versions").ptr == NULL)
-        return; /* nothing to link to: most campaigns that still run */
-    for (size_t i = 0; i < CS_VIEW_URLS; i++) {
-        struct cs_view name = linked[i].artifact;
-        struct cs_view version = cs_artifact_listed_version(record, name);
+    struct links *links = payload;
+    size_t i = place_of(name);
 
-        if (version.ptr == NULL)
-            continue;
-        cs_artifact_key(&links->keys[i], record->key, name);
+    if (i < CS_VIEW_URLS) {
+        cs_artifact_key(&links->keys[i], links->campaign_id, name);
         links->artifacts[i] =
             (struct cs_artifact){.key = cs_buf_view(&links->keys[i]),
                                  .version = version,
                                  .content_type = cs_artifact_content_type(name)};
         links->there[i] = true;
     }
+    return true;
 }
 
 /* Writes the value of a member, and brings the earliest end forward. */
@@ -112,7 +115,7 @@ static enum cs_code write_urls(struct cs_view_urls *urls, struct cs_exchange *x,
 enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
                                const struct cs_record *record, struct cs_err *err)
 {
-    struct links links = {.there = {false}};
+    struct links links = {.campaign_id = record->key};
     enum cs_code rc;
 
     cs_buf_reset(&urls->object);
@@ -120,7 +123,10 @@ enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
     urls->expires_us = 0;
     for (size_t i = 0; i < CS_VIEW_URLS; i++)
         cs_buf_init(&links.keys[i], CS_STORE_KEY_MAX);
-    find_artifacts(&links, record);
+    if (record->detail.len > 0)
+        cs_artifact_each(record, take_artifact, &links);
+    else
+        cs_artifact_each_listed(record, take_listed, &links);
     rc = write_urls(urls, x, &links, err);
     for (size_t i = 0; i < CS_VIEW_URLS; i++)
         cs_buf_clear(&links.keys[i]);

@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/clock.h"
 #include "base/encoding.h"
 
 #define KEYS_MAX       6u  /* S3, DynamoDB and STS, and room for a second region or day */
@@ -29,6 +30,7 @@ struct cs_signer {
     struct cs_buf scratch;     /* of presigning */
     struct cs_buf shared;      /* parameters of presigned URLs; see share() */
     struct cs_buf shared_from; /* what they were made of */
+    int64_t date_s;            /* the second that `date` tells */
     char date[CS_SIGV4_DATE_LEN + 1];
     char signature[CS_SIGV4_HEX_LEN + 1];
 };
@@ -128,6 +130,14 @@ enum cs_code cs_signer_key(struct cs_signer *signer,
 
 /* ---- both forms ---- */
 
+static void set_date(struct cs_signer *signer, int64_t time_us)
+{
+    if (signer->date[0] != '\0' && time_us / CS_SECOND_US == signer->date_s)
+        return;
+    cs_sigv4_date(signer->date, time_us);
+    signer->date_s = time_us / CS_SECOND_US;
+}
+
 static struct cs_view date_of(const struct cs_signer *signer)
 {
     return cs_view_of(signer->date, CS_SIGV4_DATE_LEN);
@@ -200,7 +210,7 @@ enum cs_code cs_signer_sign(struct cs_signer *signer,
     out->count = 0;
     if (request->header_count > CS_SIGV4_HEADERS_MAX - CS_SIGNER_ADDED_MAX)
         return cs_err_set(err, CS_ETOOBIG, "too many headers to sign");
-    cs_sigv4_date(signer->date, params->time_us);
+    set_date(signer, params->time_us);
     add_header(out, CS_LIT("X-Amz-Date"), date_of(signer));
     if (params->content_sha256)
         add_header(out, CS_LIT("x-amz-content-sha256"), request->payload);
@@ -236,21 +246,21 @@ static void add_param(struct cs_buf *out, struct cs_view name, struct cs_view va
 
 static enum cs_code write_shared(struct cs_signer *signer,
                                  const struct cs_signer_params *params,
-                                 struct cs_view names, int64_t expires_s,
-                                 struct cs_err *err)
+                                 const struct cs_sigv4_request *request,
+                                 int64_t expires_s, struct cs_err *err)
 {
     const struct cs_sigv4_scope scope = scope_of(signer, params);
     struct cs_buf *out = &signer->shared;
     struct cs_buf *scratch = &signer->scratch;
     enum cs_code rc;
 
+    cs_buf_reset(out);
     cs_buf_reset(scratch);
     cs_buf_add(scratch, params->access_key_id);
     cs_buf_add_byte(scratch, '/');
     cs_sigv4_scope_text(scratch, &scope);
     if ((rc = cs_buf_check(scratch, err)) != CS_OK)
         return rc;
-    cs_buf_reset(out);
     add_param(out, CS_LIT("X-Amz-Algorithm"), CS_LIT("AWS4-HMAC-SHA256"));
     add_param(out, CS_LIT("X-Amz-Credential"), cs_buf_view(scratch));
     add_param(out, CS_LIT("X-Amz-Date"), date_of(signer));
@@ -258,8 +268,17 @@ static enum cs_code write_shared(struct cs_signer *signer,
     cs_buf_add_i64(out, expires_s);
     if (params->token.len > 0 && !params->token_not_signed)
         add_param(out, CS_LIT("X-Amz-Security-Token"), params->token);
-    add_param(out, CS_LIT("X-Amz-SignedHeaders"), names);
+    cs_buf_reset(scratch);
+    if ((rc = cs_sigv4_signed_headers(scratch, request, err)) != CS_OK)
+        return rc;
+    add_param(out, CS_LIT("X-Amz-SignedHeaders"), cs_buf_view(scratch));
     return cs_buf_check(out, err);
+}
+
+static void add_line(struct cs_buf *out, struct cs_view text)
+{
+    cs_buf_add(out, text);
+    cs_buf_add_byte(out, '\n');
 }
 
 /* Leaves in signer->shared the parameters that say nothing of the object, in their
@@ -270,24 +289,21 @@ static enum cs_code share(struct cs_signer *signer, const struct cs_signer_param
                           const struct cs_sigv4_request *request, int64_t expires_s,
                           struct cs_err *err)
 {
-    const struct cs_view token = params->token_not_signed ? CS_LIT("") : params->token;
-    const struct cs_view others[] = {date_of(signer), params->access_key_id,
-                                     params->region, params->service, token};
     struct cs_buf *kept = &signer->shared_from;
     struct cs_buf *from = &signer->scratch;
-    size_t names_len;
     enum cs_code rc;
 
     cs_buf_reset(from);
-    if ((rc = cs_sigv4_signed_headers(from, request, err)) != CS_OK)
-        return rc;
-    names_len = from->len;
-    for (size_t i = 0; i < CS_COUNT(others); i++) {
-        cs_buf_add_byte(from, '\n');
-        cs_buf_add(from, others[i]);
-    }
-    cs_buf_add_byte(from, '\n');
+    add_line(from, date_of(signer));
+    add_line(from, params->access_key_id);
+    add_line(from, params->region);
+    add_line(from, params->service);
+    add_line(from, params->token_not_signed ? CS_LIT("") : params->token);
     cs_buf_add_i64(from, expires_s);
+    for (size_t i = 0; i < request->header_count; i++) {
+        cs_buf_add_byte(from, '\n');
+        cs_buf_add(from, request->headers[i].name);
+    }
     if ((rc = cs_buf_check(from, err)) != CS_OK)
         return rc;
     if (cs_view_eq(cs_buf_view(from), cs_buf_view(kept)))
@@ -295,8 +311,7 @@ static enum cs_code share(struct cs_signer *signer, const struct cs_signer_param
     cs_buf_reset(kept);
     cs_buf_add(kept, cs_buf_view(from));
     if ((rc = cs_buf_check(kept, err)) == CS_OK)
-        rc = write_shared(signer, params, cs_view_sub(cs_buf_view(kept), 0, names_len),
-                          expires_s, err);
+        rc = write_shared(signer, params, request, expires_s, err);
     if (rc != CS_OK)
         cs_buf_reset(kept); /* for what is there is not whole */
     return rc;
@@ -342,7 +357,7 @@ enum cs_code cs_signer_presign(struct cs_signer *signer,
         return cs_err_set(err, CS_EINVAL, "a presigned URL lives 1 to %d seconds",
                           EXPIRES_MAX);
     start = query_out->len;
-    cs_sigv4_date(signer->date, params->time_us);
+    set_date(signer, params->time_us);
     if ((rc = share(signer, params, request, expires_s, err)) != CS_OK ||
         (rc = add_query(signer, request, query_out, err)) != CS_OK)
         return rc;

@@ -164,23 +164,29 @@ enum cs_code cs_base64url_decode(struct cs_buf *out, struct cs_view text,
     return decode64(out, text, values_url, err);
 }
 
+static void add_percent(struct cs_buf *out, unsigned char byte)
+{
+    const char escape[3] = {'%', hex_upper[byte >> 4], hex_upper[byte & 15]};
+
+    cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
+}
+
 void cs_percent_encode(struct cs_buf *out, struct cs_view bytes, bool keep_slash)
 {
-    size_t plain = 0; /* where the run of bytes that stay as they are starts */
+    const char kept =
+        keep_slash ? '/' : '-'; /* a byte that stays beside the unreserved */
+    size_t at = 0;
 
-    for (size_t i = 0; i < bytes.len; i++) {
-        char c = bytes.ptr[i];
-        char escape[3] = {'%', 0, 0};
+    while (at < bytes.len) {
+        size_t plain = at;
 
-        if (cs_is_unreserved(c) || (c == '/' && keep_slash))
-            continue;
-        escape[1] = hex_upper[(unsigned char)c >> 4];
-        escape[2] = hex_upper[(unsigned char)c & 15];
-        cs_buf_add(out, cs_view_sub(bytes, plain, i - plain));
-        cs_buf_add(out, cs_view_of(escape, sizeof(escape)));
-        plain = i + 1;
+        while (at < bytes.len &&
+               (cs_is_unreserved(bytes.ptr[at]) || bytes.ptr[at] == kept))
+            at++;
+        cs_buf_add(out, cs_view_of(bytes.ptr + plain, at - plain));
+        if (at < bytes.len)
+            add_percent(out, (unsigned char)bytes.ptr[at++]);
     }
-    cs_buf_add(out, cs_view_from(bytes, plain));
 }
 
 enum cs_code cs_percent_decode(struct cs_buf *out, struct cs_view text,

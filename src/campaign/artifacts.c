@@ -247,21 +247,16 @@ void cs_artifact_versions(struct cs_buf *out, struct cs_view files)
     cs_json_object_end(&w);
 }
 
-struct cs_view cs_artifact_listed_version(const struct cs_record *record,
-                                          struct cs_view name)
+void cs_artifact_each_listed(const struct cs_record *record,
+                             cs_artifact_version_fn *callback, void *payload)
 {
-    struct cs_view rest = record->summary, found;
+    struct cs_view rest = record->summary, name;
 
     if (!cs_json_walk_to(&rest, "versions") || cs_json_kind(rest) != '{')
-        return cs_view_of(NULL, 0);
-    while (cs_json_walk_member(&rest, &found)) {
-        struct cs_view value = cs_json_walk_value(&rest);
-
-        if (cs_view_eq(found, name))
-            return value.len < 2 ? cs_view_of(NULL, 0)
-                                 : cs_view_sub(value, 1, value.len - 2);
-    }
-    return cs_view_of(NULL, 0);
+        return;
+    while (cs_json_walk_member(&rest, &name))
+        if (!callback(payload, name, plain_text(cs_json_walk_value(&rest))))
+            return;
 }
 
 /* ---- a client's own ---- */

@@ -53,9 +53,11 @@ void cs_artifact_json(struct cs_buf *out, const struct cs_object *object,
  * the website, pdf, artifacts and metadata among detail.files; appended. */
 void cs_artifact_versions(struct cs_buf *out, struct cs_view files);
 
-/* The version that the summary has of an artifact; .ptr NULL where it has none. */
-struct cs_view cs_artifact_listed_version(const struct cs_record *record,
-                                          struct cs_view name);
+/* Calls back for each artifact of which the summary has the version. */
+typedef bool cs_artifact_version_fn(void *payload, struct cs_view name,
+                                    struct cs_view version);
+void cs_artifact_each_listed(const struct cs_record *record,
+                             cs_artifact_version_fn *callback, void *payload);
 
 /* Reads bytes as they come: *got_out 0 at the end. */
 typedef enum cs_code cs_body_fn(void *payload, char *to, size_t room, size_t *got_out,
