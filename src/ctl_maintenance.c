@@ -117,7 +117,7 @@ static const char fsck_help[] =
     "Compares records and objects. Without --repair it only tells. It may run while the\n"
     "service does.\n"
     "\n"
-    "  -r, --repair       remove objects that no record names, finish interrupted "
+    "  -r, --repair       remove what no record or log names, finish interrupted "
     "deletes\n"
     "  -b, --bytes        read every object and compare its SHA-256 with the record\n"
     "  -a, --age=SECONDS  leave younger objects alone, as they may belong to a "
@@ -135,6 +135,7 @@ static const char *const finding_names[] = {
     [CS_FINDING_MISSING_OBJECT] = "missing_object",
     [CS_FINDING_WRONG_BYTES] = "wrong_bytes",
     [CS_FINDING_ORPHAN_OBJECT] = "orphan_object",
+    [CS_FINDING_ORPHAN_ENTRY] = "orphan_entry",
     [CS_FINDING_UNFINISHED_DELETE] = "unfinished_delete",
     [CS_FINDING_EXPIRED] = "expired",
 };

@@ -370,6 +370,12 @@ static struct verification begin(const struct cs_campaigns *campaigns,
                                  .rc = CS_OK};
 }
 
+static void tell_leftover(void *payload, struct cs_view name, bool removed)
+{
+    tell(payload, CS_FINDING_ORPHAN_ENTRY, name, cs_view_of(NULL, 0),
+         "the campaign whose log this belongs to is gone", removed);
+}
+
 enum cs_code cs_campaigns_verify(const struct cs_campaigns *campaigns,
                                  const struct cs_call *call,
                                  const struct cs_verify_options *options,
@@ -378,6 +384,9 @@ enum cs_code cs_campaigns_verify(const struct cs_campaigns *campaigns,
     struct verification v = begin(campaigns, call, options, out, err);
     enum cs_code rc = each_record(&v, check_record);
 
+    if (rc == CS_OK)
+        rc = campaigns->store->ops->leftovers(campaigns->store, options->repair,
+                                              tell_leftover, &v, call->deadline, err);
     if (rc != CS_OK)
         return rc;
     rc = campaigns->store->ops->each_object(campaigns->store, CS_LIT("campaigns/"),

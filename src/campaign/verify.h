@@ -11,6 +11,7 @@ enum cs_finding_kind {
                                 * data is lost */
     CS_FINDING_WRONG_BYTES,    /* the object's size or SHA-256 is not the recorded one */
     CS_FINDING_ORPHAN_OBJECT,  /* neither does: repaired by removing it */
+    CS_FINDING_ORPHAN_ENTRY,   /* of the log of a campaign that is gone: the same */
     CS_FINDING_UNFINISHED_DELETE, /* a tombstone: repaired by finishing the delete */
     CS_FINDING_EXPIRED            /* past its expires_at: cleanup removes it */
 };

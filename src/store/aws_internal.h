@@ -247,11 +247,14 @@ void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put
 
 /* ---- logs (aws_log.c, aws_log_read.c) ---- */
 
-#define CS_AWS_LOG_END     "log_end" /* attribute of a record: its log's mark */
-#define CS_AWS_LOG_PIECE   CS_AWS_INTERNAL "log-"
-#define CS_AWS_LOG_OF      "of" /* of a piece: created_at of the campaign that it is of */
-#define CS_AWS_LOG_TOKEN   "token"
-#define CS_AWS_LOG_KEY_MAX 2048u
+#define CS_AWS_LOG_END      "log_end" /* attribute of a record: its log's mark */
+#define CS_AWS_LOG_HEAD     CS_AWS_INTERNAL "log/"
+#define CS_AWS_LOG_PIECE    CS_AWS_INTERNAL "log-"
+#define CS_AWS_LOG_USED     CS_AWS_INTERNAL "used-"
+#define CS_AWS_LOG_OF       "of" /* of a piece: created_at of the campaign that it is of */
+#define CS_AWS_LOG_NO_OWNER "-"  /* of one without created_at */
+#define CS_AWS_LOG_TOKEN    "token"
+#define CS_AWS_LOG_KEY_MAX  2048u
 
 /* A log's mark: the number of its next piece, made different from 0, and whether it is
  * plain: without texts for dedupe, that is known to consist of its pieces alone. */
@@ -350,6 +353,9 @@ enum cs_code cs_aws_store_log_read(struct cs_store *base, struct cs_view key,
 enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
                                      uint64_t *deleted_out, struct cs_deadline deadline,
                                      struct cs_err *err);
+enum cs_code cs_aws_store_leftovers(struct cs_store *base, bool repair,
+                                    cs_leftover_fn *tell, void *payload,
+                                    struct cs_deadline deadline, struct cs_err *err);
 enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
                                 uint64_t *deleted_out, struct cs_deadline deadline,
                                 struct cs_err *err);

@@ -25,7 +25,7 @@
 void cs_aws_log_head_key(struct cs_buf *out, struct cs_view key)
 {
     cs_buf_reset(out);
-    cs_buf_add(out, CS_LIT(CS_AWS_INTERNAL "log/"));
+    cs_buf_add(out, CS_LIT(CS_AWS_LOG_HEAD));
     cs_buf_add(out, key);
 }
 
@@ -49,7 +49,7 @@ static enum cs_code used_key(struct cs_buf *out, struct cs_view key,
         return rc;
     cs_sha256_hex(hex, digest);
     cs_buf_reset(out);
-    cs_buf_add_fmt(out, CS_AWS_INTERNAL "used-%s/", hex);
+    cs_buf_add_fmt(out, CS_AWS_LOG_USED "%s/", hex);
     cs_buf_add(out, key);
     return cs_buf_check(out, err);
 }
@@ -129,7 +129,8 @@ void cs_aws_log_end_clear(struct cs_aws_log_end *end)
 
 struct cs_view cs_aws_log_owner(const struct cs_aws_log_end *end)
 {
-    return end->created_at.len > 0 ? cs_buf_view(&end->created_at) : CS_LIT("-");
+    return end->created_at.len > 0 ? cs_buf_view(&end->created_at)
+                                   : CS_LIT(CS_AWS_LOG_NO_OWNER);
 }
 
 /* ---- erase ---- */

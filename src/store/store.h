@@ -129,6 +129,9 @@ struct cs_log_page {
 };
 void cs_log_page_clear(struct cs_log_page *page);
 
+/* name is valid during the callback. */
+typedef void cs_leftover_fn(void *payload, struct cs_view name, bool removed);
+
 /* ---- what is remembered ---- */
 
 /* A record and its whole log as they were at some time. */
@@ -287,6 +290,12 @@ struct cs_store_ops {
     enum cs_code (*erase)(struct cs_store *store, const struct cs_record *record,
                           uint64_t *deleted_out, struct cs_deadline deadline,
                           struct cs_err *err);
+
+    /* What the store still keeps of logs whose record is gone: told by the store's own
+     * names, and removed where `repair`. */
+    enum cs_code (*leftovers)(struct cs_store *store, bool repair, cs_leftover_fn *tell,
+                              void *payload, struct cs_deadline deadline,
+                              struct cs_err *err);
 
     enum cs_code (*counters)(struct cs_store *store, struct cs_view group,
                              struct cs_counters *out, struct cs_deadline deadline,

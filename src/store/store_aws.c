@@ -275,6 +275,7 @@ static const struct cs_store_ops operations = {
     .log_read = cs_aws_store_log_read,
     .log_delete = cs_aws_store_log_delete,
     .erase = cs_aws_store_erase,
+    .leftovers = cs_aws_store_leftovers,
     .counters = cs_aws_store_counters,
     .recount = cs_aws_store_recount,
     .put = cs_aws_store_put,

@@ -355,6 +355,20 @@ static enum cs_code local_recall(struct cs_store *store, struct cs_view key,
     return cs_err_set(err, CS_ENOTFOUND, "nothing is remembered");
 }
 
+/* A record goes together with its log. */
+static enum cs_code no_leftovers(struct cs_store *store, bool repair,
+                                 cs_leftover_fn *tell, void *payload,
+                                 struct cs_deadline deadline, struct cs_err *err)
+{
+    (void)store;
+    (void)repair;
+    (void)tell;
+    (void)payload;
+    (void)deadline;
+    (void)err;
+    return CS_OK;
+}
+
 static const struct cs_store_ops local_ops = {
     .free = local_free,
     .names = local_names,
@@ -368,6 +382,7 @@ static const struct cs_store_ops local_ops = {
     .log_read = cs_local_log_read,
     .log_delete = cs_local_log_delete,
     .erase = cs_local_erase,
+    .leftovers = no_leftovers,
     .counters = cs_local_counters,
     .recount = cs_local_recount,
     .put = cs_local_put,

@@ -236,6 +236,37 @@ def test_fsck_in_a_bucket_without_versions(make_stack):
     alice.close()
 
 
+# ---- what came too late ----
+
+@pytest.mark.server(supervised=True)
+def test_fsck_removes_pieces_of_logs_without_a_record(make_stack):
+    stack = make_stack()
+    alice = Client(stack, stack.token("alice"))
+    alive, dead = alice.create(), alice.create()
+    for campaign_id in (alive, dead):
+        answer = alice.post(f"/campaigns/{campaign_id}/interactions", json={"agent": "a"})
+        assert answer.status_code == 201, answer.text
+    table = boto(stack, "resource", "dynamodb").Table(stack.store.table)
+    created_at = alice.get(f"/campaigns/{dead}").json()["created_at"]
+    assert alice.delete(f"/campaigns/{dead}/aws").status_code == 200
+    late = f"#store/log-0000000001/{dead}"  # by an append that stood still meanwhile
+    table.put_item(Item={"campaign_id": late, "of": created_at, "count": 1, "entries": "[{}]"})
+    before = table.scan()["Count"]
+
+    def fsck(*arguments):
+        done = stack.campaignctl("--json", "fsck", *arguments, check=False)
+        return [(found["kind"], found["key"], found["repaired"])
+                for found in json.loads(done.stdout)["list"]]
+
+    for mended in (False, True):
+        assert fsck(*["--repair"] * mended) == [
+            ("orphan_entry", late, mended)]
+    assert fsck() == [] and table.scan()["Count"] == before - 1
+    shown = alice.get(f"/campaigns/{alive}/interactions").json()["interactions"]
+    assert len(shown) == 1 and shown[0]["agent"] == "a"
+    alice.close()
+
+
 # ---- a table that a Python service made ----
 
 OLD = {

@@ -168,6 +168,13 @@ static void pass_put_abort(struct cs_store *store, struct cs_object_writer *writ
 {
     INNER(store)->ops->put_abort(INNER(store), writer);
 }
+static enum cs_code pass_leftovers(struct cs_store *store, bool repair,
+                                   cs_leftover_fn *tell, void *payload,
+                                   struct cs_deadline deadline, struct cs_err *err)
+{
+    return INNER(store)->ops->leftovers(INNER(store), repair, tell, payload, deadline,
+                                        err);
+}
 static enum cs_code pass_open(struct cs_store *store, struct cs_view key,
                               struct cs_view version, const struct cs_byte_range *range,
                               struct cs_object_reader **out, uint64_t *size_out,
@@ -230,6 +237,7 @@ static const struct cs_store_ops faulty_ops = {
     .put_add = pass_put_add,
     .put_commit = pass_put_commit,
     .put_abort = pass_put_abort,
+    .leftovers = pass_leftovers,
     .open = pass_open,
     .fetch = cs_store_fetch_each,
     .read = pass_read,

@@ -197,6 +197,83 @@ static void test_grown(void **state)
     erase(b, 2);
 }
 
+struct told {
+    size_t count, removed;
+};
+
+static void count_leftover(void *payload, struct cs_view name, bool removed)
+{
+    struct told *told = payload;
+
+    assert_true(cs_view_starts(name, CS_LIT("#store/")));
+    told->count++;
+    told->removed += removed;
+}
+
+static struct told find_leftovers(struct bench *b, bool repair)
+{
+    struct told told = {0, 0};
+
+    assert_ok(
+        b->store->ops->leftovers(b->store, repair, count_leftover, &told, soon(), err));
+    return told;
+}
+
+static void assert_leftovers(struct bench *b, size_t count)
+{
+    struct told told = find_leftovers(b, false);
+
+    assert_int_equal(told.count, count);
+    assert_int_equal(told.removed, 0);
+    told = find_leftovers(b, true);
+    assert_int_equal(told.count, count);
+    assert_int_equal(told.removed, count);
+    assert_int_equal(find_leftovers(b, true).count, 0);
+}
+
+/* A piece that was put after its campaign was deleted; and one after another campaign
+ * took the name. What is alive stays, whatever version wrote it. */
+static void test_leftovers(void **state)
+{
+    static const char mine[] = "\"of\":{\"S\":\"" DAY "\"},"
+                               "\"count\":{\"N\":\"1\"},\"entries\":{\"S\":\"[0]\"}";
+    struct bench *b = *state;
+    char key[64];
+
+    assert_leftovers(b, 0);
+    assert_int_equal(append(b, "1", ""), CS_OK);
+    assert_int_equal(append(b, "2", "key"), CS_OK);
+    put_piece(b, "0000000007", "\"count\":{\"N\":\"1\"},\"entries\":{\"S\":\"[3]\"}");
+    put_piece(b, "0000000008", "\"of\":{\"S\":\"2025\"}");
+    assert_leftovers(b, 1);
+    assert_log(b, "[1,2]");
+
+    for (int i = 0; i < 60; i++) { /* of more records than are looked for at once */
+        assert_true(snprintf(key, sizeof(key), "c%d", i) > 0);
+        create(b->store, key, "ann", "running", DAY);
+        assert_ok(b->store->ops->log_append(b->store, text(key),
+                                            (struct cs_view[]){text("1")}, 1, CS_LIT(""),
+                                            soon(), err));
+    }
+    assert_leftovers(b, 0);
+    aws_server_do(
+        &b->server, "DeleteItem",
+        "{\"TableName\":\"campaigns\",\"Key\":{\"campaign_id\":{\"S\":\"c7\"}}}");
+    aws_server_do(
+        &b->server, "DeleteItem",
+        "{\"TableName\":\"campaigns\",\"Key\":{\"campaign_id\":{\"S\":\"a\"}}}");
+    /* two pieces, a text for dedupe, and the piece without an owner; and c7's */
+    assert_leftovers(b, 5);
+    assert_int_equal(items_left(b), 2 * 59);
+
+    put_piece(b, "0000000000", mine);
+    create(b->store, "a", "ann", "running", "2026-02-02T00:00:00.000000Z");
+    assert_int_equal(append(b, "again", ""), CS_OK);
+    put_piece(b, "0000000001", mine);
+    assert_leftovers(b, 1);
+    assert_log(b, "[again]");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -205,6 +282,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_same_name, begin, end),
         cmocka_unit_test_setup_teardown(test_older_version, begin, end),
         cmocka_unit_test_setup_teardown(test_grown, begin, end),
+        cmocka_unit_test_setup_teardown(test_leftovers, begin, end),
     };
     int missing = aws_server_missing();
 

@@ -230,6 +230,18 @@ static enum cs_code do_delete_folder(struct cs_store *store, struct cs_err *err)
                                      err);
 }
 
+static void ignore_leftover(void *payload, struct cs_view name, bool removed)
+{
+    (void)payload;
+    (void)name;
+    (void)removed;
+}
+
+static enum cs_code do_leftovers(struct cs_store *store, struct cs_err *err)
+{
+    return store->ops->leftovers(store, true, ignore_leftover, NULL, soon(), err);
+}
+
 /* Whatever else it finds, the record is made anew before. */
 static enum cs_code do_erase(struct cs_store *store, struct cs_err *err)
 {
@@ -267,6 +279,7 @@ static const struct {
     {"list all", do_list_all},
     {"log append", do_log_append},
     {"log read", do_log_read},
+    {"leftovers", do_leftovers},
     {"log delete", do_log_delete},
     {"counters", do_counters},
     {"recount", do_recount},
