@@ -8,6 +8,8 @@
 
 /* ---- GET /campaigns/{id}/aws ---- */
 
+#define AROUND 1024u /* bytes of an answer, about, beside what it shows */
+
 /* The record as the seed document shows DynamoDB's: every field, URLs included,
  * but the state, which is an artifact. */
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
@@ -54,6 +56,9 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
                                      err)) != CS_OK)
         goto out;
+    cs_buf_reserve(cs_response_body(x->response),
+                   2 * urls.object.len + record->summary.len + record->detail.len +
+                       brief.len + AROUND);
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);

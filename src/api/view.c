@@ -5,6 +5,8 @@
 #include "api/links.h"
 #include "json/scan.h"
 
+#define URL_USUAL 768u /* bytes of one */
+
 static const struct {
     struct cs_view artifact;
     const char *member; /* of a campaign in an answer */
@@ -73,6 +75,8 @@ static enum cs_code write_url(struct cs_json_writer *w, struct cs_exchange *x,
     enum cs_code rc;
 
     cs_buf_reset(scratch);
+    cs_buf_reserve(scratch, URL_USUAL);
+    cs_buf_reserve(w->out, URL_USUAL);
     if ((rc = cs_link_make(x, link, scratch, &expires_us, err)) != CS_OK)
         return rc;
     cs_json_str(w, cs_buf_view(scratch));

@@ -10,21 +10,26 @@
 #define VANISHES_AFTER_S (24 * 3600)  /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
-static const char *const own_names[] = {
-    "campaign_id", "user_id", "status",        "created_at",    "revision",
-    "summary",     "detail",  "expires_at_us", CS_AWS_VANISHES, CS_AWS_LOG_END};
+static const struct cs_view own_names[] = {
+    CS_LIT_INIT("campaign_id"),   CS_LIT_INIT("user_id"),
+    CS_LIT_INIT("status"),        CS_LIT_INIT("created_at"),
+    CS_LIT_INIT("revision"),      CS_LIT_INIT("summary"),
+    CS_LIT_INIT("detail"),        CS_LIT_INIT("expires_at_us"),
+    CS_LIT_INIT(CS_AWS_VANISHES), CS_LIT_INIT(CS_AWS_LOG_END)};
 
 /* Of an item which another program wrote, what belongs into a summary: what lists show,
  * by the names of the original service. The rest is detail. */
-static const char *const summary_names[] = {
-    "campaign_name", "completed_at", "execution_time", "quality_score", "updated_at"};
+static const struct cs_view summary_names[] = {
+    CS_LIT_INIT("campaign_name"), CS_LIT_INIT("completed_at"),
+    CS_LIT_INIT("execution_time"), CS_LIT_INIT("quality_score"),
+    CS_LIT_INIT("updated_at")};
 #define SUMMARY_VALUE_MAX 512u /* bytes; a longer one is detail, too */
 #define MEMBERS_MAX       64u  /* of a summary, that are looked at */
 
-static bool is_among(struct cs_view name, const char *const *names, size_t count)
+static bool is_among(struct cs_view name, const struct cs_view *names, size_t count)
 {
     for (size_t i = 0; i < count; i++)
-        if (cs_view_eq_cstr(name, names[i]))
+        if (cs_view_eq(name, names[i]))
             return true;
     return false;
 }
@@ -460,9 +465,7 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         .summary = cs_item_text(item, "summary"),
         .detail = cs_item_text(item, "detail"),
     };
-    int64_t revision = 0;
-    int64_t vanishes_at = 0;
-    int64_t log_end = 0;
+    int64_t revision = 0, vanishes_at = 0, log_end = 0;
     enum cs_code rc;
 
     *out = NULL;

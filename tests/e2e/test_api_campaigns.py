@@ -45,6 +45,18 @@ def test_create_answers_with_the_campaign(user):
     assert user.get(answer.headers["Location"].removeprefix("/api/v1")).status_code == 200
 
 
+@pytest.mark.parametrize("tags", [["x"], [f"{n:02}" * 32 for n in range(20)]],
+                         ids=["in lists, too", "too long for lists"])
+def test_tags_are_shown_once(user, tags):
+    campaign_id = user.create(tags=tags)
+    for path in "", "/aws":
+        answer = user.get(f"/campaigns/{campaign_id}{path}")
+        record = answer.json()
+        if path:
+            record = record["aws_services"]["dynamodb"]["data"]
+        assert record["tags"] == tags and answer.text.count('"tags"') == 1
+
+
 def test_the_record_holds_everything(user):
     campaign_id = user.create(brief={"z": 1, "a": {"deep": [1.50, "\u00e9"]}}, mine={"kept": [1]},
                               other=None, tags=["x"])

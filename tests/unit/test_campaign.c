@@ -420,6 +420,52 @@ static void test_unknown_fields_are_kept(void **state)
     cs_buf_clear(&body);
 }
 
+static bool count_artifact(void *payload, struct cs_view name,
+                           const struct cs_artifact *artifact)
+{
+    size_t *count = payload;
+
+    assert_true(name.len > 0 && artifact->key.ptr != NULL);
+    ++*count;
+    return true;
+}
+
+/* Also in a record that another program wrote. */
+static void test_artifacts_of_a_record(void **state)
+{
+    static const struct {
+        const char *detail;
+        size_t count;
+        const char *key; /* of the website */
+    } cases[] = {
+        {"", 0, NULL},
+        {"{}", 0, NULL},
+        {"{\"files\":null}", 0, NULL},
+        {"{\"files\":[{\"website\":{\"key\":\"k\"}}]}", 0, NULL},
+        {"{\"files\":{}, \"website\":{\"key\":\"k\"}}", 0, NULL},
+        {"{\"files\":{\"website\":\"k\",\"pdf\":[{\"key\":\"p\"}]},\"key\":\"x\"}", 2,
+         ""},
+        {"{\"a\":{\"files\":{\"b\":{}}},\"files\":{\"pdf\":{\"key\":\"p\",\"more\":{"
+         "\"key\":\"n\"}},"
+         " \"website\" : { \"more\":[1], \"key\" : \"w\" } }, \"z\":{\"key\":\"x\"}}",
+         2, "w"},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        const struct cs_record record = {.detail = cs_view_cstr(cases[i].detail)};
+        struct cs_artifact artifact;
+        size_t count = 0;
+
+        cs_artifact_each(&record, count_artifact, &count);
+        assert_int_equal(count, cases[i].count);
+        assert_int_equal(cs_artifact_find(&record, CS_LIT("website"), &artifact, NULL),
+                         cases[i].key != NULL ? CS_OK : CS_ENOTFOUND);
+        if (cases[i].key != NULL)
+            assert_view(artifact.key, cases[i].key);
+    }
+}
+
 static void test_artifacts_of_the_client(void **state)
 {
     struct fixture *f = *state;
@@ -821,6 +867,7 @@ int main(void)
                                         teardown),
         cmocka_unit_test_setup_teardown(test_completion_and_its_repeat, setup, teardown),
         cmocka_unit_test_setup_teardown(test_unknown_fields_are_kept, setup, teardown),
+        cmocka_unit_test(test_artifacts_of_a_record),
         cmocka_unit_test_setup_teardown(test_artifacts_of_the_client, setup, teardown),
         cmocka_unit_test_setup_teardown(test_failing_keeps_the_state, setup, teardown),
         cmocka_unit_test_setup_teardown(test_completion_under_faults, setup, teardown),
