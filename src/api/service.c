@@ -92,6 +92,7 @@ enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_u64(&w, "url_seconds",
                        (uint64_t)cs_settings_integer(settings, CS_SET_URL_TTL));
     cs_json_member_u64(&w, "campaign_name_bytes", CS_CAMPAIGN_NAME_MAX);
+    cs_json_member_u64(&w, "progress_bytes", CS_PROGRESS_BYTES_MAX);
     cs_json_member_u64(&w, "interactions_per_request", CS_INTERACTIONS_AT_ONCE);
     cs_json_member_u64(&w, "interaction_bytes", CS_INTERACTION_BYTES_MAX);
     cs_json_member_u64(&w, "interactions_bytes_per_request",

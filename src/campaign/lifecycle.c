@@ -9,7 +9,6 @@
 #include "json/scan.h"
 #include "json/write.h"
 
-#define PROGRESS_BYTES_MAX    (64u * 1024u)
 #define INTERACTIONS_PER_PAGE 500u
 #define ERROR_BYTES_MAX       (64u * 1024u)
 
@@ -54,16 +53,16 @@ static enum cs_code check_progress(struct cs_view body, struct cs_faults *faults
         {"/step_name", "step_name", false},
         {"/step_description", "step_description", false},
     };
-    struct cs_buf text = CS_BUF_INIT(PROGRESS_BYTES_MAX);
+    struct cs_buf text = CS_BUF_INIT(CS_PROGRESS_BYTES_MAX);
     uint64_t number;
 
     if (cs_json_kind(body) != '{')
         return cs_err_field(err, CS_EINVAL, "", "validation_failed",
                             "the body must be a JSON object");
-    if (body.len > PROGRESS_BYTES_MAX)
+    if (body.len > CS_PROGRESS_BYTES_MAX)
         return cs_err_field(err, CS_ETOOBIG, "", "progress_too_big",
                             "a progress has at most %u KiB; log details as interactions",
-                            PROGRESS_BYTES_MAX / 1024u);
+                            CS_PROGRESS_BYTES_MAX / 1024u);
     for (size_t i = 0; i < CS_COUNT(fields); i++) {
         const struct cs_field field = {fields[i].pointer,
                                        cs_json_slice(body, fields[i].name), false};

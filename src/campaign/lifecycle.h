@@ -5,6 +5,10 @@
 
 #include "campaign/campaign.h"
 
+/* What a progress tells stays in the record, which is read as a whole with each look at
+ * the campaign; what grows belongs into the log of interactions. */
+#define CS_PROGRESS_BYTES_MAX (64u * 1024u)
+
 #define CS_INTERACTIONS_AT_ONCE       1000u
 #define CS_INTERACTION_BYTES_MAX      (1024u * 1024u)
 #define CS_INTERACTIONS_BYTES_AT_ONCE CS_LOG_APPEND_BYTES

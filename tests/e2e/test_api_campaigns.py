@@ -4,6 +4,7 @@ interactions, fail, lists; who may see them; what is refused, and how it is said
 import datetime
 import json
 import re
+import secrets
 import threading
 
 import pytest
@@ -397,8 +398,15 @@ def test_progress_refuses(user, body, expected):
 
 def test_too_large_a_progress(user):
     campaign_id = user.create()
-    assert_problem(user.post(f"/campaigns/{campaign_id}/progress", json={"x": "y" * 65536}), 413,
-                   "progress_too_big")
+    path, limit = f"/campaigns/{campaign_id}/progress", user.get("/limits").json()["progress_bytes"]
+    text = secrets.token_hex(limit // 2)[:limit - len('{"x":""}')]
+    headers = {"Content-Type": "application/json"}
+    answer = user.post(path, data=f'{{"x":"{text}"}}', headers=headers)
+    assert answer.status_code == 200, answer.text
+    told = assert_problem(user.post(path, data=f'{{"x":"{text}z"}}', headers=headers), 413,
+                          "progress_too_big")
+    assert "64 KiB" in told["detail"] and "interactions" in told["detail"]
+    assert user.get(f"/campaigns/{campaign_id}").json()["progress_log"]["x"] == text
 
 
 def test_status_is_told_by_its_tag(user):
