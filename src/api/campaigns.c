@@ -263,19 +263,37 @@ struct whole_record {
     struct cs_buf tail;
     struct cs_artifact state;
     bool has_state;
+    struct cs_view kept_state; /* in the record itself, as another program has it */
 };
 
-/* GET .../interactions pages through all of them where this cuts. */
-static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_writer *w,
-                                       struct cs_err *err)
+/* A member that another program keeps in the record, where ours is elsewhere. */
+static struct cs_view kept_by_others(const struct cs_record *record, const char *name)
 {
+    return record->extra.len > 0 ? cs_json_slice(record->detail, name)
+                                 : cs_view_of(NULL, 0);
+}
+
+/* Those that another program keeps in the record come first. GET .../interactions pages
+ * through all others where this cuts. */
+static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_writer *w,
+                                       struct cs_view kept, struct cs_err *err)
+{
+    struct cs_buf log = CS_BUF_INIT(w->out->max);
+    bool some_kept = cs_json_kind(kept) == '[' &&
+                     cs_view_trim(cs_view_sub(kept, 1, kept.len - 2)).len > 0;
     bool cut = false;
     enum cs_code rc;
 
     cs_json_key(w, "agent_interactions");
     rc = cs_campaign_interactions(&x->app->campaigns, x->params[0],
-                                  x->app->campaigns.limits.interactions, w->out, &cut,
-                                  x->call.deadline, err);
+                                  x->app->campaigns.limits.interactions,
+                                  some_kept ? &log : w->out, &cut, x->call.deadline, err);
+    if (some_kept) {
+        cs_buf_add(w->out, cs_view_sub(kept, 0, kept.len - 1));
+        cs_buf_add(w->out, log.len > strlen("[]") ? CS_LIT(",") : CS_LIT(""));
+        cs_buf_add(w->out, cs_view_from(cs_buf_view(&log), 1));
+    }
+    cs_buf_clear(&log);
     w->comma = true; /* the array went past the writer */
     cs_json_member_bool(w, "agent_interactions_truncated", cut);
     return rc;
@@ -285,7 +303,9 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
                                struct whole_record *whole, struct cs_err *err)
 {
     static const struct cs_view elsewhere[] = {
-        CS_LIT_INIT("files"), CS_LIT_INIT("campaign_brief"), CS_LIT_INIT("progress_log")};
+        CS_LIT_INIT("files"), CS_LIT_INIT("campaign_brief"), CS_LIT_INIT("progress_log"),
+        /* of another program's record */
+        CS_LIT_INIT("agent_interactions"), CS_LIT_INIT("final_state")};
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
     struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     struct cs_json_writer w;
@@ -306,7 +326,8 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
     cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
     cs_view_detail(&w, record, elsewhere, CS_COUNT(elsewhere));
-    if ((rc = write_interactions(x, &w, err)) != CS_OK)
+    if ((rc = write_interactions(x, &w, kept_by_others(record, "agent_interactions"),
+                                 err)) != CS_OK)
         goto out;
     cs_json_key(&w, "final_state");
     rc = cs_buf_check(&whole->head, err);
@@ -321,7 +342,8 @@ static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record 
 {
     struct cs_store *store = x->app->store;
     struct cs_object_reader *reader = NULL;
-    uint64_t state_size = strlen("null");
+    struct cs_view kept = whole->kept_state.len > 0 ? whole->kept_state : CS_LIT("null");
+    uint64_t state_size = kept.len;
     enum cs_code rc = CS_OK;
 
     if (whole->has_state)
@@ -334,7 +356,7 @@ static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record 
         rc = cs_response_write(x->response, cs_buf_view(&whole->head), err);
     if (rc == CS_OK)
         rc = reader != NULL ? cs_download_copy(x, reader, err)
-                            : cs_response_write(x->response, CS_LIT("null"), err);
+                            : cs_response_write(x->response, kept, err);
     if (rc == CS_OK)
         rc = cs_response_write(x->response, cs_buf_view(&whole->tail), err);
     if (reader != NULL)
@@ -354,6 +376,7 @@ enum cs_code cs_api_campaign_get(struct cs_exchange *x, struct cs_err *err)
         goto out;
     whole.has_state =
         cs_artifact_find(record, CS_LIT("artifacts"), &whole.state, NULL) == CS_OK;
+    whole.kept_state = kept_by_others(record, "final_state");
     cs_buf_add_byte(&whole.tail, '}');
     if ((rc = cs_buf_check(&whole.tail, err)) == CS_OK &&
         (rc = write_head(x, record, &whole, err)) == CS_OK)

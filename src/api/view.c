@@ -116,6 +116,18 @@ static enum cs_code write_urls(struct cs_view_urls *urls, struct cs_exchange *x,
     return CS_OK;
 }
 
+/* Of objects that another program stored, its record tells the addresses: plain ones, of
+ * buckets that need not be ours to sign for. */
+static void take_others(struct cs_view_urls *urls, const struct cs_record *record)
+{
+    for (size_t i = 0; i < CS_VIEW_URLS; i++) {
+        struct cs_view told = cs_json_slice(record->detail, linked[i].member);
+
+        if (cs_json_kind(urls->values[i]) != '"' && cs_json_kind(told) == '"')
+            urls->values[i] = told;
+    }
+}
+
 enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
                                const struct cs_record *record, struct cs_err *err)
 {
@@ -132,6 +144,8 @@ enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
     else
         cs_artifact_each_listed(record, take_listed, &links);
     rc = write_urls(urls, x, &links, err);
+    if (rc == CS_OK && record->extra.len > 0)
+        take_others(urls, record);
     for (size_t i = 0; i < CS_VIEW_URLS; i++)
         cs_buf_clear(&links.keys[i]);
     return rc;
@@ -191,6 +205,14 @@ static bool is_among(struct cs_view name, const struct cs_view *names, size_t co
     return false;
 }
 
+static bool is_address(struct cs_view name)
+{
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
+        if (cs_view_eq_cstr(name, linked[i].member))
+            return true;
+    return false;
+}
+
 void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
                     const struct cs_view *elsewhere, size_t count)
 {
@@ -201,6 +223,7 @@ void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
     while (cs_json_walk_member(&rest, &name)) {
         struct cs_view value = cs_json_walk_value(&rest);
         bool told = is_among(name, elsewhere, count) ||
+                    (record->extra.len > 0 && is_address(name)) ||
                     (cs_view_eq(name, CS_LIT("tags")) &&
                      cs_json_slice(record->summary, "tags").ptr != NULL);
 

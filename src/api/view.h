@@ -13,7 +13,8 @@
 struct cs_view_urls {
     struct cs_buf
         object; /* {"website": "https://...", ...}, null for what is not there */
-    struct cs_view values[CS_VIEW_URLS]; /* its members' values: views into it */
+    struct cs_view values[CS_VIEW_URLS]; /* its members' values: views into it; of an
+                                          * object of another program, into the record */
     int64_t expires_us; /* the earliest end of the links, 0 when there are none */
 };
 #define CS_VIEW_URLS_NONE ((struct cs_view_urls){.object = CS_BUF_INIT(CS_URLS_MAX)})
@@ -30,8 +31,8 @@ void cs_view_url_members(struct cs_json_writer *w, const struct cs_view_urls *ur
 /* The members of the record's summary, in their order, into the open object. */
 void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record);
 
-/* Those of its detail, but for the ones that stand elsewhere in the answer, and for tags
- * that the summary has, too. */
+/* Those of its detail, but for the ones that stand elsewhere in the answer, for tags
+ * that the summary has, too, and for addresses, which are among the urls. */
 void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
                     const struct cs_view *elsewhere, size_t count);
 

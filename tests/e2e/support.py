@@ -81,3 +81,10 @@ def children_of(pid):
         if int(fields[1]) == pid and fields[0] != "Z":
             found.append((int(fields[19]), int(entry.name)))
     return [child for _, child in sorted(found)]
+
+
+def no_name_twice(pairs):
+    """Of json.loads(): no member of an object stands there twice."""
+    names = [name for name, _ in pairs]
+    assert len(names) == len(set(names)), names
+    return dict(pairs)

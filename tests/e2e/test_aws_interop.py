@@ -18,7 +18,7 @@ from boto3.dynamodb.conditions import Key
 
 import emulators
 from client import Client
-from support import wait_for
+from support import no_name_twice, wait_for
 
 pytestmark = pytest.mark.store(links_are_ours=False)
 
@@ -290,6 +290,7 @@ OLD_RUNNING = {
     "status": "running",
     "created_at": "2024-12-02T09:00:00",
     "campaign_brief": {"product": "Tea"},
+    "agent_interactions": [{"agent": "planner"}],
     "house_number": decimal.Decimal(7),  # an attribute of nobody's
 }
 
@@ -331,9 +332,15 @@ def test_a_table_of_a_python_service(make_stack):
 
     answer = dora.get(f"/campaigns/{OLD['campaign_id']}")
     assert answer.status_code == 200, answer.text + stack.log_text()[-3000:]
-    record = answer.json()
-    for name in ("campaign_id", "user_id", "campaign_name", "status"):
-        assert record[name] == OLD[name]
+    record = json.loads(answer.text, object_pairs_hook=no_name_twice)
+    for name in ("campaign_id", "user_id", "campaign_name", "status", "final_state",
+                 "agent_interactions", "progress_log"):
+        assert record[name] == OLD[name], name
+    assert record["s3_pdf_url"].endswith(NAMES["pdf"])
+    data = json.loads(dora.get(f"/campaigns/{OLD['campaign_id']}/aws").text,
+                      object_pairs_hook=no_name_twice)["aws_services"]["dynamodb"]["data"]
+    assert (data["s3_pdf_url"], data["final_state"]) == (record["s3_pdf_url"],
+                                                         record["final_state"])
     assert record["execution_time"] == 200.5
     assert record["campaign_brief"] == {**OLD["campaign_brief"], "budget": 1200.75}
     listed = dora.get("/campaigns/aws/list").json()
@@ -355,8 +362,9 @@ def test_a_table_of_a_python_service(make_stack):
     assert found["campaign_brief"] == OLD_RUNNING["campaign_brief"]
     assert found["house_number"] == OLD_RUNNING["house_number"]
     assert found["s3_pdf_url"].startswith(stack.store.links_start), "no longer the other's"
-    answer = dora.get(path)
-    assert answer.json()["status"] == "completed" and answer.text.count('"s3_pdf_url"') == 1
+    record = json.loads(dora.get(path).text, object_pairs_hook=no_name_twice)
+    assert record["status"] == "completed" and "X-Amz-Signature=" in record["s3_pdf_url"]
+    assert [entry["agent"] for entry in record["agent_interactions"]] == ["planner", "writer"]
     # the old one's objects are named by their addresses alone
     s3 = boto(stack, "client", "s3")
     old = [f"campaigns/{OLD['campaign_id']}/{path}" for path in NAMES.values()]

@@ -9,6 +9,7 @@ import pytest
 
 import emulators
 from client import Client
+from support import no_name_twice
 
 pytestmark = pytest.mark.store(links_are_ours=False)
 
@@ -95,12 +96,6 @@ class Old:
         answer = self.client.get(path)
         assert answer.status_code == 200, answer.text + self.stack.log_text()[-2000:]
         return json.loads(answer.text, object_pairs_hook=no_name_twice)
-
-
-def no_name_twice(pairs):
-    names = [name for name, _ in pairs]
-    assert len(names) == len(set(names)), names
-    return dict(pairs)
 
 
 @pytest.fixture
