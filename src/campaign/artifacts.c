@@ -457,6 +457,7 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
     if ((rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record,
                                err)) != CS_OK ||
         (rc = check_upload(campaigns, record, upload, err)) != CS_OK ||
+        (rc = cs_campaign_check_room(record, cs_view_of("", 0), 1, err)) != CS_OK ||
         (rc = store_upload(campaigns, call, id, upload, out, err)) != CS_OK)
         goto out;
     cs_artifact_json(&pointer, out, upload->content_type, true);

@@ -365,6 +365,35 @@ static void edit_summary(struct cs_buf *out, const struct cs_record *record,
     cs_buf_clear(&quoted_now);
 }
 
+static enum cs_code too_big(struct cs_err *err)
+{
+    return cs_err_field(
+        err, CS_ETOOBIG, "", "record_too_big",
+        "the campaign's own fields would pass %u KiB; send large parts as "
+        "files or within final_state",
+        CS_RECORD_BYTES_MAX / 1024u);
+}
+
+#define ARTIFACT_ROOM 512u /* bytes of one in detail.files, and more than most take */
+#define SUMMARY_ROOM  512u /* what a change of status adds */
+
+enum cs_code cs_campaign_check_room(const struct cs_record *record,
+                                    struct cs_view unknown, size_t artifacts,
+                                    struct cs_err *err)
+{
+    size_t limit = CS_RECORD_BYTES_MAX + record->extra.len;
+    size_t beside = record->summary.len + SUMMARY_ROOM + artifacts * ARTIFACT_ROOM;
+    struct cs_buf detail = CS_BUF_INIT(limit);
+    bool fits = record->detail.len + unknown.len + beside <= limit;
+
+    if (!fits) { /* unless members take the place of others */
+        cs_json_merge(&detail, record->detail, unknown);
+        fits = cs_buf_check(&detail, NULL) == CS_OK && detail.len + beside <= limit;
+    }
+    cs_buf_clear(&detail);
+    return fits ? CS_OK : too_big(err);
+}
+
 enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call,
                                 const struct cs_record *record,
@@ -393,11 +422,7 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
         detail.failed = changed.failed;
     if (cs_buf_check(&summary, NULL) == CS_ETOOBIG ||
         cs_buf_check(&detail, NULL) == CS_ETOOBIG) {
-        rc = cs_err_field(
-            err, CS_ETOOBIG, "", "record_too_big",
-            "the campaign's own fields would pass %u KiB; send large parts as "
-            "files or within final_state",
-            CS_RECORD_BYTES_MAX / 1024u);
+        rc = too_big(err);
         goto out;
     }
     if ((rc = cs_buf_check(&summary, err)) != CS_OK ||

@@ -134,6 +134,13 @@ enum cs_code cs_campaign_commit(const struct cs_campaigns *campaigns,
                                 struct cs_record **after_out,
                                 struct cs_err *err) CS_MUST_USE;
 
+/* CS_ETOOBIG ("record_too_big") where the record would be too large with the members of
+ * `unknown` (as in struct cs_campaign_change) and `artifacts` further artifacts: so that
+ * it is known before any object is written. */
+enum cs_code cs_campaign_check_room(const struct cs_record *record,
+                                    struct cs_view unknown, size_t artifacts,
+                                    struct cs_err *err) CS_MUST_USE;
+
 /* Loads for CS_ACCESS_OWNER, lets `edit` say what to change, commits, and does
  * it again when somebody else was faster. */
 typedef enum cs_code cs_campaign_edit_fn(void *payload, const struct cs_record *record,

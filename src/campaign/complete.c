@@ -468,7 +468,10 @@ static enum cs_code attempt(struct completion *c, bool from_memory,
 {
     enum cs_code rc = load(c, from_memory, err);
 
-    if (rc != CS_OK || (rc = fetch_uploaded_state(c, err)) != CS_OK)
+    if (rc != CS_OK ||
+        (rc = cs_campaign_check_room(c->record, cs_buf_view(&c->unknown), OBJECTS,
+                                     err)) != CS_OK ||
+        (rc = fetch_uploaded_state(c, err)) != CS_OK)
         return rc;
     measure_time(c, c->record);
     cs_buf_reset(&c->brief);

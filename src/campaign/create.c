@@ -170,8 +170,14 @@ static void write_detail(struct cs_buf *out, const struct creation *creation,
     cs_json_edit(out, creation->body, changes, CS_COUNT(changes));
 }
 
-/* A long brief becomes an object, which detail.files then names; files_out
- * stays empty for a short one. */
+static bool is_long_brief(const struct cs_campaigns *campaigns,
+                          const struct creation *creation)
+{
+    return cs_json_slice(creation->body, "campaign_brief").len >
+           campaigns->limits.inline_brief_bytes;
+}
+
+/* A long brief becomes an object, which detail.files then names. */
 static enum cs_code store_brief(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call,
                                 const struct creation *creation, struct cs_buf *files_out,
@@ -184,8 +190,6 @@ static enum cs_code store_brief(const struct cs_campaigns *campaigns,
     struct cs_object_source source = {.bytes = brief, .fd = -1};
     enum cs_code rc;
 
-    if (brief.len <= campaigns->limits.inline_brief_bytes)
-        return CS_OK;
     cs_artifact_key(&key, cs_buf_view(&creation->id), CS_LIT("brief"));
     source.info =
         (struct cs_object_info){.key = cs_buf_view(&key),
@@ -312,23 +316,46 @@ struct creation_record {
     struct cs_record record; /* views into the buffers above */
 };
 
+static enum cs_code fields_too_big(struct cs_err *err)
+{
+    return cs_err_field(err, CS_ETOOBIG, "", "record_too_big",
+                        "the fields beside campaign_brief pass %u KiB; send large parts "
+                        "as files or within final_state",
+                        CS_RECORD_BYTES_MAX / 1024u);
+}
+
+/* Whether a record can hold the fields beside a brief that becomes an object: before that
+ * is written. */
+static enum cs_code check_fields(const struct creation *creation,
+                                 const struct cs_buf *summary, struct cs_err *err)
+{
+    struct cs_buf detail = CS_BUF_INIT(CS_RECORD_BYTES_MAX);
+    struct cs_record record = {.summary = cs_buf_view(summary)};
+    bool fits;
+
+    write_detail(&detail, creation, CS_LIT("{}"));
+    record.detail = cs_buf_view(&detail);
+    fits = cs_buf_check(&detail, NULL) != CS_ETOOBIG &&
+           cs_campaign_check_room(&record, CS_LIT(""), 1, NULL) == CS_OK;
+    cs_buf_clear(&detail);
+    return fits ? CS_OK : fields_too_big(err);
+}
+
 static enum cs_code build_record(const struct cs_campaigns *campaigns,
                                  const struct cs_call *call,
                                  const struct creation *creation,
                                  struct creation_record *out, struct cs_err *err)
 {
-    enum cs_code rc = store_brief(campaigns, call, creation, &out->files, err);
+    enum cs_code rc;
 
-    if (rc != CS_OK)
-        return rc;
     write_summary(&out->summary, creation, call);
+    if (is_long_brief(campaigns, creation) &&
+        ((rc = check_fields(creation, &out->summary, err)) != CS_OK ||
+         (rc = store_brief(campaigns, call, creation, &out->files, err)) != CS_OK))
+        return rc;
     write_detail(&out->detail, creation, cs_buf_view(&out->files));
     if (cs_buf_check(&out->detail, NULL) == CS_ETOOBIG)
-        return cs_err_field(
-            err, CS_ETOOBIG, "", "record_too_big",
-            "the fields beside campaign_brief pass %u KiB; send large parts "
-            "as files or within final_state",
-            CS_RECORD_BYTES_MAX / 1024u);
+        return fields_too_big(err);
     if ((rc = cs_buf_check(&out->summary, err)) != CS_OK ||
         (rc = cs_buf_check(&out->detail, err)) != CS_OK)
         return rc;

@@ -1,7 +1,9 @@
 """What requests cost at AWS: calls, by the service's own log, and the capacity units
 that DynamoDB says it consumed."""
 
+import base64
 import json
+import random
 import re
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
@@ -10,7 +12,7 @@ import boto3
 import pytest
 
 import emulators
-from client import Client
+from client import Client, assert_problem
 from support import wait_for
 
 # the same behind every web server; here it is known how many workers there are
@@ -188,15 +190,52 @@ def test_what_others_wrote_is_not_forgotten(instance):
 
 # ---- sizes ----
 
-@pytest.mark.parametrize("kilobytes", [399, 401, 5000])
-def test_states_beyond_an_items_limit(user, kilobytes):
+def noise(size):
+    """Text that gzip makes no smaller than three quarters."""
+    return base64.b64encode(random.Random(size).randbytes(size))[:size]
+
+
+@pytest.mark.parametrize("size", [
+    399 * 1000, 401 * 1000, 5000 * 1000, 399 << 10, 401 << 10, 5000 << 10])
+def test_states_beyond_an_items_limit(user, size):
+    """Below and above 400 KB, by either count; nothing in them can be compressed away."""
     head, tail = b'{"artifacts":{"copy":"', b'"},"n":9007199254740993}'
-    state = head + b"x" * (kilobytes * 1000 - len(head) - len(tail)) + tail
+    state = head + noise(size - len(head) - len(tail)) + tail
+    assert len(state) == size
     campaign_id = user.create()
     assert user.complete(campaign_id, state).status_code == 200
     assert user.get(f"/campaigns/{campaign_id}/artifacts").content == state
     assert user.get(f"/campaigns/{campaign_id}").content.endswith(
         b'"final_state":' + state + b"}")
+
+
+@pytest.mark.parametrize("size", [399 << 10, 401 << 10, 5000 << 10])
+def test_briefs_beyond_an_items_limit(user, size):
+    brief = {"product": "Tea", "notes": noise(size).decode()}
+    with Meter(user.stack) as create:
+        campaign_id = user.create(brief=brief)
+    assert create.calls == {"PutObject": 1, "TransactWriteItems": 1}
+    assert user.get(f"/campaigns/{campaign_id}").json()["campaign_brief"] == brief
+
+
+def test_what_no_item_can_hold_is_refused_before_the_first_write(user):
+    """Beside a brief, or a state, that is an object of its own."""
+    large = {"note_of_the_client": noise(400 << 10).decode()}
+    with Meter(user.stack) as create:
+        answer = user.post("/campaigns", json={
+            "campaign_name": "Large", "campaign_brief": {"notes": "x" * 20000}, **large})
+    assert_problem(answer, 413, "record_too_big")
+    assert not create.calls
+    campaign_id = user.create(brief={"product": "Tea"}, note_of_ours=noise(10 << 10).decode())
+    before = user.get(f"/campaigns/{campaign_id}").json()
+    large["note_of_the_client"] = large["note_of_the_client"][: 345 << 10]
+    with Meter(user.stack) as complete:
+        answer = user.post(f"/campaigns/{campaign_id}/complete",
+                           json={"final_state": {"artifacts": {"copy": "# Hello"}}, **large})
+    assert_problem(answer, 413, "record_too_big")
+    assert not set(complete.calls) - {"GetItem", "Query", "BatchGetItem"}, complete.calls
+    assert user.get(f"/campaigns/{campaign_id}").json() == before
+    assert not objects_of(user.stack, campaign_id)
 
 
 # ---- units ----
