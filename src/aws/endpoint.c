@@ -73,7 +73,7 @@ struct cs_view cs_aws_endpoint_host(const struct cs_aws_endpoint *endpoint)
 {
     struct cs_view origin = cs_buf_view(&endpoint->origin);
 
-    return cs_view_from(origin, cs_view_find(origin, CS_LIT("://")) + 3);
+    return cs_view_from(origin, cs_view_find_byte(origin, ':') + sizeof("://") - 1);
 }
 
 static bool is_digit_or_lower(char c)

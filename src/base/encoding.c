@@ -2,6 +2,8 @@
 
 #include "base/encoding.h"
 
+#include <endian.h>
+
 static const char hex_lower[] = "0123456789abcdef";
 static const char hex_upper[] = "0123456789ABCDEF";
 static const char base64_std[] =
@@ -20,13 +22,34 @@ int cs_hex_value(char c)
     return -1;
 }
 
+/* The digits of four bytes at once, a digit in each byte of the word. */
+static uint64_t hex_digits(const uint8_t *in)
+{
+    const uint64_t each = 0x0101010101010101u;
+    uint32_t four;
+    uint64_t wide, halves;
+
+    memcpy(&four, in, sizeof(four));
+    wide = le32toh(four);
+    wide = (wide | wide << 16) & 0x0000ffff0000ffffu;
+    wide = (wide | wide << 8) & 0x00ff00ff00ff00ffu;
+    halves = (wide >> 4 | wide << 8) & each * 0x0f;
+    /* 10 and more carry into the upper half when 6 is added */
+    return halves + each * '0' + ((halves + each * 6) >> 4 & each) * ('a' - '0' - 10);
+}
+
 void cs_hex_encode(char *out, const void *bytes, size_t len)
 {
     const uint8_t *in = bytes;
 
-    for (size_t i = 0; i < len; i++) {
-        *out++ = hex_lower[in[i] >> 4];
-        *out++ = hex_lower[in[i] & 15];
+    for (; len >= 4; len -= 4, in += 4, out += 8) {
+        uint64_t digits = htole64(hex_digits(in));
+
+        memcpy(out, &digits, sizeof(digits));
+    }
+    for (; len > 0; len--, in++) {
+        *out++ = hex_lower[*in >> 4];
+        *out++ = hex_lower[*in & 15];
     }
     *out = '\0';
 }

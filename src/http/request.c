@@ -39,7 +39,8 @@ struct cs_request {
 static struct cs_view next_param(char ***envp_io, struct cs_view name)
 {
     for (char **p = *envp_io; *p != NULL; p++) {
-        if (strncmp(*p, name.ptr, name.len) != 0 || (*p)[name.len] != '=')
+        if ((*p)[0] != name.ptr[0] || strncmp(*p, name.ptr, name.len) != 0 ||
+            (*p)[name.len] != '=')
             continue;
         *envp_io = p + 1;
         return cs_view_cstr(*p + name.len + 1);

@@ -233,6 +233,29 @@ static void test_base64_bytes(void **state)
     cs_buf_clear(&read);
 }
 
+/* Every byte, at every place within and behind the words that are made at once. */
+static void test_hex_of_every_byte(void **state)
+{
+    char expected[2 * 256 + 1], got[2 * 256 + 1];
+    uint8_t bytes[256];
+
+    (void)state;
+    for (size_t from = 0; from < 4; from++) {
+        for (size_t i = 0; i < sizeof(bytes); i++) {
+            bytes[i] = (uint8_t)(i + from);
+            assert_true(snprintf(expected + 2 * i, 3, "%02x", bytes[i]) == 2);
+        }
+        for (size_t len = sizeof(bytes) - 4; len <= sizeof(bytes); len++) {
+            memset(got, 'x', sizeof(got));
+            cs_hex_encode(got, bytes, len);
+            assert_int_equal(strlen(got), 2 * len);
+            assert_memory_equal(got, expected, 2 * len);
+        }
+    }
+    cs_hex_encode(got, bytes, 0);
+    assert_string_equal(got, "");
+}
+
 static void test_hex_and_percent(void **state)
 {
     struct cs_buf buf = CS_BUF_INIT(100);
@@ -515,6 +538,7 @@ int main(void)
         cmocka_unit_test(test_buf_refuses_absurd_sizes),
         cmocka_unit_test(test_base64),
         cmocka_unit_test(test_base64_bytes),
+        cmocka_unit_test(test_hex_of_every_byte),
         cmocka_unit_test(test_hex_and_percent),
         cmocka_unit_test(test_utf8),
         cmocka_unit_test(test_digests),
