@@ -5,6 +5,7 @@ from collections import Counter
 
 import pytest
 
+from client import Client
 from faulty import Emulator, World
 from units import Units, item_size, kilobytes
 
@@ -27,12 +28,13 @@ def test_the_rules():
     assert kilobytes(None, {"a": {"S": "x" * 2048}}) == 3 and kilobytes(None) == 1
 
 
-def test_the_life_of_a_campaign(world, examples):
+@pytest.mark.parametrize("user", ["alice", "3f2b8c1e-9d4a-4f6b-8e57-0a1b2c3d4e5f"])
+def test_the_life_of_a_campaign(world, examples, user):
     """The example maple-transit: at most 25 write units and 5 PUTs."""
     def example(name):
         return (examples / "maple-transit" / f"{name}.json").read_bytes().strip()
 
-    client, brief = world.client, json.loads(example("brief"))
+    client, brief = Client(world.stack, world.stack.token(user)), json.loads(example("brief"))
     spent, calls = {}, Counter()
 
     def meter(step, act):
@@ -57,6 +59,9 @@ def test_the_life_of_a_campaign(world, examples):
     total = sum(sum(parts.values()) for parts in spent.values())
     print(f"{total} units: {spent}")
     assert total <= 25, spent
+    # doc/architecture.md says so
+    assert {step: sum(parts.values()) for step, parts in spent.items() if parts} == {
+        "create": 8, "progress": 2, "interactions": 4, "complete": 11}, spent
     # of an index, only what lists show is paid for: not each step on the way
     for step in ("progress", "interactions"):
         assert not any(spent[step].get(index) for index in INDEXES), spent
@@ -67,3 +72,4 @@ def test_the_life_of_a_campaign(world, examples):
     assert client.get(f"/campaigns/{campaign_id}/artifacts").content == state
     told = client.get(f"/campaigns/{campaign_id}/interactions").json()["interactions"]
     assert told == json.loads(example("interactions"))
+    client.close()
