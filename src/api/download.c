@@ -75,12 +75,14 @@ static void add_disposition(struct cs_exchange *x, struct cs_view name, bool sav
 
 bool cs_download_is_shown(struct cs_view type)
 {
-    static const char *const shown[] = {
-        "text/html", "text/plain", "application/pdf", "application/json",
-        "image/",    "video/",     "text/csv",        "text/markdown"};
+    static const struct cs_view shown[] = {
+        CS_LIT_INIT("text/html"),       CS_LIT_INIT("text/plain"),
+        CS_LIT_INIT("application/pdf"), CS_LIT_INIT("application/json"),
+        CS_LIT_INIT("image/"),          CS_LIT_INIT("video/"),
+        CS_LIT_INIT("text/csv"),        CS_LIT_INIT("text/markdown")};
 
     for (size_t i = 0; i < CS_COUNT(shown); i++)
-        if (cs_view_starts(type, cs_view_cstr(shown[i])))
+        if (cs_view_starts(type, shown[i]))
             return true;
     return false;
 }

@@ -3,7 +3,6 @@
 #include "aws/dynamodb.h"
 
 #include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 
 #include "json/scan.h"
@@ -12,6 +11,7 @@
 #define REQUEST_MAX  (20u << 20)
 #define BATCH_WRITES 25u
 #define BATCH_KEYS   100u
+#define TARGET_MAX   96u /* bytes of the header that names the operation */
 
 struct cs_dynamodb {
     struct cs_aws *aws;
@@ -93,20 +93,31 @@ static double units_of(const struct cs_net_response *response)
     return sum;
 }
 
+/* "DynamoDB_20120810.GetItem"; empty where that is too long. */
+static struct cs_view target_of(char out[TARGET_MAX], const char *operation)
+{
+    static const struct cs_view prefix = CS_LIT_INIT("DynamoDB_20120810.");
+    size_t length = strlen(operation);
+
+    if (length > TARGET_MAX - prefix.len)
+        return cs_view_of("", 0);
+    memcpy(out, prefix.ptr, prefix.len);
+    memcpy(out + prefix.len, operation, length);
+    return cs_view_of(out, prefix.len + length);
+}
+
 /* A content checksum of the answer is CRC-32; TLS and the JSON reader see damage. */
 enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
                               struct cs_view subject, struct cs_view body,
                               struct cs_json **out, struct cs_deadline deadline,
                               struct cs_err *err)
 {
-    static const struct cs_view prefix = CS_LIT_INIT("DynamoDB_20120810.");
-    char target[96];
+    char target[TARGET_MAX];
     char payload[CS_SHA256_HEX_LEN + 1];
     uint8_t digest[CS_SHA256_LEN];
-    int length = snprintf(target, sizeof(target), "%s%s", prefix.ptr, operation);
     const struct cs_net_header headers[] = {
         {CS_LIT("Content-Type"), CS_LIT("application/x-amz-json-1.0")},
-        {CS_LIT("X-Amz-Target"), cs_view_of(target, (size_t)length)},
+        {CS_LIT("X-Amz-Target"), target_of(target, operation)},
     };
     struct cs_aws_call call = {
         .service = CS_AWS_DYNAMODB,
@@ -129,7 +140,7 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
 
     if (out != NULL)
         *out = NULL;
-    if (length < 0 || (size_t)length >= sizeof(target))
+    if (headers[1].value.len == 0)
         return cs_err_set(err, CS_EINTERNAL, "an operation's name is too long");
     if ((rc = cs_sha256_of(digest, body, err)) != CS_OK)
         return rc;

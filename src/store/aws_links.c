@@ -11,18 +11,18 @@
 
 static const struct {
     struct cs_view artifact; /* in detail.files */
-    const char *attribute;
+    struct cs_view attribute;
 } links[] = {
-    {CS_LIT_INIT("website"), "s3_website_url"},
-    {CS_LIT_INIT("pdf"), "s3_pdf_url"},
-    {CS_LIT_INIT("artifacts"), "s3_artifacts_url"},
-    {CS_LIT_INIT("metadata"), "s3_metadata_url"},
+    {CS_LIT_INIT("website"), CS_LIT_INIT("s3_website_url")},
+    {CS_LIT_INIT("pdf"), CS_LIT_INIT("s3_pdf_url")},
+    {CS_LIT_INIT("artifacts"), CS_LIT_INIT("s3_artifacts_url")},
+    {CS_LIT_INIT("metadata"), CS_LIT_INIT("s3_metadata_url")},
 };
 
 unsigned cs_aws_link_of(struct cs_view attribute)
 {
     for (size_t i = 0; i < CS_COUNT(links); i++)
-        if (cs_view_eq_cstr(attribute, links[i].attribute))
+        if (cs_view_eq(attribute, links[i].attribute))
             return 1u << i;
     return 0;
 }
@@ -41,26 +41,39 @@ struct keys {
     struct cs_view bucket; /* of those that are wanted; empty: of any */
 };
 
-static bool take_file(void *payload, struct cs_view name, struct cs_view value)
+/* Walks through what detail.files says of the artifact. */
+static void walk_file(struct keys *keys, size_t at, struct cs_view *rest)
 {
-    struct keys *keys = payload;
+    struct cs_view bucket = cs_view_of(NULL, 0), key = bucket, name;
 
-    for (size_t i = 0; i < CS_COUNT(links); i++) {
-        struct cs_view bucket;
+    while (cs_json_walk_member(rest, &name)) {
+        struct cs_view value = cs_json_walk_value(rest);
 
-        if (!cs_view_eq(name, links[i].artifact))
-            continue;
-        bucket = plain_text(cs_json_slice(value, "bucket"));
-        if (keys->bucket.len == 0 || bucket.len == 0 || cs_view_eq(bucket, keys->bucket))
-            keys->items[i] = plain_text(cs_json_slice(value, "key"));
+        if (cs_view_eq(name, CS_LIT("bucket")))
+            bucket = plain_text(value);
+        else if (cs_view_eq(name, CS_LIT("key")))
+            key = plain_text(value);
     }
-    return true;
+    if (keys->bucket.len == 0 || bucket.len == 0 || cs_view_eq(bucket, keys->bucket))
+        keys->items[at] = key;
 }
 
 static void find_keys(struct keys *keys, struct cs_view detail)
 {
-    if (cs_json_walk_to(&detail, "files"))
-        cs_json_each_member(detail, take_file, keys);
+    struct cs_view rest = detail, name;
+
+    if (!cs_json_walk_to(&rest, "files") || cs_json_kind(rest) != '{')
+        return;
+    while (cs_json_walk_member(&rest, &name)) {
+        size_t at = 0;
+
+        while (at < CS_COUNT(links) && !cs_view_eq(name, links[at].artifact))
+            at++;
+        if (at < CS_COUNT(links) && cs_json_kind(rest) == '{')
+            walk_file(keys, at, &rest);
+        else
+            (void)cs_json_walk_value(&rest);
+    }
 }
 
 unsigned cs_aws_links_of(struct cs_view detail)
@@ -93,7 +106,7 @@ enum cs_code cs_aws_links_write(const struct cs_aws_store *store,
             continue;
         cs_s3_add_url(store->s3, keys.items[i], &url);
         if ((rc = cs_buf_check(&url, err)) == CS_OK)
-            cs_item_add_text(w, links[i].attribute, cs_buf_view(&url));
+            cs_item_add_text(w, links[i].attribute.ptr, cs_buf_view(&url));
         cs_buf_clear(&url);
     }
     return rc;
