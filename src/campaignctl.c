@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "ctl.h"
+#include "store/store_local.h"
 
 static const char help_text[] =
     "Usage: campaignctl [OPTION]... COMMAND [ARGUMENT]...\n"
@@ -129,6 +130,15 @@ struct cs_call ctl_call(const char *user_id, int64_t budget_s)
                             .admin = true,
                             .now_us = cs_clock_now_us(),
                             .deadline = cs_deadline_in_ms(budget_s * 1000)};
+}
+
+enum cs_code ctl_open(const struct ctl *ctl, struct cs_wiring *out, struct cs_err *err)
+{
+    enum cs_code rc = cs_wiring_init(out, ctl->settings, ctl->log, false, err);
+
+    if (rc == CS_OK && cs_settings_is(ctl->settings, CS_SET_STORE, "local"))
+        rc = cs_store_local_find(out->store, err);
+    return rc;
 }
 
 void ctl_add_count(struct cs_buf *out, uint64_t count)

@@ -55,6 +55,11 @@ int ctl_print(const struct cs_buf *text);
 /* An operator's call: may read and delete everything, within the given time. */
 struct cs_call ctl_call(const char *user_id, int64_t budget_s);
 
+/* The wiring of a command that looks at what there is, without a renderer: a local store
+ * must be there. All of *out is defined on failure. */
+enum cs_code ctl_open(const struct ctl *ctl, struct cs_wiring *out,
+                      struct cs_err *err) CS_MUST_USE;
+
 /* "1,234", "5.2 MiB": appended. */
 void ctl_add_count(struct cs_buf *out, uint64_t count);
 void ctl_add_bytes(struct cs_buf *out, uint64_t bytes);

@@ -191,7 +191,7 @@ static int run_list(struct ctl *ctl, const struct ctl_remote_list *wanted)
     cs_json_writer_init(&list.w, &list.text);
     if (ctl->json)
         cs_json_array(&list.w);
-    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+    if (ctl_open(ctl, &wiring, &err) != CS_OK ||
         show_all(&list, wiring.store, &err) != CS_OK) {
         code = ctl_fail("list", &err);
     } else {
@@ -339,7 +339,7 @@ int ctl_show(struct ctl *ctl, int argc, char **argv)
     argv += optind;
     if (remote.url != NULL)
         return ctl_show_remote(ctl, argv[0], &remote);
-    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+    if (ctl_open(ctl, &wiring, &err) != CS_OK ||
         cs_campaign_load(&wiring.campaigns, &call, cs_view_cstr(argv[0]),
                          CS_ACCESS_OWNER_OR_ADMIN, true, &record, &err) != CS_OK) {
         code = ctl_fail(argv[0], &err);
@@ -436,7 +436,7 @@ int ctl_delete(struct ctl *ctl, int argc, char **argv)
     cs_json_writer_init(&w, &text);
     if (ctl->json)
         cs_json_array(&w);
-    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK) {
+    if (ctl_open(ctl, &wiring, &err) != CS_OK) {
         code = ctl_fail("delete", &err);
     } else {
         code = delete_all(ctl, &wiring, argv, count, &w);

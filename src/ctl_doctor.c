@@ -89,15 +89,18 @@ static void show_aws_settings(struct doctor *doctor)
         {"AWS_PROXY", false},
         {"AWS_MAX_ATTEMPTS", false},
     };
+    static const char *const origins[] = {[CS_SOURCE_DEFAULT] = "default",
+                                          [CS_SOURCE_FILE] = "settings file",
+                                          [CS_SOURCE_ENVIRONMENT] = "environment",
+                                          [CS_SOURCE_OPTION] = "option"};
 
     for (size_t i = 0; i < CS_COUNT(names); i++) {
-        const char *here = getenv(names[i].name);
-        const char *file = cs_settings_extra(doctor->ctl->settings, names[i].name);
+        enum cs_setting_source source = CS_SOURCE_DEFAULT;
+        const char *value =
+            cs_settings_extra(doctor->ctl->settings, names[i].name, &source);
 
-        if (here != NULL && here[0] != '\0')
-            show_value(doctor, names[i].name, names[i].secret, here, "environment");
-        else if (file != NULL)
-            show_value(doctor, names[i].name, names[i].secret, file, "settings file");
+        if (value != NULL)
+            show_value(doctor, names[i].name, names[i].secret, value, origins[source]);
     }
 }
 

@@ -90,7 +90,7 @@ int ctl_recount(struct ctl *ctl, int argc, char **argv)
 
     if (!only_help("recount", recount_help, argc, argv, &code))
         return code;
-    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+    if (ctl_open(ctl, &wiring, &err) != CS_OK ||
         cs_campaign_recount(&wiring.campaigns, deadline, &err) != CS_OK ||
         cs_campaign_totals(&wiring.campaigns, cs_view_of(NULL, 0), &totals, deadline,
                            &err) != CS_OK) {
@@ -249,7 +249,7 @@ static int run_verify(struct ctl *ctl, const char *name, verify_fn *verify,
     options.finding = show_finding;
     options.progress = show_progress;
     options.payload = &list;
-    if (cs_wiring_init(&wiring, ctl->settings, ctl->log, false, &err) != CS_OK ||
+    if (ctl_open(ctl, &wiring, &err) != CS_OK ||
         verify(&wiring.campaigns, &call, &options, &result, &err) != CS_OK) {
         ctl_progress_end(ctl);
         code = ctl_fail(name, &err);

@@ -29,8 +29,8 @@ static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
     };
 }
 
-/* What the AWS store asks for: our settings by their names, then the environment,
- * then the AWS_* of the .env file. */
+/* What the AWS store asks for: our settings by their names, the SDKs' own, and of the
+ * environment what has no such name (HOME). */
 static const char *aws_setting(const void *payload, const char *name)
 {
     static const enum cs_setting_id ids[] = {
@@ -45,9 +45,9 @@ static const char *aws_setting(const void *payload, const char *name)
     for (size_t i = 0; i < CS_COUNT(ids); i++)
         if (strcmp(cs_setting_describe(ids[i])->name, name) == 0)
             return cs_settings_text(settings, ids[i]);
-    value = getenv(name);
-    if (value == NULL || value[0] == '\0')
-        value = cs_settings_extra(settings, name);
+    value = cs_view_starts(cs_view_cstr(name), CS_LIT("AWS_"))
+                ? cs_settings_extra(settings, name, NULL)
+                : getenv(name);
     if (value == NULL && strcmp(name, "AWS_CA_BUNDLE") == 0)
         value = cs_settings_text(settings, CS_SET_CA_BUNDLE);
     return value;

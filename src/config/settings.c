@@ -30,7 +30,7 @@ static const char *const our_prefixes[] = {
     "AUTH_TENANT_", "AUTH_MODE",  "RENDER_",    "WORKER_MAX_", "LIMIT_",
 };
 
-/* Names that our .env may hold for the AWS SDK conventions; read by aws/. */
+/* Names that may stand beside ours for the AWS SDK conventions; read by aws/. */
 static const char *const foreign_prefixes[] = {"AWS_"};
 
 struct cs_settings {
@@ -43,7 +43,8 @@ struct cs_settings {
     struct {
         char *name;
         char *text;
-    } * extra; /* AWS_* of the .env file */
+        enum cs_setting_source source;
+    } * extra; /* AWS_* names that are none of ours */
     size_t extra_count;
 };
 
@@ -215,24 +216,51 @@ static enum cs_code unknown_name(struct cs_view name, const char *origin,
                         CS_FMT(cs_view_sub(name, 0, 60)), origin, nearest_name(name));
 }
 
-static enum cs_code keep_extra(struct cs_settings *settings, struct cs_view name,
-                               struct cs_view value, struct cs_err *err)
+static void free_wiped(char *text)
+{
+    if (text != NULL)
+        cs_wipe(text, strlen(text));
+    free(text);
+}
+
+static enum cs_code add_extra(struct cs_settings *settings, struct cs_view name,
+                              struct cs_err *err)
 {
     void *grown =
         realloc(settings->extra, (settings->extra_count + 1) * sizeof(*settings->extra));
     char *name_copy = cs_view_dup(name);
-    char *text_copy = cs_view_dup(value);
 
     if (grown != NULL)
         settings->extra = grown;
-    if (grown == NULL || name_copy == NULL || text_copy == NULL) {
+    if (grown == NULL || name_copy == NULL) {
         free(name_copy);
-        free(text_copy);
         return cs_err_nomem(err);
     }
     settings->extra[settings->extra_count].name = name_copy;
-    settings->extra[settings->extra_count].text = text_copy;
-    settings->extra_count++;
+    settings->extra[settings->extra_count++].text = NULL;
+    return CS_OK;
+}
+
+/* In place of what a source before had. */
+static enum cs_code keep_extra(struct cs_settings *settings, struct cs_view name,
+                               struct cs_view value, enum cs_setting_source source,
+                               struct cs_err *err)
+{
+    char *text = cs_view_dup(value);
+    size_t at = 0;
+    enum cs_code rc = text != NULL ? CS_OK : cs_err_nomem(err);
+
+    while (at < settings->extra_count && !cs_view_eq_cstr(name, settings->extra[at].name))
+        at++;
+    if (rc == CS_OK && at == settings->extra_count)
+        rc = add_extra(settings, name, err);
+    if (rc != CS_OK) {
+        free_wiped(text);
+        return rc;
+    }
+    free_wiped(settings->extra[at].text);
+    settings->extra[at].text = text;
+    settings->extra[at].source = source;
     return CS_OK;
 }
 
@@ -298,7 +326,7 @@ static enum cs_code read_env_line(struct cs_settings *settings, struct cs_view l
     if (find_setting(name, &id))
         return set_value(settings, id, cs_buf_view(value), CS_SOURCE_FILE, origin, err);
     if (has_prefix(name, foreign_prefixes, CS_COUNT(foreign_prefixes)))
-        return keep_extra(settings, name, cs_buf_view(value), err);
+        return keep_extra(settings, name, cs_buf_view(value), CS_SOURCE_FILE, err);
     return unknown_name(name, origin, err);
 }
 
@@ -355,6 +383,12 @@ static enum cs_code read_pair(struct cs_settings *settings, const char *pair,
     if (find_setting(name, &id))
         return set_value(settings, id, cs_view_cstr(pair + equals + 1), source, origin,
                          err);
+    if (has_prefix(name, foreign_prefixes, CS_COUNT(foreign_prefixes)))
+        /* of the environment an empty one is as good as none, as to the SDKs */
+        return source == CS_SOURCE_OPTION || pair[equals + 1] != '\0'
+                   ? keep_extra(settings, name, cs_view_cstr(pair + equals + 1), source,
+                                err)
+                   : CS_OK;
     if (source == CS_SOURCE_OPTION ||
         has_prefix(name, our_prefixes, CS_COUNT(our_prefixes)))
         return unknown_name(name, origin, err);
@@ -386,13 +420,6 @@ struct cs_settings *cs_settings_load(const char *env_file, char *const *environm
         return NULL;
     }
     return settings;
-}
-
-static void free_wiped(char *text)
-{
-    if (text != NULL)
-        cs_wipe(text, strlen(text));
-    free(text);
 }
 
 void cs_settings_free(struct cs_settings *settings)
@@ -445,10 +472,17 @@ const char *cs_settings_origin(const struct cs_settings *settings, enum cs_setti
     return settings->values[id].origin;
 }
 
-const char *cs_settings_extra(const struct cs_settings *settings, const char *name)
+const char *cs_settings_extra(const struct cs_settings *settings, const char *name,
+                              enum cs_setting_source *source_out)
 {
-    for (size_t i = 0; i < settings->extra_count; i++)
-        if (strcmp(settings->extra[i].name, name) == 0)
-            return settings->extra[i].text;
+    for (size_t i = 0; i < settings->extra_count; i++) {
+        const char *text = settings->extra[i].text;
+
+        if (strcmp(settings->extra[i].name, name) != 0)
+            continue;
+        if (source_out != NULL)
+            *source_out = settings->extra[i].source;
+        return text != NULL && *text != '\0' ? text : NULL;
+    }
     return NULL;
 }

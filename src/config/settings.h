@@ -61,8 +61,10 @@ enum cs_setting_source cs_settings_source(const struct cs_settings *settings,
 /* "default", ".env line 12", "environment", "option": borrowed. */
 const char *cs_settings_origin(const struct cs_settings *settings, enum cs_setting_id id);
 
-/* An AWS_* name of the .env file, or NULL: the rooms behind us read those after
- * the environment. */
-const char *cs_settings_extra(const struct cs_settings *settings, const char *name);
+/* An AWS_* name that is none of ours, as options, environment and the .env file have it,
+ * in this order; NULL when not set (empty). *source_out says where it stands, unless
+ * source_out is NULL. */
+const char *cs_settings_extra(const struct cs_settings *settings, const char *name,
+                              enum cs_setting_source *source_out);
 
 #endif

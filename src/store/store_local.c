@@ -289,6 +289,27 @@ static enum cs_code local_init(struct cs_store *base, struct cs_buf *report,
     return cs_buf_check(report, err);
 }
 
+enum cs_code cs_store_local_find(struct cs_store *store, struct cs_err *err)
+{
+    struct cs_buf path = CS_BUF_INIT(PATH_BYTES_MAX);
+    struct stat about;
+    enum cs_code rc;
+
+    if (store->ops->free != local_free)
+        return cs_err_set(err, CS_EUNSUPPORTED, "the store is no local one");
+    cs_buf_add_cstr(&path, cs_local(store)->root);
+    cs_buf_add_cstr(&path, "/campaigns.db");
+    if ((rc = cs_buf_check(&path, err)) == CS_OK &&
+        stat(cs_buf_cstr(&path), &about) != 0 && (errno == ENOENT || errno == ENOTDIR))
+        rc =
+            cs_err_set(err, CS_ENOTFOUND,
+                       "there is no store in %s: campaignctl init makes one; or name its "
+                       "folder in CAMPAIGN_LOCAL_ROOT, or set CAMPAIGN_STORE=aws",
+                       cs_local(store)->root);
+    cs_buf_clear(&path);
+    return rc;
+}
+
 /* ---- health ---- */
 
 /* A file is really made and removed: a mode or a quota shows only then. */

@@ -42,6 +42,10 @@ struct cs_store *cs_store_local_new(const struct cs_store_local_options *options
 
 /* For stores made by cs_store_local_new() alone; others get CS_EUNSUPPORTED: */
 
+/* Whether there is one, for those who only look: every other call makes what is missing.
+ * CS_ENOTFOUND with a sentence on what to do. */
+enum cs_code cs_store_local_find(struct cs_store *store, struct cs_err *err) CS_MUST_USE;
+
 #define CS_STORE_SECRET_LEN 32u
 
 /* The key of signed links, made at the first call by any process. The caller

@@ -180,6 +180,25 @@ def test_wrong_use(service):
     assert local.returncode == 78 and "CAMPAIGN_STORE=aws" in local.stderr
 
 
+def test_options_go_before_the_environment(service):
+    made = service.ctl("--set", "AWS_REGION=eu-west-1", "--set", "S3_BUCKET_NAME=optional", "policy")
+    assert ":dynamodb:eu-west-1:" in made.stdout and ":s3:::optional/" in made.stdout
+    shown = service.ctl("--set", "AWS_MAX_ATTEMPTS=2", "--set", "AWS_ACCESS_KEY_ID=other", "doctor")
+    assert re.search(r"AWS_MAX_ATTEMPTS +2 +\(option\)", shown.stdout), shown.stdout
+    assert re.search(r"AWS_ACCESS_KEY_ID +\*+ +\(option\)", shown.stdout), shown.stdout
+    assert service.ctl("--set", "AWSREGION=x", "policy").returncode == 78
+
+
+@pytest.mark.parametrize("command", ["list", "show a", "delete a", "fsck", "recount", "cleanup"])
+def test_who_only_looks_makes_no_store(service, tmp_path, command):
+    looked = service.ctl(*command.split(), CAMPAIGN_STORE="local",
+                         CAMPAIGN_LOCAL_ROOT=str(tmp_path / "data"))
+    assert looked.returncode == 66
+    assert f"there is no store in {tmp_path}/data" in looked.stderr, looked.stderr
+    assert "campaignctl init" in looked.stderr and "CAMPAIGN_LOCAL_ROOT" in looked.stderr
+    assert not (tmp_path / "data").exists()
+
+
 def test_no_operation_is_listed_in_vain():
     """Each row of the table of operations is one that the sources call, or a test that
     plays another program."""

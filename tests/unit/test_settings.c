@@ -66,9 +66,46 @@ static void test_later_sources_win(void **state)
                         "from-environment");
     assert_string_equal(cs_settings_text(settings, CS_SET_TABLE_NAME), "t");
     assert_non_null(strstr(cs_settings_origin(settings, CS_SET_TABLE_NAME), " line 3"));
-    assert_string_equal(cs_settings_extra(settings, "AWS_ACCESS_KEY_ID"), "test-key");
-    assert_null(cs_settings_extra(settings, "AWS_REGION"));
+    assert_string_equal(cs_settings_extra(settings, "AWS_ACCESS_KEY_ID", NULL),
+                        "test-key");
+    assert_null(cs_settings_extra(settings, "AWS_REGION", NULL));
     cs_settings_free(settings);
+}
+
+/* The names that are AWS's follow the same order. */
+static void test_names_of_the_sdks(void **state)
+{
+    static const struct {
+        const char *name, *value;
+        enum cs_setting_source source;
+    } expected[] = {{"AWS_REGION", "option", CS_SOURCE_OPTION},
+                    {"AWS_PROFILE", "environment", CS_SOURCE_ENVIRONMENT},
+                    {"AWS_ACCESS_KEY_ID", "file", CS_SOURCE_FILE},
+                    {"AWS_SESSION_TOKEN", NULL, CS_SOURCE_OPTION},
+                    {"AWS_PROXY", "file", CS_SOURCE_FILE}};
+    char *environment[] = {
+        (char *)"AWS_REGION=environment", (char *)"AWS_PROFILE=environment",
+        (char *)"AWS_PROXY=", (char *)"AWS_SESSION_TOKEN=environment", NULL};
+    const char *overrides[] = {"AWS_REGION=option", "AWS_SESSION_TOKEN=", NULL};
+    const char *misspelt[] = {"AWSREGION=x", NULL};
+    struct cs_err fault = CS_ERR_NONE;
+    struct cs_settings *settings = load("AWS_REGION=file\nAWS_PROFILE=file\n"
+                                        "AWS_ACCESS_KEY_ID=file\nAWS_PROXY=file\n",
+                                        environment, overrides, &fault);
+
+    (void)state;
+    assert_non_null(settings);
+    for (size_t i = 0; i < CS_COUNT(expected); i++) {
+        enum cs_setting_source source = CS_SOURCE_DEFAULT;
+        const char *value = cs_settings_extra(settings, expected[i].name, &source);
+
+        assert_true((value == NULL) == (expected[i].value == NULL));
+        if (value != NULL)
+            assert_string_equal(value, expected[i].value);
+        assert_int_equal(source, expected[i].source);
+    }
+    cs_settings_free(settings);
+    assert_null(load("", no_environment, misspelt, &fault));
 }
 
 static void test_env_file_forms(void **state)
@@ -192,6 +229,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_defaults_are_all_good),
         cmocka_unit_test(test_later_sources_win),
+        cmocka_unit_test(test_names_of_the_sdks),
         cmocka_unit_test(test_env_file_forms),
         cmocka_unit_test(test_env_file_for_everybody),
         cmocka_unit_test(test_faults_name_setting_place_and_remedy),
