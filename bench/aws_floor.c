@@ -70,7 +70,8 @@ int main(int argc, char **argv)
     double spent = 0;
     long count = 0;
 
-    must((argc == 4 || argc == 5) && easy != NULL, "URL HEADERS-FILE BODY-FILE [CA-FILE]");
+    must((argc == 4 || argc == 5) && easy != NULL,
+         "URL HEADERS-FILE BODY-FILE [CA-FILE]");
     must(curl_easy_setopt(easy, CURLOPT_URL, argv[1]) == CURLE_OK &&
              curl_easy_setopt(easy, CURLOPT_HTTPHEADER, header_list(read_all(argv[2]))) ==
                  CURLE_OK &&
