@@ -32,13 +32,26 @@ static enum cs_code read_status(struct cs_net_answer *answer, struct cs_view lin
     uint64_t status;
 
     if (!cs_view_starts(version, CS_LIT("HTTP/1.")) || line.len < 12 ||
-        line.ptr[8] != ' ' || (line.len > 12 && line.ptr[12] != ' ') ||
-        !cs_view_to_u64(digits, &status) || status < 100)
+        version.ptr[7] < '0' || version.ptr[7] > '9' || line.ptr[8] != ' ' ||
+        (line.len > 12 && line.ptr[12] != ' ') || !cs_view_to_u64(digits, &status) ||
+        status < 100)
         return strange(err, "its status line");
+    if (status == 101)
+        return strange(err, "a change of protocol that was not asked for");
     answer->status = (int)status;
-    answer->persistent = version.ptr[7] != '0';
-    answer->measured = answer->chunked = false;
+    answer->old = version.ptr[7] == '0';
+    answer->persistent = !answer->old;
+    answer->measured = answer->chunked = answer->closing = false;
     return CS_OK;
+}
+
+/* No space in it, nor between it and its colon: RFC 9112 section 5.1. */
+static bool is_name(struct cs_view name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if ((unsigned char)name.ptr[i] <= ' ' || name.ptr[i] == 0x7f)
+            return false;
+    return name.len > 0;
 }
 
 static bool has_token(struct cs_view list, struct cs_view wanted)
@@ -59,7 +72,7 @@ static enum cs_code read_field(struct cs_net_answer *answer, struct cs_view line
     struct cs_view value = cs_view_trim(cs_view_from(line, colon + 1));
     uint64_t length;
 
-    if (colon == SIZE_MAX || colon == 0 || name.ptr[0] == ' ' || name.ptr[0] == '\t')
+    if (colon == SIZE_MAX || !is_name(name))
         return strange(err, "a header without a name");
     if (cs_view_eq_nocase(name, CS_LIT("content-length"))) {
         if (!cs_view_to_u64(value, &length) ||
@@ -68,14 +81,13 @@ static enum cs_code read_field(struct cs_net_answer *answer, struct cs_view line
         answer->measured = true;
         answer->left = length;
     } else if (cs_view_eq_nocase(name, CS_LIT("transfer-encoding"))) {
-        if (!cs_view_eq_nocase(value, CS_LIT("chunked")))
+        if (answer->chunked || !cs_view_eq_nocase(value, CS_LIT("chunked")))
             return strange(err, "a Transfer-Encoding that was not asked for");
         answer->chunked = true;
     } else if (cs_view_eq_nocase(name, CS_LIT("connection"))) {
-        if (has_token(value, CS_LIT("close")))
-            answer->persistent = false;
-        else if (has_token(value, CS_LIT("keep-alive")))
-            answer->persistent = true;
+        answer->closing = answer->closing || has_token(value, CS_LIT("close"));
+        answer->persistent = !answer->closing && (answer->persistent ||
+                                                  has_token(value, CS_LIT("keep-alive")));
     }
     return CS_OK;
 }
@@ -89,8 +101,9 @@ static void end_head(struct cs_net_answer *answer)
     } else if (answer->status == 204 || answer->status == 304) {
         answer->phase = CS_NET_ANSWER_WHOLE;
     } else if (answer->chunked) {
-        /* Both lengths at once are how requests get smuggled: such a connection ends. */
-        answer->persistent = answer->persistent && !answer->measured;
+        /* Both lengths at once are how requests get smuggled, and HTTP/1.0 knows no
+         * chunks: such a connection ends (section 6.1). */
+        answer->persistent = answer->persistent && !answer->measured && !answer->old;
         answer->phase = CS_NET_ANSWER_CHUNK_SIZE;
     } else if (answer->measured) {
         answer->phase = answer->left > 0 ? CS_NET_ANSWER_BODY : CS_NET_ANSWER_WHOLE;
@@ -118,6 +131,10 @@ static enum cs_code take_head(struct cs_net_answer *answer, struct cs_view *byte
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
     answer->line_at = answer->head->len;
+    /* Either would be another line's end, or a text's, to some (section 2.2). */
+    if (cs_view_find_byte(line, '\r') != SIZE_MAX ||
+        cs_view_find_byte(line, '\0') != SIZE_MAX)
+        return strange(err, "CR or NUL within a line of its head");
     if (answer->status == 0)
         return read_status(answer, line, err);
     if (line.len > 0)

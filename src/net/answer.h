@@ -26,6 +26,8 @@ struct cs_net_answer {
     uint64_t left;  /* of the body, or of the chunk */
     bool measured;  /* a Content-Length came */
     bool chunked;
+    bool old;        /* HTTP/1.0 */
+    bool closing;    /* "Connection: close" came, whatever else that header says */
     bool persistent; /* the connection may serve another request (section 9.3) */
 };
 

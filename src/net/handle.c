@@ -47,3 +47,18 @@ CURL *cs_net_handle_new(const struct cs_net_options *options, CURLSH *share)
     curl_easy_cleanup(easy);
     return NULL;
 }
+
+int64_t cs_net_handle_number(CURL *easy, CURLINFO info)
+{
+    curl_off_t value = 0;
+
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
+}
+
+int64_t cs_net_handle_connect_us(CURL *easy)
+{
+    int64_t with_tls_us = cs_net_handle_number(easy, CURLINFO_APPCONNECT_TIME_T);
+
+    return with_tls_us != 0 ? with_tls_us
+                            : cs_net_handle_number(easy, CURLINFO_CONNECT_TIME_T);
+}

@@ -382,13 +382,6 @@ enum cs_code cs_net_transfer_ready(struct cs_net_transfer *t,
     return CS_OK;
 }
 
-static int64_t offset_info(CURL *easy, CURLINFO info)
-{
-    curl_off_t value = 0;
-
-    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
-}
-
 void cs_net_transfer_watch(struct cs_net_transfer *t, int64_t now_us)
 {
     int64_t bytes;
@@ -402,12 +395,12 @@ void cs_net_transfer_watch(struct cs_net_transfer *t, int64_t now_us)
     if (now_us - t->watched_us < WATCH_EVERY_US)
         return;
     t->watched_us = now_us;
-    bytes = offset_info(t->easy, CURLINFO_SIZE_UPLOAD_T) +
-            offset_info(t->easy, CURLINFO_SIZE_DOWNLOAD_T) +
+    bytes = cs_net_handle_number(t->easy, CURLINFO_SIZE_UPLOAD_T) +
+            cs_net_handle_number(t->easy, CURLINFO_SIZE_DOWNLOAD_T) +
             (int64_t)t->response->head.len;
     /* Until the connection stands its own limit holds. */
     if (bytes != t->moved_bytes ||
-        offset_info(t->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) {
+        cs_net_handle_number(t->easy, CURLINFO_PRETRANSFER_TIME_T) == 0) {
         t->moved_bytes = bytes;
         t->moved_us = now_us;
     } else if (now_us - t->moved_us > t->idle_ms * 1000ll) {
@@ -459,15 +452,15 @@ enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *e
 
     response->fault = fault;
     response->reused = connections_of(t->easy) == 0;
-    response->bytes_sent = (uint64_t)offset_info(t->easy, CURLINFO_SIZE_UPLOAD_T);
-    response->bytes_received = (uint64_t)offset_info(t->easy, CURLINFO_SIZE_DOWNLOAD_T);
-    response->first_byte_us = offset_info(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
+    response->bytes_sent =
+        (uint64_t)cs_net_handle_number(t->easy, CURLINFO_SIZE_UPLOAD_T);
+    response->bytes_received =
+        (uint64_t)cs_net_handle_number(t->easy, CURLINFO_SIZE_DOWNLOAD_T);
+    response->first_byte_us =
+        cs_net_handle_number(t->easy, CURLINFO_STARTTRANSFER_TIME_T);
     response->total_us = cs_clock_monotonic_us() - t->started_us;
-    if (!response->reused) {
-        response->connect_us = offset_info(t->easy, CURLINFO_APPCONNECT_TIME_T);
-        if (response->connect_us == 0)
-            response->connect_us = offset_info(t->easy, CURLINFO_CONNECT_TIME_T);
-    }
+    if (!response->reused)
+        response->connect_us = cs_net_handle_connect_us(t->easy);
     if (fault != CS_NET_OK)
         return cs_net_fault_report(
             &(struct cs_net_outcome){

@@ -14,9 +14,8 @@
 #define PIECE_BYTES 16384u /* received at once */
 #define ORIGIN_MAX  1024u
 #define OUT_MAX     (16u << 20) /* far above the longest request of DynamoDB's */
-#define CLOSE_TO_HEAD                                                \
-    (32u * 1024) /* bodies up to this leave together with their head \
-                  */
+/* Bodies up to this leave together with their head. */
+#define CLOSE_TO_HEAD (32u * 1024)
 
 struct cs_net_wire {
     const struct cs_net_options *options;
@@ -39,7 +38,8 @@ struct exchange {
     int64_t started_us;
     int64_t moved_us; /* when bytes moved last */
     bool connected;
-    bool answered; /* a byte of the answer came */
+    bool answered;  /* a byte of the answer came */
+    bool cut_short; /* the request: it was answered, or refused, before its end */
     CURLcode result;
     enum cs_net_fault fault;
     enum cs_code local;
@@ -89,6 +89,12 @@ static bool fail_here(struct exchange *x, enum cs_code local)
     return fail(x, CS_NET_LOCAL);
 }
 
+static bool refuse(struct exchange *x, const char *why)
+{
+    (void)snprintf(x->wire->text, sizeof(x->wire->text), "%s", why);
+    return fail_here(x, CS_EINVAL);
+}
+
 static bool fail_as(struct exchange *x, CURLcode result)
 {
     x->result = result;
@@ -100,9 +106,19 @@ static bool fail_as(struct exchange *x, CURLcode result)
 
 /* ---- the connection ---- */
 
+/* What would end the request line, or be something else to the server than to libcurl. */
+static bool has_controls(struct cs_view url)
+{
+    for (size_t i = 0; i < url.len; i++)
+        if ((unsigned char)url.ptr[i] <= ' ' || url.ptr[i] == 0x7f)
+            return true;
+    return false;
+}
+
 static bool take_url_apart(struct exchange *x)
 {
-    struct cs_view url = cs_view_cstr(x->request->url);
+    struct cs_view whole = cs_view_cstr(x->request->url);
+    struct cs_view url = cs_view_sub(whole, 0, cs_view_find_byte(whole, '#'));
     size_t scheme = cs_view_find(url, CS_LIT("://"));
     size_t end = scheme == SIZE_MAX ? url.len : scheme + 3;
 
@@ -110,9 +126,9 @@ static bool take_url_apart(struct exchange *x)
         end++;
     x->origin = cs_view_sub(url, 0, end);
     x->target = cs_view_from(url, end);
-    if (scheme == SIZE_MAX || end == scheme + 3 ||
+    if (scheme == SIZE_MAX || end == scheme + 3 || has_controls(url) ||
         cs_view_find_byte(x->origin, '@') != SIZE_MAX)
-        return fail_here(x, CS_EINVAL);
+        return refuse(x, "not an address");
     return true;
 }
 
@@ -136,13 +152,6 @@ static long connect_limit_ms(const struct exchange *x)
                        : x->wire->options->connect_timeout_ms;
 
     return left_ms < limit_ms ? (long)left_ms : limit_ms;
-}
-
-static int64_t offset_info(CURL *easy, CURLINFO info)
-{
-    curl_off_t value = 0;
-
-    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
 }
 
 static bool connect_anew(struct exchange *x)
@@ -175,9 +184,8 @@ static bool connect_anew(struct exchange *x)
         return false;
     }
     x->connected = true;
-    x->response->connect_us = offset_info(wire->easy, CURLINFO_APPCONNECT_TIME_T);
-    if (x->response->connect_us == 0)
-        x->response->connect_us = offset_info(wire->easy, CURLINFO_CONNECT_TIME_T);
+    x->moved_us = cs_clock_monotonic_us(); /* until here a limit of its own held */
+    x->response->connect_us = cs_net_handle_connect_us(wire->easy);
     return true;
 }
 
@@ -211,23 +219,10 @@ static bool wait_for(struct exchange *x, short events)
     return ready > 0 || fail(x, CS_NET_LOST);
 }
 
-static bool send_bytes(struct exchange *x, struct cs_view bytes)
+/* For where bytes move on and on, and nothing is waited for. */
+static bool is_in_time(struct exchange *x)
 {
-    while (bytes.len > 0) {
-        size_t sent = 0;
-        CURLcode result = curl_easy_send(x->wire->easy, bytes.ptr, bytes.len, &sent);
-
-        if (result == CURLE_AGAIN) {
-            if (!wait_for(x, POLLOUT))
-                return false;
-            continue;
-        }
-        if (result != CURLE_OK)
-            return fail_as(x, result);
-        bytes = cs_view_from(bytes, sent);
-        x->moved_us = cs_clock_monotonic_us();
-    }
-    return true;
+    return x->moved_us < x->request->deadline.at_us || fail(x, CS_NET_DEADLINE);
 }
 
 static bool take_bytes(struct exchange *x, struct cs_view bytes)
@@ -245,23 +240,52 @@ static bool take_bytes(struct exchange *x, struct cs_view bytes)
     return rc == CS_EUPSTREAM ? fail(x, CS_NET_LOST) : fail_here(x, rc);
 }
 
+/* Takes what is there; *result is CURLE_AGAIN where that was nothing. */
+static bool receive(struct exchange *x, CURLcode *result)
+{
+    size_t got = 0;
+
+    *result = curl_easy_recv(x->wire->easy, x->wire->in, sizeof(x->wire->in), &got);
+    if (*result == CURLE_AGAIN)
+        return true;
+    if (*result != CURLE_OK)
+        return fail_as(x, *result);
+    if (got == 0)
+        return cs_net_answer_ends(&x->answer) || fail(x, CS_NET_LOST);
+    return take_bytes(x, cs_view_of(x->wire->in, got));
+}
+
 static bool receive_answer(struct exchange *x)
 {
     CURLcode result = CURLE_AGAIN; /* it can't be there yet */
 
-    while (x->answer.phase != CS_NET_ANSWER_WHOLE) {
-        size_t got = 0;
-
-        if (result == CURLE_AGAIN && !wait_for(x, POLLIN))
+    while (x->answer.phase != CS_NET_ANSWER_WHOLE)
+        if (!is_in_time(x) || (result == CURLE_AGAIN && !wait_for(x, POLLIN)) ||
+            !receive(x, &result))
             return false;
-        result = curl_easy_recv(x->wire->easy, x->wire->in, sizeof(x->wire->in), &got);
-        if (result == CURLE_AGAIN)
+    return true;
+}
+
+/* A server that takes no more may say why before it closes (RFC 9112 section 9.5): the
+ * answer is looked for where sending stops, and then the rest is not sent. */
+static bool send_bytes(struct exchange *x, struct cs_view bytes)
+{
+    while (bytes.len > 0 && !x->cut_short) {
+        size_t sent = 0;
+        CURLcode result = curl_easy_send(x->wire->easy, bytes.ptr, bytes.len, &sent);
+
+        if (result == CURLE_AGAIN) {
+            if (!wait_for(x, POLLIN | POLLOUT) || !receive(x, &result))
+                return false;
+            x->cut_short = x->answer.status >= 300;
             continue;
-        if (result != CURLE_OK)
+        }
+        if (result != CURLE_OK && result != CURLE_SEND_ERROR)
             return fail_as(x, result);
-        if (got == 0)
-            return cs_net_answer_ends(&x->answer) || fail(x, CS_NET_LOST);
-        if (!take_bytes(x, cs_view_of(x->wire->in, got)))
+        x->cut_short = result == CURLE_SEND_ERROR;
+        bytes = cs_view_from(bytes, sent);
+        x->moved_us = cs_clock_monotonic_us();
+        if (!is_in_time(x))
             return false;
     }
     return true;
@@ -293,6 +317,8 @@ static bool write_request(struct exchange *x)
     struct cs_buf *out = &x->wire->out;
     enum cs_code rc;
 
+    if (request->body.kind != CS_NET_BODY_NONE && request->body.kind != CS_NET_BODY_BYTES)
+        return refuse(x, "a body that is not in memory");
     cs_buf_reset(out);
     cs_buf_add_cstr(out, request->method != NULL ? request->method : "GET");
     cs_buf_add(out, cs_view_starts(x->target, CS_LIT("/")) ? CS_LIT(" ") : CS_LIT(" /"));
@@ -303,7 +329,7 @@ static bool write_request(struct exchange *x)
     add_field(out, CS_LIT("User-Agent"), cs_view_cstr(x->wire->options->user_agent));
     for (size_t i = 0; i < request->header_count; i++) {
         if (!cs_net_header_is_plain(&request->headers[i]))
-            return fail_here(x, CS_EINVAL);
+            return refuse(x, "a header with a line break or NUL in it");
         add_field(out, request->headers[i].name, request->headers[i].value);
     }
     cs_buf_add(out, CS_LIT("Content-Length: "));
@@ -321,7 +347,7 @@ static bool send_request(struct exchange *x)
     if (!send_bytes(x, cs_buf_view(&x->wire->out)) ||
         (body.len > CLOSE_TO_HEAD && !send_bytes(x, body)))
         return false;
-    x->response->bytes_sent = body.len;
+    x->response->bytes_sent = x->cut_short ? 0 : body.len;
     return true;
 }
 
@@ -363,7 +389,7 @@ enum cs_code cs_net_wire_exchange(struct cs_net_wire *wire,
     x.started_us = x.moved_us = cs_clock_monotonic_us();
     if (take_url_apart(&x) && write_request(&x) &&
         !(be_connected(&x, fresh) && send_request(&x) && receive_answer(&x) &&
-          x.answer.persistent))
+          x.answer.persistent && !x.cut_short))
         hang_up(wire);
     *news = (struct cs_net_wire_news){
         .connected = x.connected,

@@ -33,6 +33,9 @@ static const struct reading readings[] = {
      "1"},
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nContent-Length: 1\r\n\r\n1", CS_OK,
      false, true, 200, true, "1"},
+    {"HTTP/1.1 200 OK\r\nConnection: close\r\nConnection: keep-alive\r\n"
+     "Content-Length: 1\r\n\r\n1",
+     CS_OK, false, true, 200, false, "1"},
     /* how long the body is: section 6.3 */
     {"HTTP/1.1 204 No Content\r\n\r\n", CS_OK, false, true, 204, true, ""},
     {"HTTP/1.1 304 Not Modified\r\nContent-Length: 9\r\n\r\n", CS_OK, false, true, 304,
@@ -55,6 +58,9 @@ static const struct reading readings[] = {
      CS_OK, false, true, 200, false, "a"},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nfour\r\n", CS_OK, true,
      false, 200, false, "four"},
+    {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
+     "1\r\na\r\n0\r\n\r\n",
+     CS_OK, false, true, 200, false, "a"},
     /* what is none */
     {"SSH-2.0-OpenSSH\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
     {"HTTP/2 200\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
@@ -66,6 +72,12 @@ static const struct reading readings[] = {
     {"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n", CS_EUPSTREAM, false, false, 200, false,
      ""},
     {"HTTP/1.1 200 OK\r\n: b\r\n", CS_EUPSTREAM, false, false, 200, false, ""},
+    {"HTTP/1.x 200 OK\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
+    {"HTTP/1.1 101 Switching Protocols\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
+    {"HTTP/1.1 200 OK\r\nContent-Length : 4\r\n", CS_EUPSTREAM, false, false, 200, false,
+     ""},
+    {"HTTP/1.1 200 OK\r\nA: b\rContent-Length: 4\r\n", CS_EUPSTREAM, false, false, 200,
+     false, ""},
     {"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n", CS_EUPSTREAM, false, false, 200, false,
      ""},
     {"HTTP/1.1 200 OK\r\nContent-Length: 4, 4\r\n", CS_EUPSTREAM, false, false, 200,
@@ -76,6 +88,8 @@ static const struct reading readings[] = {
      false, 200, false, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: gzip, chunked\r\n", CS_EUPSTREAM, false,
      false, 200, false, ""},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n",
+     CS_EUPSTREAM, false, false, 200, false, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nx\r\n", CS_EUPSTREAM, false,
      false, 200, false, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n\r\n", CS_EUPSTREAM, false,
@@ -158,11 +172,33 @@ static void test_lines_without_end(void **state)
     }
 }
 
+static void test_a_head_holds_no_nul(void **state)
+{
+    static const struct cs_view heads[] = {
+        CS_LIT_INIT("HTTP/1.1 200 O\0K\r\n"),
+        CS_LIT_INIT("HTTP/1.1 200 OK\r\nA: b\0c\r\n"),
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(heads); i++) {
+        struct cs_buf head = CS_BUF_INIT(1000);
+        struct cs_buf body = CS_BUF_INIT(20);
+        struct cs_net_answer answer;
+
+        cs_net_answer_init(&answer, &head, &body);
+        assert_int_equal(cs_net_answer_take(&answer, heads[i], NULL), CS_EUPSTREAM);
+        cs_net_answer_clear(&answer);
+        cs_buf_clear(&head);
+        cs_buf_clear(&body);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readings),
         cmocka_unit_test(test_lines_without_end),
+        cmocka_unit_test(test_a_head_holds_no_nul),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,505 @@
+/* What the wire does with servers that break off, answer too early, too late or too
+ * much: a peer on a loopback port, scripted down to its bytes. */
+#include "config.h"
+
+#include "failing_malloc.h"
+
+#include <dirent.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <pthread.h>
+#include <semaphore.h>
+#include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "net/client.h"
+
+#define BIG_BODY (16u << 20) /* more than the kernel takes of it in advance */
+
+struct peer;
+
+struct line { /* one connection, on the peer's side */
+    struct peer *peer;
+    int fd;
+    unsigned number; /* 1 for the first */
+};
+
+typedef void peer_script(struct line *line);
+
+struct peer { /* serves one connection after another */
+    peer_script *script;
+    int listener;
+    unsigned port;
+    pthread_t thread;
+    sem_t said; /* what a script tells the test */
+    sem_t go;   /* and what it waits for */
+};
+
+struct bench {
+    struct peer peer;
+    struct cs_net_client *client;
+    struct cs_net_response response;
+    char url[128];
+};
+
+/* ---- the peer ---- */
+
+static bool say(struct line *line, struct cs_view text)
+{
+    ssize_t said = send(line->fd, text.ptr, text.len, MSG_NOSIGNAL);
+
+    return said == (ssize_t)text.len;
+}
+
+/* Reads a request's head; what follows it may come along. False at the end. */
+static bool hear_head(struct line *line, char *to, size_t room)
+{
+    size_t have = 0;
+    ssize_t got;
+
+    while (have < room - 1 && (got = recv(line->fd, to + have, room - 1 - have, 0)) > 0) {
+        have += (size_t)got;
+        to[have] = '\0';
+        if (strstr(to, "\r\n\r\n") != NULL)
+            return true;
+    }
+    return false;
+}
+
+static bool hear(struct line *line)
+{
+    char head[4096];
+
+    return hear_head(line, head, sizeof(head));
+}
+
+/* False once the other side is gone. */
+static bool stay(struct line *line, int wait_ms)
+{
+    struct pollfd watched = {.fd = line->fd, .events = POLLRDHUP};
+
+    return poll(&watched, 1, wait_ms) == 0;
+}
+
+static void await(sem_t *word)
+{
+    while (sem_wait(word) != 0)
+        if (errno != EINTR)
+            abort();
+}
+
+static void *serve(void *payload)
+{
+    struct peer *peer = payload;
+    struct line line = {.peer = peer};
+
+    while ((line.fd = accept(peer->listener, NULL, NULL)) >= 0) {
+        line.number++;
+        peer->script(&line);
+        (void)close(line.fd);
+    }
+    return NULL;
+}
+
+static void peer_start(struct peer *peer)
+{
+    struct sockaddr_in address = {.sin_family = AF_INET,
+                                  .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t length = sizeof(address);
+
+    peer->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_true(peer->listener >= 0);
+    assert_int_equal(bind(peer->listener, (struct sockaddr *)&address, length), 0);
+    assert_int_equal(listen(peer->listener, 16), 0);
+    assert_int_equal(getsockname(peer->listener, (struct sockaddr *)&address, &length),
+                     0);
+    peer->port = ntohs(address.sin_port);
+    assert_int_equal(sem_init(&peer->said, 0, 0), 0);
+    assert_int_equal(sem_init(&peer->go, 0, 0), 0);
+    assert_int_equal(pthread_create(&peer->thread, NULL, serve, peer), 0);
+}
+
+/* The other side of each connection is to be closed before. */
+static void peer_stop(struct peer *peer)
+{
+    (void)shutdown(peer->listener, SHUT_RDWR);
+    assert_int_equal(pthread_join(peer->thread, NULL), 0);
+    (void)close(peer->listener);
+    (void)sem_destroy(&peer->said);
+    (void)sem_destroy(&peer->go);
+}
+
+/* ---- scripts ---- */
+
+static void echo_target(struct line *line)
+{
+    char head[4096];
+    char text[4200];
+
+    while (hear_head(line, head, sizeof(head))) {
+        struct cs_view rest = cs_view_cstr(head);
+        struct cs_view target;
+
+        if (!cs_view_split(&rest, ' ', &target) || !cs_view_split(&rest, ' ', &target) ||
+            snprintf(text, sizeof(text),
+                     "HTTP/1.1 200 OK\r\nContent-Length: %zu\r\n\r\n%.*s", target.len,
+                     CS_FMT(target)) < 0 ||
+            !say(line, cs_view_cstr(text)))
+            return;
+    }
+}
+
+static void silent(struct line *line)
+{
+    (void)hear(line);
+    (void)stay(line, -1);
+}
+
+/* Its end does not reach a peer that takes nothing: the test says when. */
+static void answer_early(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 413 Too Much\r\nContent-Length: 3\r\n\r\nbig"));
+    await(&line->peer->go);
+}
+
+static void answer_late(struct line *line)
+{
+    (void)hear(line);
+    if (line->number == 1) {
+        (void)stay(line, -1);
+        (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nlate"));
+        return;
+    }
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown"));
+    (void)stay(line, -1);
+}
+
+static void answer_twice(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nown"));
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nstale"));
+    (void)sem_post(&line->peer->said);
+    (void)stay(line, -1);
+}
+
+static void trickle(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nX: "));
+    while (stay(line, 10) && say(line, CS_LIT("a")))
+        continue;
+}
+
+static void nonsense(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("SSH-2.0-nonsense\r\n"));
+    (void)stay(line, -1);
+}
+
+static void break_off(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
+}
+
+static void answer_in_chunks(struct line *line)
+{
+    while (hear(line))
+        if (!say(line, CS_LIT("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+                              "4\r\nfour\r\n0\r\n\r\n")))
+            return;
+}
+
+/* ---- the tests' side ---- */
+
+static void bench_start(struct bench *b, peer_script *script)
+{
+    const struct cs_net_options options = {.connect_timeout_ms = 5000,
+                                           .idle_timeout_ms = 10000};
+
+    *b = (struct bench){.peer = {.script = script}};
+    peer_start(&b->peer);
+    b->client = cs_net_client_new(&options, NULL);
+    assert_non_null(b->client);
+    cs_net_response_init(&b->response, 1000);
+    assert_true(snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u/", b->peer.port) >
+                0);
+}
+
+static void bench_stop(struct bench *b)
+{
+    cs_net_response_clear(&b->response);
+    cs_net_client_free(b->client);
+    peer_stop(&b->peer);
+}
+
+static struct cs_net_request request_of(const struct bench *b, struct cs_view body)
+{
+    return (struct cs_net_request){
+        .method = "POST",
+        .url = b->url,
+        .body = {.kind = CS_NET_BODY_BYTES, .bytes = body},
+        .deadline = cs_deadline_in_ms(20000),
+    };
+}
+
+static enum cs_code perform(struct bench *b, const struct cs_net_request *request,
+                            struct cs_err *err)
+{
+    struct cs_net_call call = {
+        .request = *request, .response = &b->response, .small = true};
+
+    cs_net_perform_many(b->client, &call, 1, 1);
+    if (call.code != CS_OK && err != NULL)
+        *err = call.err;
+    return call.code;
+}
+
+/* libcurl sees the origin alone: what else an address must not hold is up to us. */
+static void test_refuses_broken_addresses(void **state)
+{
+    static const char *const targets[] = {"/a\r\nX: y", "/a b", "/\x7f", "/?a\tb", " /"};
+    struct bench b;
+
+    (void)state;
+    bench_start(&b, echo_target);
+    for (size_t i = 0; i < CS_COUNT(targets); i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT(""));
+        struct cs_err why = CS_ERR_NONE;
+        char url[160];
+
+        assert_true(snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", b.peer.port,
+                             targets[i]) > 0);
+        request.url = url;
+        assert_int_equal(perform(&b, &request, &why), CS_EINVAL);
+        assert_non_null(strstr(why.text, "not an address"));
+    }
+    assert_int_equal(cs_net_client_counts(b.client).connections, 0);
+    bench_stop(&b);
+}
+
+static void test_keeps_the_fragment_to_itself(void **state)
+{
+    static const char *const texts[][2] = {
+        {"/a?b#c?d", "/a?b"}, {"#c/d", "/"}, {"?a", "/?a"}};
+    struct bench b;
+
+    (void)state;
+    bench_start(&b, echo_target);
+    for (size_t i = 0; i < CS_COUNT(texts); i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT(""));
+        char url[160];
+
+        assert_true(snprintf(url, sizeof(url), "http://127.0.0.1:%u%s", b.peer.port,
+                             texts[i][0]) > 0);
+        request.url = url;
+        assert_ok(perform(&b, &request, err));
+        assert_view(cs_buf_view(&b.response.body), texts[i][1]);
+    }
+    assert_int_equal(cs_net_client_counts(b.client).connections, 1);
+    bench_stop(&b);
+}
+
+static void test_refuses_bodies_that_are_not_in_memory(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+
+    (void)state;
+    bench_start(&b, echo_target);
+    request = request_of(&b, CS_LIT(""));
+    request.body = (struct cs_net_body){.kind = CS_NET_BODY_FILE, .fd = -1, .size = 3};
+    assert_int_equal(perform(&b, &request, NULL), CS_EINVAL);
+    assert_int_equal(cs_net_client_counts(b.client).connections, 0);
+    bench_stop(&b);
+}
+
+static void test_hears_why_a_body_is_not_taken(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+    char *body = calloc(1, BIG_BODY);
+
+    (void)state;
+    assert_non_null(body);
+    bench_start(&b, answer_early);
+    for (unsigned i = 1; i <= 2; i++) {
+        request = request_of(&b, cs_view_of(body, BIG_BODY));
+        assert_ok(perform(&b, &request, err));
+        assert_int_equal(b.response.status, 413);
+        assert_view(cs_buf_view(&b.response.body), "big");
+        /* with half a body on its way, the connection is of no more use */
+        assert_int_equal(cs_net_client_counts(b.client).connections, i);
+        assert_int_equal(sem_post(&b.peer.go), 0);
+    }
+    bench_stop(&b);
+    free(body);
+}
+
+static void test_a_late_answer_is_nobody_elses(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+
+    (void)state;
+    bench_start(&b, answer_late);
+    request = request_of(&b, CS_LIT("1"));
+    request.deadline = cs_deadline_in_ms(200);
+    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
+    assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+    request = request_of(&b, CS_LIT("2"));
+    assert_ok(perform(&b, &request, err));
+    assert_view(cs_buf_view(&b.response.body), "own");
+    assert_false(b.response.reused);
+    bench_stop(&b);
+}
+
+static void test_a_second_answer_is_nobody_elses(void **state)
+{
+    struct bench b;
+
+    (void)state;
+    bench_start(&b, answer_twice);
+    for (unsigned i = 1; i <= 3; i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT(""));
+
+        assert_ok(perform(&b, &request, err));
+        assert_view(cs_buf_view(&b.response.body), "own");
+        assert_int_equal(cs_net_client_counts(b.client).connections, i);
+        await(&b.peer.said);
+    }
+    bench_stop(&b);
+}
+
+/* Bytes that come one at a time keep the idle limit away, the deadline they don't. */
+static void test_a_trickle_ends_with_the_deadline(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+
+    (void)state;
+    bench_start(&b, trickle);
+    request = request_of(&b, CS_LIT(""));
+    request.deadline = cs_deadline_in_ms(300);
+    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
+    assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+    bench_stop(&b);
+}
+
+static size_t open_descriptors(void)
+{
+    DIR *folder = opendir("/proc/self/fd");
+    size_t count = 0;
+
+    if (folder == NULL)
+        return 0;
+    while (readdir(folder) != NULL)
+        count++;
+    (void)closedir(folder);
+    return count;
+}
+
+static void test_faults_leave_no_descriptors(void **state)
+{
+    static const struct {
+        peer_script *script;
+        enum cs_net_fault fault;
+        int deadline_ms;
+    } cases[] = {
+        {silent, CS_NET_DEADLINE, 100},
+        {nonsense, CS_NET_LOST, 20000},
+        {break_off, CS_NET_LOST, 20000},
+    };
+    size_t before = open_descriptors();
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct bench b;
+
+        bench_start(&b, cases[i].script);
+        for (int k = 0; k < 3; k++) {
+            struct cs_net_request request = request_of(&b, CS_LIT(""));
+
+            request.deadline = cs_deadline_in_ms(cases[i].deadline_ms);
+            assert_int_not_equal(perform(&b, &request, NULL), CS_OK);
+            assert_int_equal(b.response.fault, cases[i].fault);
+            request = request_of(&b, CS_LIT(""));
+            request.url = "http://127.0.0.1:1/";
+            assert_int_equal(perform(&b, &request, NULL), CS_EUPSTREAM);
+            assert_int_equal(b.response.fault, CS_NET_CONNECT);
+        }
+        bench_stop(&b);
+    }
+    assert_int_equal(open_descriptors(), before);
+}
+
+/* ---- without memory ---- */
+
+static void two_calls(void *payload, const bool *failed)
+{
+    const struct bench *peer = payload;
+    const struct cs_net_options options = {.connect_timeout_ms = 5000};
+    struct cs_err err = CS_ERR_NONE;
+    struct bench b = *peer;
+
+    b.client = cs_net_client_new(&options, &err);
+    if (b.client == NULL) {
+        assert_true(*failed);
+        assert_int_equal(err.code, CS_ENOMEM);
+        return;
+    }
+    cs_net_response_init(&b.response, 1000);
+    for (int i = 0; i < 2; i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT("body"));
+        enum cs_code rc = perform(&b, &request, &err);
+
+        if (rc != CS_OK) {
+            assert_true(*failed);
+            assert_int_equal(rc, CS_ENOMEM);
+            assert_int_equal(err.code, CS_ENOMEM);
+            /* and the same call succeeds with memory */
+            rc = perform(&b, &request, &err);
+        }
+        assert_int_equal(rc, CS_OK);
+        assert_view(cs_buf_view(&b.response.body), "four");
+    }
+    cs_net_response_clear(&b.response);
+    cs_net_client_free(b.client);
+}
+
+static void test_failing_allocations(void **state)
+{
+    struct bench b;
+    size_t failures;
+
+    (void)state;
+    bench_start(&b, answer_in_chunks);
+    failures = failing_each(two_calls, &b);
+    if (failing_works())
+        assert_true(failures >= 7); /* client, its texts, wire, origin, request, answer */
+    bench_stop(&b);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_refuses_broken_addresses),
+        cmocka_unit_test(test_keeps_the_fragment_to_itself),
+        cmocka_unit_test(test_refuses_bodies_that_are_not_in_memory),
+        cmocka_unit_test(test_hears_why_a_body_is_not_taken),
+        cmocka_unit_test(test_a_late_answer_is_nobody_elses),
+        cmocka_unit_test(test_a_second_answer_is_nobody_elses),
+        cmocka_unit_test(test_a_trickle_ends_with_the_deadline),
+        cmocka_unit_test(test_faults_leave_no_descriptors),
+        cmocka_unit_test(test_failing_allocations),
+    };
+
+    if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
+        return 1;
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
