@@ -266,8 +266,32 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
 
 /* ---- erase ---- */
 
+/* A log of an older version has its end in an item of its own. */
+#define HEAD_AT 1u /* place of the guard against it among the actions */
+
+static enum cs_code guard_head(struct cs_aws_store *store, struct cs_json_writer *w,
+                               struct cs_view key, struct cs_err *err)
+{
+    struct cs_buf head = CS_BUF_INIT(CS_AWS_LOG_KEY_MAX);
+    enum cs_code rc;
+
+    cs_aws_log_head_key(&head, key);
+    cs_json_object(w);
+    cs_json_key(w, "Delete");
+    cs_json_object(w);
+    cs_json_member_cstr(w, "TableName", store->table);
+    cs_aws_store_add_key(w, cs_aws_key_view(&head));
+    cs_json_member_cstr(w, "ConditionExpression", "attribute_not_exists(campaign_id)");
+    cs_json_object_end(w);
+    cs_json_object_end(w);
+    rc = cs_buf_check(&head, err);
+    cs_buf_clear(&head);
+    return rc;
+}
+
+/* guarded: nothing is known of the log; fails unless there is none. */
 static enum cs_code erase_at_once(struct cs_aws_store *store,
-                                  const struct cs_record *record,
+                                  const struct cs_record *record, bool guarded,
                                   struct cs_deadline deadline, struct cs_err *err)
 {
     const struct cs_write write = {CS_WRITE_DELETE, record};
@@ -282,12 +306,17 @@ static enum cs_code erase_at_once(struct cs_aws_store *store,
     cs_json_key(&w, "TransactItems");
     cs_json_array(&w);
     if ((rc = add_write(store, &w, &write, err)) != CS_OK ||
+        (guarded && (rc = guard_head(store, &w, record->key, err)) != CS_OK) ||
         (rc = cs_aws_log_erase(store, &w, record->key, record->log_mark, err)) != CS_OK)
         return rc;
     cs_json_array_end(&w);
     cs_json_object_end(&w);
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
     remember(store, &transaction, rc == CS_OK);
+    if (rc != CS_OK && guarded && cs_aws_store_condition_failed(store, HEAD_AT))
+        return cs_err_set(err, CS_ECONFLICT,
+                          "the record %.*s has a log of an older version",
+                          CS_FMT(record->key));
     return rc == CS_OK ? CS_OK : explain(store, &transaction, rc, &why, err);
 }
 
@@ -324,6 +353,8 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
     const struct cs_write write = {CS_WRITE_DELETE, record};
     const struct cs_transaction transaction = {&write, 1, NULL, 0};
     struct cs_record known = *record;
+    struct cs_err why = CS_ERR_NONE;
+    bool guarded;
     size_t entries = 0;
     uint64_t mark;
     enum cs_code rc;
@@ -335,9 +366,18 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
     mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), record, &entries);
     if (known.log_mark == 0)
         known.log_mark = mark;
-    if (known.log_mark != mark || !cs_aws_log_is_short(mark))
+    guarded = known.log_mark == 0;
+    if (guarded)
+        known.log_mark = CS_AWS_LOG_EMPTY;
+    if (!cs_aws_log_is_short(known.log_mark))
         return erase_in_steps(store, record, deleted_out, deadline, err);
-    rc = erase_at_once(store, &known, deadline, err);
+    if (known.log_mark != mark) /* nobody remembers how many */
+        entries = (size_t)CS_AWS_LOG_NEXT(known.log_mark);
+    rc = erase_at_once(store, &known, guarded, deadline, &why);
+    if (guarded && rc == CS_ECONFLICT)
+        return erase_in_steps(store, record, deleted_out, deadline, err);
     *deleted_out = rc == CS_OK ? entries : 0;
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
     return rc;
 }

@@ -286,7 +286,8 @@ struct cs_store_ops {
                                struct cs_err *err);
 
     /* Deletes a record, on condition of its revision (CS_ECONFLICT), with its log;
-     * *deleted_out entries. Where it fails, some of the log may be gone. */
+     * *deleted_out entries, or as many parts as they were appended in, where counting
+     * them would take a read. Where it fails, some of the log may be gone. */
     enum cs_code (*erase)(struct cs_store *store, const struct cs_record *record,
                           uint64_t *deleted_out, struct cs_deadline deadline,
                           struct cs_err *err);

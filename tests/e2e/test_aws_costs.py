@@ -98,6 +98,28 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
     assert not items_of(instance, campaign_id)
 
 
+@pytest.mark.parametrize("appends", [0, 1, 3])
+def test_a_delete_by_workers_that_remember_nothing(make_stack, appends):
+    stack = make_stack()
+    user = Client(stack, stack.token("alice"))
+    campaign_id = user.create()
+    for number in range(appends):
+        answer = user.post(f"/campaigns/{campaign_id}/interactions", json={"agent": f"a{number}"})
+        assert answer.status_code == 201, answer.text
+    assert user.complete(campaign_id).status_code == 200
+    stack.stop_campaignd()
+    stack.start_campaignd()
+    stack.wait_ready()
+    with Meter(stack) as delete:
+        receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
+    # what is not remembered is read; record and log go together all the same
+    assert delete.calls == {"GetItem": 1, "TransactWriteItems": 2, "DeleteObjects": 1,
+                            "ListObjectVersions": 1}
+    assert receipt["deletion_results"]["dynamodb"]["items_deleted"] == 1 + appends, receipt
+    assert not items_of(stack, campaign_id)
+    user.close()
+
+
 def items_of(instance, campaign_id):
     table = boto3.resource("dynamodb", region_name=emulators.REGION,
                            endpoint_url=instance.store.dynamodb.url,

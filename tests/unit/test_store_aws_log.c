@@ -83,6 +83,7 @@ static size_t items_left(struct bench *b)
     return count;
 }
 
+/* What is counted are the parts that it was appended in, where no memory has it. */
 static void erase(struct bench *b, uint64_t entries)
 {
     struct cs_record *record;
@@ -128,7 +129,7 @@ static void test_closed_meanwhile(void **state)
     assert_log(b, "[1,2]");
     assert_int_equal(append(b, "3", ""), CS_OK);
     assert_log(b, "[1,2,3]");
-    erase(b, 3);
+    erase(b, 4); /* with the one that was closed */
 }
 
 /* What the campaign before left over is never shown. */
@@ -172,6 +173,20 @@ static void test_older_version(void **state)
     assert_int_equal(append(b, "5", "key"), CS_OK);
     assert_log(b, "[1,2,3,4,5]");
     erase(b, 5);
+}
+
+/* Its head is the one item that tells of it. */
+static void test_older_version_erased(void **state)
+{
+    struct bench *b = *state;
+
+    put_piece(b, "0000000000", "\"count\":{\"N\":\"2\"},\"entries\":{\"S\":\"[1,2]\"}");
+    aws_server_do(&b->server, "PutItem",
+                  "{\"TableName\":\"campaigns\",\"Item\":{\"campaign_id\":{\"S\":"
+                  "\"#store/log/a\"},\"next\":{\"N\":\"1\"}}}");
+    b->store->ops->free(b->store);
+    b->store = aws_server_store(NULL);
+    erase(b, 2);
 }
 
 /* A replace of what was read before the log grew. */
@@ -281,6 +296,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_closed_meanwhile, begin, end),
         cmocka_unit_test_setup_teardown(test_same_name, begin, end),
         cmocka_unit_test_setup_teardown(test_older_version, begin, end),
+        cmocka_unit_test_setup_teardown(test_older_version_erased, begin, end),
         cmocka_unit_test_setup_teardown(test_grown, begin, end),
         cmocka_unit_test_setup_teardown(test_leftovers, begin, end),
     };
