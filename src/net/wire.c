@@ -250,6 +250,8 @@ static bool receive(struct exchange *x, CURLcode *result)
         return true;
     if (*result != CURLE_OK)
         return fail_as(x, *result);
+    /* libcurl does not tell an end that TLS announced from one that it did not: of an
+     * answer without a length only its reader sees that it was cut. */
     if (got == 0)
         return cs_net_answer_ends(&x->answer) || fail(x, CS_NET_LOST);
     return take_bytes(x, cs_view_of(x->wire->in, got));

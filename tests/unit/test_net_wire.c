@@ -1,11 +1,14 @@
 /* What the wire does with servers that break off, answer too early, too late or too
- * much: a peer on a loopback port, scripted down to its bytes. */
+ * much: a peer on a loopback port, scripted down to its bytes, with TLS and without. */
 #include "config.h"
 
 #include "failing_malloc.h"
 
 #include <dirent.h>
 #include <netinet/in.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 #include <poll.h>
 #include <pthread.h>
 #include <semaphore.h>
@@ -23,6 +26,7 @@ struct peer;
 struct line { /* one connection, on the peer's side */
     struct peer *peer;
     int fd;
+    SSL *tls;        /* NULL: plain */
     unsigned number; /* 1 for the first */
 };
 
@@ -30,11 +34,19 @@ typedef void peer_script(struct line *line);
 
 struct peer { /* serves one connection after another */
     peer_script *script;
+    SSL_CTX *tls;     /* NULL: plain */
+    bool mute;        /* no handshake, nothing */
+    unsigned resumed; /* TLS sessions that an earlier connection had begun */
     int listener;
     unsigned port;
     pthread_t thread;
     sem_t said; /* what a script tells the test */
     sem_t go;   /* and what it waits for */
+};
+
+struct identity { /* of peers with TLS; of all tests */
+    SSL_CTX *tls;
+    char certificate[32]; /* a file's name */
 };
 
 struct bench {
@@ -48,9 +60,15 @@ struct bench {
 
 static bool say(struct line *line, struct cs_view text)
 {
-    ssize_t said = send(line->fd, text.ptr, text.len, MSG_NOSIGNAL);
+    if (line->tls != NULL)
+        return SSL_write(line->tls, text.ptr, (int)text.len) == (int)text.len;
+    return send(line->fd, text.ptr, text.len, MSG_NOSIGNAL) == (ssize_t)text.len;
+}
 
-    return said == (ssize_t)text.len;
+static ssize_t take(struct line *line, char *to, size_t room)
+{
+    return line->tls != NULL ? SSL_read(line->tls, to, (int)room)
+                             : recv(line->fd, to, room, 0);
 }
 
 /* Reads a request's head; what follows it may come along. False at the end. */
@@ -59,7 +77,7 @@ static bool hear_head(struct line *line, char *to, size_t room)
     size_t have = 0;
     ssize_t got;
 
-    while (have < room - 1 && (got = recv(line->fd, to + have, room - 1 - have, 0)) > 0) {
+    while (have < room - 1 && (got = take(line, to + have, room - 1 - have)) > 0) {
         have += (size_t)got;
         to[have] = '\0';
         if (strstr(to, "\r\n\r\n") != NULL)
@@ -90,6 +108,18 @@ static void await(sem_t *word)
             abort();
 }
 
+static bool start_tls(struct line *line)
+{
+    if (line->peer->tls == NULL)
+        return true;
+    line->tls = SSL_new(line->peer->tls);
+    if (line->tls == NULL || SSL_set_fd(line->tls, line->fd) != 1 ||
+        SSL_accept(line->tls) != 1)
+        return false;
+    line->peer->resumed += SSL_session_reused(line->tls) == 1 ? 1 : 0;
+    return true;
+}
+
 static void *serve(void *payload)
 {
     struct peer *peer = payload;
@@ -97,7 +127,12 @@ static void *serve(void *payload)
 
     while ((line.fd = accept(peer->listener, NULL, NULL)) >= 0) {
         line.number++;
-        peer->script(&line);
+        if (peer->mute)
+            (void)stay(&line, -1);
+        else if (start_tls(&line))
+            peer->script(&line);
+        SSL_free(line.tls);
+        line.tls = NULL;
         (void)close(line.fd);
     }
     return NULL;
@@ -207,6 +242,22 @@ static void break_off(struct line *line)
     (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
 }
 
+/* By one that says goodbye, and by others that just go. */
+static void answer_one(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"));
+    if (line->number == 1)
+        (void)SSL_shutdown(line->tls);
+}
+
+static void die_having_read(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"));
+    (void)hear(line);
+}
+
 static void answer_in_chunks(struct line *line)
 {
     while (hear(line))
@@ -217,18 +268,28 @@ static void answer_in_chunks(struct line *line)
 
 /* ---- the tests' side ---- */
 
-static void bench_start(struct bench *b, peer_script *script)
+static void start(struct bench *b, const struct cs_net_options *options)
 {
-    const struct cs_net_options options = {.connect_timeout_ms = 5000,
-                                           .idle_timeout_ms = 10000};
-
-    *b = (struct bench){.peer = {.script = script}};
     peer_start(&b->peer);
-    b->client = cs_net_client_new(&options, NULL);
+    b->client = cs_net_client_new(options, NULL);
     assert_non_null(b->client);
     cs_net_response_init(&b->response, 1000);
-    assert_true(snprintf(b->url, sizeof(b->url), "http://127.0.0.1:%u/", b->peer.port) >
-                0);
+    assert_true(snprintf(b->url, sizeof(b->url), "http%s://127.0.0.1:%u/",
+                         b->peer.tls != NULL ? "s" : "", b->peer.port) > 0);
+}
+
+/* Plain without an identity. */
+static void bench_start(struct bench *b, peer_script *script,
+                        const struct identity *identity)
+{
+    const struct cs_net_options options = {
+        .connect_timeout_ms = 5000,
+        .idle_timeout_ms = 10000,
+        .ca_bundle = identity != NULL ? identity->certificate : NULL};
+
+    *b = (struct bench){
+        .peer = {.script = script, .tls = identity != NULL ? identity->tls : NULL}};
+    start(b, &options);
 }
 
 static void bench_stop(struct bench *b)
@@ -267,7 +328,7 @@ static void test_refuses_broken_addresses(void **state)
     struct bench b;
 
     (void)state;
-    bench_start(&b, echo_target);
+    bench_start(&b, echo_target, NULL);
     for (size_t i = 0; i < CS_COUNT(targets); i++) {
         struct cs_net_request request = request_of(&b, CS_LIT(""));
         struct cs_err why = CS_ERR_NONE;
@@ -290,7 +351,7 @@ static void test_keeps_the_fragment_to_itself(void **state)
     struct bench b;
 
     (void)state;
-    bench_start(&b, echo_target);
+    bench_start(&b, echo_target, NULL);
     for (size_t i = 0; i < CS_COUNT(texts); i++) {
         struct cs_net_request request = request_of(&b, CS_LIT(""));
         char url[160];
@@ -311,7 +372,7 @@ static void test_refuses_bodies_that_are_not_in_memory(void **state)
     struct cs_net_request request;
 
     (void)state;
-    bench_start(&b, echo_target);
+    bench_start(&b, echo_target, NULL);
     request = request_of(&b, CS_LIT(""));
     request.body = (struct cs_net_body){.kind = CS_NET_BODY_FILE, .fd = -1, .size = 3};
     assert_int_equal(perform(&b, &request, NULL), CS_EINVAL);
@@ -319,15 +380,14 @@ static void test_refuses_bodies_that_are_not_in_memory(void **state)
     bench_stop(&b);
 }
 
-static void test_hears_why_a_body_is_not_taken(void **state)
+static void check_early_answer(const struct identity *identity)
 {
     struct bench b;
     struct cs_net_request request;
     char *body = calloc(1, BIG_BODY);
 
-    (void)state;
     assert_non_null(body);
-    bench_start(&b, answer_early);
+    bench_start(&b, answer_early, identity);
     for (unsigned i = 1; i <= 2; i++) {
         request = request_of(&b, cs_view_of(body, BIG_BODY));
         assert_ok(perform(&b, &request, err));
@@ -341,13 +401,19 @@ static void test_hears_why_a_body_is_not_taken(void **state)
     free(body);
 }
 
+static void test_hears_why_a_body_is_not_taken(void **state)
+{
+    check_early_answer(NULL);
+    check_early_answer(*state);
+}
+
 static void test_a_late_answer_is_nobody_elses(void **state)
 {
     struct bench b;
     struct cs_net_request request;
 
     (void)state;
-    bench_start(&b, answer_late);
+    bench_start(&b, answer_late, NULL);
     request = request_of(&b, CS_LIT("1"));
     request.deadline = cs_deadline_in_ms(200);
     assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
@@ -364,7 +430,7 @@ static void test_a_second_answer_is_nobody_elses(void **state)
     struct bench b;
 
     (void)state;
-    bench_start(&b, answer_twice);
+    bench_start(&b, answer_twice, NULL);
     for (unsigned i = 1; i <= 3; i++) {
         struct cs_net_request request = request_of(&b, CS_LIT(""));
 
@@ -383,7 +449,7 @@ static void test_a_trickle_ends_with_the_deadline(void **state)
     struct cs_net_request request;
 
     (void)state;
-    bench_start(&b, trickle);
+    bench_start(&b, trickle, NULL);
     request = request_of(&b, CS_LIT(""));
     request.deadline = cs_deadline_in_ms(300);
     assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
@@ -421,7 +487,7 @@ static void test_faults_leave_no_descriptors(void **state)
     for (size_t i = 0; i < CS_COUNT(cases); i++) {
         struct bench b;
 
-        bench_start(&b, cases[i].script);
+        bench_start(&b, cases[i].script, NULL);
         for (int k = 0; k < 3; k++) {
             struct cs_net_request request = request_of(&b, CS_LIT(""));
 
@@ -436,6 +502,79 @@ static void test_faults_leave_no_descriptors(void **state)
         bench_stop(&b);
     }
     assert_int_equal(open_descriptors(), before);
+}
+
+/* ---- with TLS ---- */
+
+static void test_new_connections_resume_the_session(void **state)
+{
+    struct bench b;
+
+    bench_start(&b, answer_one, *state);
+    for (unsigned i = 1; i <= 4; i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT("x"));
+
+        assert_ok(perform(&b, &request, err));
+        assert_view(cs_buf_view(&b.response.body), "one");
+        assert_int_equal(cs_net_client_counts(b.client).connections, i);
+        assert_true(b.response.connect_us > 0);
+    }
+    bench_stop(&b);
+    assert_int_equal(b.peer.resumed, 3);
+}
+
+static void test_a_connection_that_dies_with_a_request_is_replaced(void **state)
+{
+    struct bench b;
+
+    bench_start(&b, die_having_read, *state);
+    for (unsigned i = 1; i <= 4; i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT("x"));
+
+        assert_ok(perform(&b, &request, err));
+        assert_view(cs_buf_view(&b.response.body), "one");
+        assert_int_equal(b.response.tries, i == 1 ? 1 : 2);
+        assert_int_equal(cs_net_client_counts(b.client).replaced, i - 1);
+        assert_int_equal(cs_net_client_counts(b.client).connections, i);
+        assert_int_equal(cs_net_client_counts(b.client).requests, 2 * i - 1);
+    }
+    bench_stop(&b);
+}
+
+static void test_refuses_strange_certificates(void **state)
+{
+    const struct identity *identity = *state;
+    const struct cs_net_options options = {.connect_timeout_ms = 5000};
+    struct bench b = {.peer = {.script = answer_one, .tls = identity->tls}};
+    struct cs_net_request request;
+    struct cs_err why = CS_ERR_NONE;
+
+    start(&b, &options);
+    request = request_of(&b, CS_LIT("x"));
+    assert_int_equal(perform(&b, &request, &why), CS_EUPSTREAM);
+    assert_int_equal(b.response.fault, CS_NET_TLS);
+    assert_string_equal(why.reason, "tls_failed");
+    assert_int_equal(cs_net_client_counts(b.client).connections, 0);
+    bench_stop(&b);
+}
+
+static void test_a_handshake_ends_with_its_limits(void **state)
+{
+    const struct identity *identity = *state;
+    const struct cs_net_options options = {.connect_timeout_ms = 5000};
+    struct bench b = {.peer = {.mute = true, .tls = identity->tls}};
+    struct cs_net_request request;
+
+    start(&b, &options);
+    request = request_of(&b, CS_LIT("x"));
+    request.connect_timeout_ms = 100;
+    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
+    assert_int_equal(b.response.fault, CS_NET_CONNECT);
+    request = request_of(&b, CS_LIT("x"));
+    request.deadline = cs_deadline_in_ms(100);
+    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
+    assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+    bench_stop(&b);
 }
 
 /* ---- without memory ---- */
@@ -478,11 +617,81 @@ static void test_failing_allocations(void **state)
     size_t failures;
 
     (void)state;
-    bench_start(&b, answer_in_chunks);
+    bench_start(&b, answer_in_chunks, NULL);
     failures = failing_each(two_calls, &b);
     if (failing_works())
         assert_true(failures >= 7); /* client, its texts, wire, origin, request, answer */
     bench_stop(&b);
+}
+
+/* ---- */
+
+static void add_extension(X509 *certificate, int nid, const char *value)
+{
+    X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, nid, value);
+
+    assert_non_null(extension);
+    assert_int_equal(X509_add_ext(certificate, extension, -1), 1);
+    X509_EXTENSION_free(extension);
+}
+
+static X509 *certificate_of(EVP_PKEY *key)
+{
+    X509 *certificate = X509_new();
+    X509_NAME *name;
+
+    assert_non_null(certificate);
+    name = X509_get_subject_name(certificate);
+    assert_int_equal(X509_set_version(certificate, X509_VERSION_3), 1);
+    assert_int_equal(ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1), 1);
+    assert_non_null(X509_gmtime_adj(X509_getm_notBefore(certificate), -3600));
+    assert_non_null(X509_gmtime_adj(X509_getm_notAfter(certificate), 86400));
+    assert_int_equal(X509_NAME_add_entry_by_txt(name, "CN", MBSTRING_ASC,
+                                                (const unsigned char *)"peer", -1, -1, 0),
+                     1);
+    assert_int_equal(X509_set_issuer_name(certificate, name), 1);
+    assert_int_equal(X509_set_pubkey(certificate, key), 1);
+    add_extension(certificate, NID_subject_alt_name, "IP:127.0.0.1");
+    add_extension(certificate, NID_basic_constraints, "critical,CA:TRUE");
+    assert_true(X509_sign(certificate, key, EVP_sha256()) > 0);
+    return certificate;
+}
+
+static int make_identity(void **state)
+{
+    struct identity *identity = calloc(1, sizeof(*identity));
+    EVP_PKEY *key = EVP_EC_gen("P-256");
+    X509 *certificate;
+    FILE *file;
+    int fd;
+
+    assert_true(identity != NULL && key != NULL);
+    certificate = certificate_of(key);
+    memcpy(identity->certificate, "test_net_wire.XXXXXX", sizeof("test_net_wire.XXXXXX"));
+    fd = mkstemp(identity->certificate);
+    assert_true(fd >= 0);
+    file = fdopen(fd, "w");
+    assert_non_null(file);
+    assert_int_equal(PEM_write_X509(file, certificate), 1);
+    assert_int_equal(fclose(file), 0);
+    identity->tls = SSL_CTX_new(TLS_server_method());
+    assert_non_null(identity->tls);
+    assert_int_equal(SSL_CTX_use_certificate(identity->tls, certificate), 1);
+    assert_int_equal(SSL_CTX_use_PrivateKey(identity->tls, key), 1);
+    X509_free(certificate);
+    EVP_PKEY_free(key);
+    *state = identity;
+    return 0;
+}
+
+static int drop_identity(void **state)
+{
+    struct identity *identity = *state;
+
+    (void)unlink(identity->certificate);
+    SSL_CTX_free(identity->tls);
+    free(identity);
+    return 0;
 }
 
 int main(void)
@@ -496,10 +705,14 @@ int main(void)
         cmocka_unit_test(test_a_second_answer_is_nobody_elses),
         cmocka_unit_test(test_a_trickle_ends_with_the_deadline),
         cmocka_unit_test(test_faults_leave_no_descriptors),
+        cmocka_unit_test(test_new_connections_resume_the_session),
+        cmocka_unit_test(test_a_connection_that_dies_with_a_request_is_replaced),
+        cmocka_unit_test(test_refuses_strange_certificates),
+        cmocka_unit_test(test_a_handshake_ends_with_its_limits),
         cmocka_unit_test(test_failing_allocations),
     };
 
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
         return 1;
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    return cmocka_run_group_tests(tests, make_identity, drop_identity);
 }
