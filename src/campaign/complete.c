@@ -434,7 +434,7 @@ static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *
     if (from_memory &&
         cs_campaign_recall(c->campaigns, c->call, c->id, CS_ACCESS_OWNER, &recall) ==
             CS_OK &&
-        cs_campaign_is(recall.record, "running") &&
+        recall.whole && cs_campaign_is(recall.record, "running") &&
         recall.log_count <= c->campaigns->limits.interactions) {
         size_t taken = 0;
 

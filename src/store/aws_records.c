@@ -44,7 +44,14 @@ enum cs_code cs_aws_store_recall(struct cs_store *base, struct cs_view key,
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
 
-    return cs_recent_recall(store->recent, cs_view_cstr(store->table), key, out, err);
+    enum cs_code rc =
+        cs_recent_recall(store->recent, cs_view_cstr(store->table), key, out, err);
+
+    /* A commit on this ground is to hold of this very campaign, which its created_at
+     * tells; that is looked at where a mark is known. */
+    if (rc == CS_OK && out->record->log_mark == 0)
+        out->record->log_mark = CS_AWS_LOG_EMPTY;
+    return rc;
 }
 
 /* ---- commit ---- */
@@ -366,9 +373,9 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
     mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), record, &entries);
     if (known.log_mark == 0)
         known.log_mark = mark;
-    guarded = known.log_mark == 0;
-    if (guarded)
+    if (known.log_mark == 0)
         known.log_mark = CS_AWS_LOG_EMPTY;
+    guarded = known.log_mark == CS_AWS_LOG_EMPTY && mark != CS_AWS_LOG_EMPTY;
     if (!cs_aws_log_is_short(known.log_mark))
         return erase_in_steps(store, record, deleted_out, deadline, err);
     if (known.log_mark != mark) /* nobody remembers how many */

@@ -13,8 +13,9 @@ struct entry {
     uint64_t used; /* when it was used last; 0: free */
     uint64_t revision;
     int64_t expires_at_us;
-    uint64_t mark; /* of the log; 0: not known */
-    size_t count;  /* of its entries */
+    uint64_t noted; /* where the log ends, by the record itself; 0: it does not say */
+    uint64_t mark;  /* of the log; 0: not known */
+    size_t count;   /* of its entries */
     size_t lengths[TEXTS];
     size_t log_length; /* of the text behind the record's texts */
 };
@@ -166,6 +167,7 @@ static bool write_record(struct cs_recent *recent, struct entry *entry,
     }
     entry->revision = record->revision;
     entry->expires_at_us = record->expires_at_us;
+    entry->noted = record->log_mark;
     return true;
 }
 
@@ -257,6 +259,8 @@ void cs_recent_grow_log(struct cs_recent *recent, struct cs_view realm,
     } else if (entry != NULL) {
         forget_log(entry);
     }
+    if (entry != NULL)
+        entry->noted = mark;
     unlock(recent);
 }
 
@@ -322,7 +326,7 @@ enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
     if (!lock(recent))
         return cs_err_set(err, CS_ENOTFOUND, "nothing is remembered");
     entry = find(recent, realm, key);
-    if (entry != NULL && entry->mark != 0) {
+    if (entry != NULL) {
         const struct cs_record record = {.key = key,
                                          .revision = entry->revision,
                                          .user_id = text_of(recent, entry, USER),
@@ -331,9 +335,11 @@ enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
                                          .expires_at_us = entry->expires_at_us,
                                          .summary = text_of(recent, entry, SUMMARY),
                                          .detail = text_of(recent, entry, DETAIL),
-                                         .log_mark = entry->mark};
+                                         .log_mark = entry->mark != 0 ? entry->mark
+                                                                      : entry->noted};
 
         found = true;
+        out->whole = entry->mark != 0;
         out->record = cs_record_copy(&record);
         out->log_count = entry->count;
         cs_buf_add_byte(&out->log, '[');

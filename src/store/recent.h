@@ -56,7 +56,7 @@ uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
 uint64_t cs_recent_log_end(struct cs_recent *recent, struct cs_view realm,
                            const struct cs_record *record, size_t *count_out);
 
-/* CS_ENOTFOUND unless record and log are both remembered; see cs_store_ops.recall. */
+/* CS_ENOTFOUND unless the record is remembered; see cs_store_ops.recall. */
 enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
                               struct cs_view key, struct cs_recall *out,
                               struct cs_err *err) CS_MUST_USE;

@@ -134,9 +134,10 @@ typedef void cs_leftover_fn(void *payload, struct cs_view name, bool removed);
 
 /* ---- what is remembered ---- */
 
-/* A record and its whole log as they were at some time. */
+/* A record, and perhaps its whole log, as they were at some time. */
 struct cs_recall {
     struct cs_record *record; /* with its log_mark */
+    bool whole;               /* the log is remembered, too */
     struct cs_buf log;        /* the entries as a JSON array */
     size_t log_count;
 };

@@ -98,8 +98,9 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
     assert not items_of(instance, campaign_id)
 
 
-@pytest.mark.parametrize("appends", [0, 1, 3])
-def test_a_delete_by_workers_that_remember_nothing(make_stack, appends):
+@pytest.mark.parametrize("appends,read", [(0, False), (1, False), (3, False), (0, True), (2, True)])
+def test_a_delete_by_workers_that_remember_little(make_stack, appends, read):
+    """Nothing, or the record alone, which one of them has just read."""
     stack = make_stack()
     user = Client(stack, stack.token("alice"))
     campaign_id = user.create()
@@ -110,11 +111,13 @@ def test_a_delete_by_workers_that_remember_nothing(make_stack, appends):
     stack.stop_campaignd()
     stack.start_campaignd()
     stack.wait_ready()
+    if read:
+        assert user.get(f"/campaigns/{campaign_id}/aws").status_code == 200
     with Meter(stack) as delete:
         receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
     # what is not remembered is read; record and log go together all the same
-    assert delete.calls == {"GetItem": 1, "TransactWriteItems": 2, "DeleteObjects": 1,
-                            "ListObjectVersions": 1}
+    assert delete.calls == {**({} if read else {"GetItem": 1}), "TransactWriteItems": 2,
+                            "DeleteObjects": 1, "ListObjectVersions": 1}
     assert receipt["deletion_results"]["dynamodb"]["items_deleted"] == 1 + appends, receipt
     assert not items_of(stack, campaign_id)
     user.close()

@@ -39,7 +39,8 @@ static const char *log_of(struct cs_recent *recent, const char *key, char out[25
     struct cs_recall recall;
 
     (void)snprintf(out, 256, "-");
-    if (cs_recent_recall(recent, table, cs_view_cstr(key), &recall, NULL) == CS_OK)
+    if (cs_recent_recall(recent, table, cs_view_cstr(key), &recall, NULL) == CS_OK &&
+        recall.whole)
         (void)snprintf(out, 256, "%zu %s", recall.log_count, cs_buf_cstr(&recall.log));
     cs_recall_clear(&recall);
     return out;
@@ -75,6 +76,33 @@ static void test_a_record_and_its_log(void **state)
     assert_true(cs_view_eq(recall.record->summary, CS_LIT("{\"a\":1}")));
     assert_true(cs_view_eq(recall.record->detail,
                            CS_LIT("{\"d\":\"a longer one than it was before\"}")));
+    cs_recall_clear(&recall);
+    cs_recent_free(recent);
+}
+
+/* What the record says of its log is remembered without the log. */
+static void test_a_record_alone(void **state)
+{
+    const struct cs_view one = CS_LIT("{}");
+    struct cs_recent *recent = cs_recent_new();
+    struct cs_record record = make("x", 1, "{}");
+    struct cs_recall recall;
+
+    (void)state;
+    assert_non_null(recent);
+    for (uint64_t mark = 0; mark < 10; mark += 5) {
+        record.log_mark = mark;
+        cs_recent_keep(recent, table, &record);
+        assert_int_equal(cs_recent_recall(recent, table, CS_LIT("x"), &recall, NULL),
+                         CS_OK);
+        assert_false(recall.whole);
+        assert_int_equal(recall.record->log_mark, mark);
+        cs_recall_clear(&recall);
+    }
+    cs_recent_grow_log(recent, table, CS_LIT("x"), 5, &one, 1, 7);
+    assert_int_equal(cs_recent_recall(recent, table, CS_LIT("x"), &recall, NULL), CS_OK);
+    assert_false(recall.whole);
+    assert_int_equal(recall.record->log_mark, 7);
     cs_recall_clear(&recall);
     cs_recent_free(recent);
 }
@@ -210,6 +238,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_record_and_its_log),
+        cmocka_unit_test(test_a_record_alone),
         cmocka_unit_test(test_what_is_not_remembered),
         cmocka_unit_test(test_what_is_too_large),
         cmocka_unit_test(test_the_least_used_makes_room),
