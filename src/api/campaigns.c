@@ -340,12 +340,14 @@ out:
 static enum cs_code send_whole(struct cs_exchange *x, const struct whole_record *whole,
                                struct cs_err *err)
 {
-    struct cs_store *store = x->app->store;
+    struct cs_store *store = cs_store_in_bucket(x->app->store, whole->state.bucket, err);
     struct cs_object_reader *reader = NULL;
     struct cs_view kept = whole->kept_state.len > 0 ? whole->kept_state : CS_LIT("null");
     uint64_t state_size = kept.len;
     enum cs_code rc = CS_OK;
 
+    if (store == NULL)
+        return err->code;
     if (whole->has_state)
         rc = store->ops->open(store, whole->state.key, whole->state.version, NULL,
                               &reader, &state_size, x->call.deadline, err);

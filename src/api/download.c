@@ -200,15 +200,17 @@ enum cs_code cs_download_copy(struct cs_exchange *x, struct cs_object_reader *re
 static enum cs_code stream(struct cs_exchange *x, const struct cs_artifact *artifact,
                            bool with_range, struct cs_err *err)
 {
-    struct cs_store *store = x->app->store;
+    struct cs_store *store = cs_store_in_bucket(x->app->store, artifact->bucket, err);
     struct cs_object_reader *reader = NULL;
     struct cs_byte_range range = {0, 0};
     enum range_kind kind = RANGE_NONE;
     uint64_t size = 0;
-    enum cs_code rc = store->ops->open(store, artifact->key, artifact->version, NULL,
-                                       &reader, &size, x->call.deadline, err);
+    enum cs_code rc;
 
-    if (rc != CS_OK)
+    if (store == NULL)
+        return err->code;
+    if ((rc = store->ops->open(store, artifact->key, artifact->version, NULL, &reader,
+                               &size, x->call.deadline, err)) != CS_OK)
         return rc;
     x->range_size = size;
     cs_response_header(x->response, "Accept-Ranges", CS_LIT("bytes"));

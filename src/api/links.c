@@ -104,10 +104,12 @@ enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
                                   .saved = link->saved ||
                                            !cs_download_is_shown(artifact->content_type)};
     struct cs_err cause = CS_ERR_NONE;
-    enum cs_code rc;
+    struct cs_store *store = cs_store_in_bucket(x->app->store, artifact->bucket, &cause);
+    enum cs_code rc = cause.code;
 
-    rc = x->app->store->ops->url(x->app->store, &info, artifact->version, ttl_s, out,
-                                 expires_us_out, &cause);
+    if (store != NULL)
+        rc = store->ops->url(store, &info, artifact->version, ttl_s, out, expires_us_out,
+                             &cause);
     if (rc == CS_EUNSUPPORTED) {
         *expires_us_out = (x->call.now_us / CS_SECOND_US + ttl_s) * CS_SECOND_US;
         rc = make_own_link(x, artifact, *expires_us_out, out, err);

@@ -293,6 +293,29 @@ static enum cs_code stream_body(const struct cs_campaigns *campaigns,
     return rc;
 }
 
+static void discard_from(const struct cs_campaigns *campaigns, struct cs_view bucket,
+                         struct cs_view key, struct cs_view version,
+                         struct cs_deadline deadline)
+{
+    struct cs_err err = CS_ERR_NONE;
+    struct cs_store *store = cs_store_in_bucket(campaigns->store, bucket, &err);
+
+    if (version.len == 0)
+        return;
+    if (store == NULL ||
+        store->ops->delete_version(store, key, version, deadline, &err) != CS_OK)
+        cs_log_put(campaigns->log, CS_LOG_WARN,
+                   "an object that no record names is left over", CS_LOG_TEXT("key", key),
+                   CS_LOG_TEXT("version", version),
+                   CS_LOG_TEXT("detail", cs_view_cstr(err.text)));
+}
+
+void cs_artifact_discard(const struct cs_campaigns *campaigns, struct cs_view key,
+                         struct cs_view version, struct cs_deadline deadline)
+{
+    discard_from(campaigns, cs_view_of("", 0), key, version, deadline);
+}
+
 static enum cs_code store_upload(const struct cs_campaigns *campaigns,
                                  const struct cs_call *call, struct cs_view id,
                                  const struct cs_artifact_upload *upload,
@@ -394,6 +417,7 @@ struct upload_edit {
     struct cs_buf versions;
     struct cs_json_change detail;
     struct cs_json_change summary;
+    struct cs_buf old_bucket;
     struct cs_buf old_key;
     struct cs_buf old_version;
 };
@@ -415,6 +439,8 @@ static enum cs_code edit_upload(void *payload, const struct cs_record *record,
         return CS_EEXISTS;
     if ((rc = check_upload(edit->campaigns, record, edit->upload, err)) != CS_OK)
         return rc;
+    cs_buf_reset(&edit->old_bucket);
+    cs_buf_add(&edit->old_bucket, old.bucket);
     cs_buf_reset(&edit->old_key);
     cs_buf_reset(&edit->old_version);
     cs_buf_add(&edit->old_key, old.key);
@@ -448,6 +474,7 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
                                .stored = out,
                                .files = CS_BUF_INIT(CS_RECORD_BYTES_MAX),
                                .versions = CS_BUF_INIT(CS_SUMMARY_BYTES_MAX),
+                               .old_bucket = CS_BUF_INIT(CS_STORE_KEY_MAX),
                                .old_key = CS_BUF_INIT(CS_STORE_KEY_MAX),
                                .old_version = CS_BUF_INIT(2048)};
     struct cs_buf pointer = CS_BUF_INIT(8192);
@@ -470,8 +497,8 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
      * its place, the new one when the commit failed for sure. A store that was busy at
      * last may have done it before. */
     if (rc == CS_OK && edit.old_version.len > 0)
-        cs_artifact_discard(campaigns, cs_buf_view(&edit.old_key),
-                            cs_buf_view(&edit.old_version), call->deadline);
+        discard_from(campaigns, cs_buf_view(&edit.old_bucket), cs_buf_view(&edit.old_key),
+                     cs_buf_view(&edit.old_version), call->deadline);
     else if (rc == CS_ENOTFOUND || rc == CS_ECONFLICT || rc == CS_ETOOBIG)
         cs_artifact_discard(campaigns, cs_view_cstr(out->key), cs_view_cstr(out->version),
                             call->deadline);
@@ -480,6 +507,7 @@ out:
     cs_buf_clear(&pointer);
     cs_buf_clear(&edit.files);
     cs_buf_clear(&edit.versions);
+    cs_buf_clear(&edit.old_bucket);
     cs_buf_clear(&edit.old_key);
     cs_buf_clear(&edit.old_version);
     return rc;
@@ -490,21 +518,8 @@ enum cs_code cs_artifact_read(const struct cs_campaigns *campaigns,
                               struct cs_deadline deadline, struct cs_err *err)
 {
     const struct cs_object_name name = {artifact->key, artifact->version};
+    struct cs_store *store = cs_store_in_bucket(campaigns->store, artifact->bucket, err);
 
-    return cs_store_fetch_each(campaigns->store, &name, 1, out, deadline, err);
-}
-
-void cs_artifact_discard(const struct cs_campaigns *campaigns, struct cs_view key,
-                         struct cs_view version, struct cs_deadline deadline)
-{
-    struct cs_err err = CS_ERR_NONE;
-
-    if (version.len == 0)
-        return;
-    if (campaigns->store->ops->delete_version(campaigns->store, key, version, deadline,
-                                              &err) != CS_OK)
-        cs_log_put(campaigns->log, CS_LOG_WARN,
-                   "an object that no record names is left over", CS_LOG_TEXT("key", key),
-                   CS_LOG_TEXT("version", version),
-                   CS_LOG_TEXT("detail", cs_view_cstr(err.text)));
+    return store == NULL ? CS_EUPSTREAM
+                         : cs_store_fetch_each(store, &name, 1, out, deadline, err);
 }

@@ -89,6 +89,8 @@ static void add_stub(struct cs_buf *out, const struct cs_object *object)
     cs_json_cstr(&w, object->version);
     cs_json_u64(&w, object->size);
     cs_json_cstr(&w, object->sha256);
+    if (*object->bucket != '\0')
+        cs_json_cstr(&w, object->bucket);
     cs_json_array_end(&w);
 }
 
@@ -187,7 +189,8 @@ static struct cs_artifact artifact_of(const struct cs_json *stub)
     return (struct cs_artifact){.key = cs_json_string(cs_json_at(stub, 0)),
                                 .version = cs_json_string(cs_json_at(stub, 1)),
                                 .size = size_of(stub),
-                                .sha256 = cs_json_string(cs_json_at(stub, 3))};
+                                .sha256 = cs_json_string(cs_json_at(stub, 3)),
+                                .bucket = cs_json_string(cs_json_at(stub, 4))};
 }
 
 struct expanding {
@@ -276,11 +279,31 @@ static enum cs_code check_digest(const struct cs_artifact *artifact, struct cs_v
     return cs_view_eq_cstr(artifact->sha256, hex) ? CS_OK : CS_ENOTFOUND;
 }
 
+/* Side by side what lies in one bucket. */
+static enum cs_code fetch_all(struct expanding *e, const struct cs_object_name *names,
+                              const struct cs_view *buckets, size_t count,
+                              struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+    size_t run;
+
+    for (size_t i = 0; i < count && rc == CS_OK; i += run) {
+        struct cs_store *store = cs_store_in_bucket(e->campaigns->store, buckets[i], err);
+
+        for (run = 1; i + run < count && cs_view_eq(buckets[i + run], buckets[i]);)
+            run++;
+        rc = store == NULL ? CS_EUPSTREAM
+                           : store->ops->fetch(store, names + i, run, e->fetched + i,
+                                               e->deadline, err);
+    }
+    return rc;
+}
+
 /* From e->stub on. */
 static enum cs_code fetch_round(struct expanding *e)
 {
-    struct cs_store *store = e->campaigns->store;
     struct cs_object_name names[CS_FETCH_MAX];
+    struct cs_view buckets[CS_FETCH_MAX];
     struct cs_err why = CS_ERR_NONE;
     size_t count = 0;
     enum cs_code rc;
@@ -289,9 +312,10 @@ static enum cs_code fetch_round(struct expanding *e)
         const struct cs_artifact artifact = artifact_of(e->stubs[e->stub + count]);
 
         names[count] = (struct cs_object_name){artifact.key, artifact.version};
+        buckets[count] = artifact.bucket;
         cs_buf_reset(&e->fetched[count]);
     }
-    rc = store->ops->fetch(store, names, count, e->fetched, e->deadline, &why);
+    rc = fetch_all(e, names, buckets, count, &why);
     for (size_t i = 0; i < count && rc == CS_OK; i++) {
         const struct cs_artifact artifact = artifact_of(e->stubs[e->stub + i]);
 

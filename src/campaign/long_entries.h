@@ -34,7 +34,8 @@ void cs_long_entries_discard(const struct cs_campaigns *campaigns,
 void cs_long_entries_clear(struct cs_long_entries *entries);
 
 /* Calls back for each that the campaign's log names, until that returns false. Of the
- * artifact key, version, size and SHA-256 are set; views valid during the callback. */
+ * artifact key, version, bucket, size and SHA-256 are set; views valid during the
+ * callback. */
 typedef bool cs_long_entry_fn(void *payload, const struct cs_artifact *entry);
 enum cs_code cs_long_entries_each(const struct cs_campaigns *campaigns, struct cs_view id,
                                   cs_long_entry_fn *callback, void *payload,

@@ -33,7 +33,7 @@ static bool add_named(void *payload, struct cs_view name,
     (void)name;
     if (!cs_view_starts(artifact->key, named->prefix) ||
         !cs_view_eq(artifact->bucket, named->bucket))
-        return true; /* a list finds what there is of it */
+        return true; /* a list finds what there is of it; see delete_elsewhere() */
     named->too_many = named->count == NAMED_MAX;
     if (!named->too_many)
         named->entries[named->count++] = (struct cs_object_entry){
@@ -66,18 +66,63 @@ static enum cs_code delete_folder(const struct cs_campaigns *campaigns,
     return rc;
 }
 
+/* What the record names in buckets that were configured once. */
+struct elsewhere {
+    const struct cs_campaigns *campaigns;
+    const struct cs_call *call;
+    struct cs_view prefix;
+    struct cs_view bucket; /* of the last one that was gone through */
+    struct cs_delete_report *report;
+    enum cs_code rc;
+    struct cs_err *err;
+};
+
+static bool delete_elsewhere(void *payload, struct cs_view name,
+                             const struct cs_artifact *artifact)
+{
+    struct elsewhere *e = payload;
+    struct cs_delete_report report;
+    struct cs_store *store =
+        cs_store_in_bucket(e->campaigns->store, artifact->bucket, e->err);
+
+    (void)name;
+    if (store == e->campaigns->store || cs_view_eq(artifact->bucket, e->bucket))
+        return true;
+    e->bucket = artifact->bucket;
+    e->rc = store == NULL ? CS_EUPSTREAM
+                          : store->ops->delete_prefix(store, e->prefix, &report,
+                                                      e->call->deadline, e->err);
+    if (e->rc != CS_OK)
+        return false;
+    e->report->objects_deleted += report.objects_deleted;
+    e->report->versions_deleted += report.versions_deleted;
+    e->report->bytes_deleted += report.bytes_deleted;
+    e->report->left += report.left;
+    return true;
+}
+
 static bool delete_objects(const struct cs_campaigns *campaigns,
                            const struct cs_call *call, const struct cs_record *before,
                            struct cs_removal *out)
 {
     struct cs_buf prefix = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_err err = CS_ERR_NONE;
+    struct elsewhere elsewhere = {.campaigns = campaigns,
+                                  .call = call,
+                                  .report = &out->objects,
+                                  .rc = CS_OK,
+                                  .err = &err};
     enum cs_code rc;
 
     cs_artifact_key(&prefix, before->key, CS_LIT(""));
     if ((rc = cs_buf_check(&prefix, &err)) == CS_OK)
         rc = delete_folder(campaigns, call, cs_buf_view(&prefix), before, &out->objects,
                            &err);
+    if (rc == CS_OK) {
+        elsewhere.prefix = cs_buf_view(&prefix);
+        cs_artifact_each(before, delete_elsewhere, &elsewhere);
+        rc = elsewhere.rc;
+    }
     if (rc != CS_OK)
         note_failure(out->objects_error, sizeof(out->objects_error), &err);
     else if (out->objects.left > 0)

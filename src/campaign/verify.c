@@ -102,14 +102,17 @@ static bool is_there(const struct verification *v)
 /* CS_ENOTFOUND for one that is not there; tells of one that is not as it was. */
 static enum cs_code look_at(struct verification *v, const struct cs_artifact *artifact)
 {
-    const struct cs_store_ops *ops = v->campaigns->store->ops;
+    struct cs_store *store =
+        cs_store_in_bucket(v->campaigns->store, artifact->bucket, v->err);
     struct cs_object_reader *reader = NULL;
     char hex[CS_SHA256_HEX_LEN + 1] = "";
     uint64_t size = 0;
     enum cs_code rc;
 
-    rc = ops->open(v->campaigns->store, artifact->key, artifact->version, NULL, &reader,
-                   &size, v->call->deadline, v->err);
+    if (store == NULL)
+        return CS_EUPSTREAM;
+    rc = store->ops->open(store, artifact->key, artifact->version, NULL, &reader, &size,
+                          v->call->deadline, v->err);
     if (rc == CS_ENOTFOUND)
         cs_err_clear(v->err);
     if (rc == CS_OK && v->options->check_bytes)
@@ -119,7 +122,7 @@ static enum cs_code look_at(struct verification *v, const struct cs_artifact *ar
         tell(v, CS_FINDING_WRONG_BYTES, artifact->key, artifact->version,
              "the object does not have the recorded size or SHA-256", false);
     if (reader != NULL)
-        ops->close(v->campaigns->store, reader);
+        store->ops->close(store, reader);
     return rc;
 }
 

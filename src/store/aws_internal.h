@@ -46,6 +46,8 @@ struct cs_aws_item_texts {
             CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX), CS_AWS_UNPACKING_INIT  \
     }
 
+#define CS_AWS_OTHERS_MAX 8u
+
 struct cs_aws_store {
     struct cs_store base;
     struct cs_store_names names;
@@ -67,7 +69,9 @@ struct cs_aws_store {
     struct cs_buf body; /* of the DynamoDB request being written */
     struct cs_aws_item_texts texts;
     struct cs_recent *recent;
-    bool shares_recent; /* it is somebody else's to free */
+    bool shares_recent;                         /* it is somebody else's to free */
+    struct cs_store *others[CS_AWS_OTHERS_MAX]; /* of buckets that old records name */
+    size_t other_count;
 };
 
 struct cs_aws_store *cs_aws_store_of(struct cs_store *store);

@@ -123,6 +123,15 @@ static enum cs_code fetch_one(struct cs_store *store, const struct cs_object_nam
     return rc;
 }
 
+struct cs_store *cs_store_in_bucket(struct cs_store *store, struct cs_view bucket,
+                                    struct cs_err *err)
+{
+    if (bucket.len == 0 || store->ops->in_bucket == NULL ||
+        cs_view_eq(bucket, store->ops->names(store)->bucket_name))
+        return store;
+    return store->ops->in_bucket(store, bucket, err);
+}
+
 enum cs_code cs_store_fetch_each(struct cs_store *store,
                                  const struct cs_object_name *names, size_t count,
                                  struct cs_buf *outs, struct cs_deadline deadline,

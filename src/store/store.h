@@ -350,6 +350,13 @@ struct cs_store_ops {
     enum cs_code (*url)(struct cs_store *store, const struct cs_object_info *info,
                         struct cs_view version, int64_t ttl_s, struct cs_buf *out,
                         int64_t *expires_us_out, struct cs_err *err);
+    /* The store of the objects in `bucket`, as a record names it, where that is not the
+     * one that is configured now: with the same credentials and endpoints, for objects
+     * alone; borrowed, for as long as `store`. NULL with err set. May be missing where
+     * there are no buckets; see cs_store_in_bucket(). */
+    struct cs_store *(*in_bucket)(struct cs_store *store, struct cs_view bucket,
+                                  struct cs_err *err);
+
     /* The file's path below the store's object folder, percent-encoded, for
      * X-Accel-Redirect and X-Sendfile. It is a plain file, reached without a link.
      * CS_EUNSUPPORTED where objects are no files. */
@@ -384,6 +391,11 @@ struct cs_store_ops {
 struct cs_store { /* first member of each store's own struct */
     const struct cs_store_ops *ops;
 };
+
+/* Where an object of that bucket is: mostly `store` itself. Bucket "" is the store's own.
+ * NULL with err set. */
+struct cs_store *cs_store_in_bucket(struct cs_store *store, struct cs_view bucket,
+                                    struct cs_err *err);
 
 /* A fetch for stores where nothing is gained side by side: by open, read and close. */
 enum cs_code cs_store_fetch_each(struct cs_store *store,

@@ -50,6 +50,8 @@ static void free_store(struct cs_store *base)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
 
+    for (size_t i = 0; i < store->other_count; i++)
+        free_store(store->others[i]);
     cs_s3_free(store->s3);
     cs_dynamodb_free(store->db);
     cs_aws_free(store->aws);
@@ -251,6 +253,36 @@ bool cs_aws_store_lost_race(const struct cs_aws_store *store)
            retry == CS_AWS_RETRY_TRANSACTION_THROTTLED;
 }
 
+/* Nothing is made in a bucket that is not ours any more. */
+static struct cs_store *in_bucket(struct cs_store *base, struct cs_view bucket,
+                                  struct cs_err *err)
+{
+    struct cs_aws_store *store = cs_aws_store_of(base);
+    struct cs_store_aws_options options = store->options;
+    struct cs_store *other;
+    char *name;
+
+    for (size_t i = 0; i < store->other_count; i++)
+        if (cs_view_eq(bucket, get_names(store->others[i])->bucket_name))
+            return store->others[i];
+    if (store->other_count == CS_AWS_OTHERS_MAX) {
+        (void)cs_err_set(err, CS_EUPSTREAM, "records name more than %u other buckets",
+                         CS_AWS_OTHERS_MAX);
+        return NULL;
+    }
+    name = cs_view_dup(bucket);
+    options.bucket_name = name;
+    other = name != NULL ? cs_store_aws_new(&options, err) : NULL;
+    if (other != NULL) {
+        cs_aws_store_of(other)->create_missing = false;
+        store->others[store->other_count++] = other;
+    } else if (name == NULL) {
+        (void)cs_err_nomem(err);
+    }
+    free(name);
+    return other;
+}
+
 /* ---- the interface ---- */
 
 static enum cs_code no_file_path(struct cs_store *store, const struct cs_object *object,
@@ -288,6 +320,7 @@ static const struct cs_store_ops operations = {
     .read = cs_aws_store_read,
     .close = cs_aws_store_close,
     .url = cs_aws_store_url,
+    .in_bucket = in_bucket,
     .file_path = no_file_path,
     .each_object = cs_aws_store_each_object,
     .delete_version = cs_aws_store_delete_version,
