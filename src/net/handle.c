@@ -25,6 +25,9 @@ static bool set_lasting(CURL *easy, const struct cs_net_options *options, CURLSH
         {CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2},
         {CURLOPT_TCP_KEEPALIVE, 1},
         {CURLOPT_TCP_NODELAY, 1},
+        /* The thread that looks for a name can't be ended. Who gives up would wait for
+         * it, far past the deadline; so it is left to end, and clean up, by itself. */
+        {CURLOPT_QUICK_EXIT, 1},
     };
 
     for (size_t i = 0; i < CS_COUNT(numbers); i++)

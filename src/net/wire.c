@@ -146,23 +146,23 @@ static bool is_alive(struct cs_net_wire *wire)
 
 static long connect_limit_ms(const struct exchange *x)
 {
-    int64_t left_ms = (x->request->deadline.at_us - x->started_us) / 1000;
-    int limit_ms = x->request->connect_timeout_ms > 0
-                       ? x->request->connect_timeout_ms
-                       : x->wire->options->connect_timeout_ms;
-
-    return left_ms < limit_ms ? (long)left_ms : limit_ms;
+    return x->request->connect_timeout_ms > 0 ? x->request->connect_timeout_ms
+                                              : x->wire->options->connect_timeout_ms;
 }
 
 static bool connect_anew(struct exchange *x)
 {
     struct cs_net_wire *wire = x->wire;
     long limit_ms = connect_limit_ms(x);
+    int64_t left_ms = (x->request->deadline.at_us - x->started_us) / 1000;
+    bool by_deadline = left_ms < limit_ms; /* the sooner of both */
     CURLcode result;
 
     hang_up(wire);
-    if (limit_ms <= 0)
+    if (left_ms <= 0)
         return fail(x, CS_NET_DEADLINE);
+    if (by_deadline)
+        limit_ms = (long)left_ms;
     cs_buf_add(&wire->origin, x->origin);
     wire->easy = cs_net_handle_new(wire->options, wire->share);
     if (wire->easy == NULL || cs_buf_check(&wire->origin, NULL) != CS_OK)
@@ -179,7 +179,7 @@ static bool connect_anew(struct exchange *x)
         (result = curl_easy_getinfo(wire->easy, CURLINFO_ACTIVESOCKET, &wire->fd)) !=
             CURLE_OK) {
         (void)fail_as(x, result);
-        if (x->request->deadline.at_us <= cs_clock_monotonic_us())
+        if (by_deadline && result == CURLE_OPERATION_TIMEDOUT)
             x->fault = CS_NET_DEADLINE;
         return false;
     }
@@ -321,6 +321,8 @@ static bool write_request(struct exchange *x)
 
     if (request->body.kind != CS_NET_BODY_NONE && request->body.kind != CS_NET_BODY_BYTES)
         return refuse(x, "a body that is not in memory");
+    if (request->method != NULL && strcmp(request->method, "HEAD") == 0)
+        return refuse(x, "a HEAD, whose answer has no body");
     cs_buf_reset(out);
     cs_buf_add_cstr(out, request->method != NULL ? request->method : "GET");
     cs_buf_add(out, cs_view_starts(x->target, CS_LIT("/")) ? CS_LIT(" ") : CS_LIT(" /"));

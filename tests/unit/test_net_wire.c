@@ -366,7 +366,7 @@ static void test_keeps_the_fragment_to_itself(void **state)
     bench_stop(&b);
 }
 
-static void test_refuses_bodies_that_are_not_in_memory(void **state)
+static void test_refuses_what_is_not_for_it(void **state)
 {
     struct bench b;
     struct cs_net_request request;
@@ -375,6 +375,9 @@ static void test_refuses_bodies_that_are_not_in_memory(void **state)
     bench_start(&b, echo_target, NULL);
     request = request_of(&b, CS_LIT(""));
     request.body = (struct cs_net_body){.kind = CS_NET_BODY_FILE, .fd = -1, .size = 3};
+    assert_int_equal(perform(&b, &request, NULL), CS_EINVAL);
+    request = request_of(&b, CS_LIT(""));
+    request.method = "HEAD";
     assert_int_equal(perform(&b, &request, NULL), CS_EINVAL);
     assert_int_equal(cs_net_client_counts(b.client).connections, 0);
     bench_stop(&b);
@@ -699,7 +702,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_refuses_broken_addresses),
         cmocka_unit_test(test_keeps_the_fragment_to_itself),
-        cmocka_unit_test(test_refuses_bodies_that_are_not_in_memory),
+        cmocka_unit_test(test_refuses_what_is_not_for_it),
         cmocka_unit_test(test_hears_why_a_body_is_not_taken),
         cmocka_unit_test(test_a_late_answer_is_nobody_elses),
         cmocka_unit_test(test_a_second_answer_is_nobody_elses),
