@@ -2,6 +2,7 @@
 that DynamoDB says it consumed."""
 
 import base64
+import gzip
 import json
 import random
 import re
@@ -85,6 +86,7 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
     with Meter(instance) as info:
         assert user.get(f"/campaigns/{campaign_id}/aws").status_code == 200
     assert info.calls == {"GetItem": 1}
+    assert not [item for item in items_of(instance, campaign_id) if "X-Amz-" in text_of(item)]
     # and what is remembered is not what was there before the progress was told
     metadata = user.get(f"/campaigns/{campaign_id}/metadata").json()
     assert metadata["agent_interactions"] == json.loads(example(examples, "interactions"))
@@ -133,6 +135,12 @@ def items_of(instance, campaign_id):
         page = table.scan(**({"ExclusiveStartKey": page["LastEvaluatedKey"]} if found else {}))
         found += page["Items"] or [{"campaign_id": ""}]
     return [item for item in found if campaign_id in item["campaign_id"]]
+
+
+def text_of(item):
+    """All of it, with what is kept compressed."""
+    return "".join(gzip.decompress(value.value).decode() if hasattr(value, "value") else str(value)
+                   for value in item.values())
 
 
 def objects_of(instance, campaign_id):

@@ -28,6 +28,19 @@ def test_the_rules():
     assert kilobytes(None, {"a": {"S": "x" * 2048}}) == 3 and kilobytes(None) == 1
 
 
+def test_what_was_stored_is_there_at_once(world):
+    """Reads of a campaign are consistent, whoever wrote it."""
+    world.proxy.reset()
+    world.proxy.keep = True
+    campaign_id = world.client.create()
+    for path in ("", "/status", "/aws", "/interactions"):
+        assert world.client.get(f"/campaigns/{campaign_id}{path}").status_code == 200
+    reads = [request.json for request in world.proxy.requests if request.operation == "GetItem"]
+    assert len(reads) >= 4 and all(read["ConsistentRead"] is True for read in reads)
+    assert campaign_id in {campaign["campaign_id"] for campaign in
+                           world.client.get("/campaigns").json()["campaigns"]}
+
+
 @pytest.mark.parametrize("user", ["alice", "3f2b8c1e-9d4a-4f6b-8e57-0a1b2c3d4e5f"])
 def test_the_life_of_a_campaign(world, examples, user):
     """The example maple-transit: at most 25 write units and 5 PUTs."""

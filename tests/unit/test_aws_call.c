@@ -187,9 +187,21 @@ static void test_retry_after_is_heeded(void **state)
         {503, "Retry-After: 1\r\n", slow_down, FAKE_KEEP, 0}, {0}};
     struct bench *b = *state;
     int64_t started = cs_clock_monotonic_us();
+    struct cs_view dates[2];
+    struct cs_view seen;
 
     assert_ok(perform(b, script, err));
     assert_true(cs_clock_monotonic_us() - started >= CS_SECOND_US);
+    /* and each attempt is signed when it is made */
+    seen = cs_buf_view(&b->fake.seen);
+    for (size_t i = 0; i < CS_COUNT(dates); i++) {
+        size_t at = cs_view_find(seen, CS_LIT("X-Amz-Date: "));
+
+        assert_true(at != SIZE_MAX);
+        seen = cs_view_from(seen, at + strlen("X-Amz-Date: "));
+        dates[i] = cs_view_sub(seen, 0, CS_SIGV4_DATE_LEN);
+    }
+    assert_false(cs_view_eq(dates[0], dates[1]));
 }
 
 static void test_the_bucket_runs_dry(void **state)
@@ -362,6 +374,65 @@ static void test_presigned(void **state)
     cs_buf_clear(&url);
 }
 
+static const char *temporary(const void *payload, const char *name)
+{
+    const struct fake_aws *fake = payload;
+
+    if (strcmp(name, "AWS_CONTAINER_CREDENTIALS_FULL_URI") == 0)
+        return fake->url;
+    return strcmp(name, "AWS_EC2_METADATA_DISABLED") == 0 ? "true" : NULL;
+}
+
+/* A link lives no longer than the credentials that signed it, and says so. */
+static void test_presigned_by_temporary_credentials(void **state)
+{
+    struct bench *b = *state;
+    char end[CS_TIME_TEXT_LEN + 1];
+    char keys[512];
+    const struct fake_answer script[] = {{200, "", keys, FAKE_KEEP, 0}, {0}};
+    const struct cs_aws_credentials_options options = {.net = b->fake.net,
+                                                       .setting = temporary,
+                                                       .payload = &b->fake,
+                                                       .region = CS_LIT("eu-central-1")};
+    struct cs_aws_options aws_options = {.net = b->fake.net,
+                                         .credentials = cs_aws_credentials_new(&options),
+                                         .retry = CS_RETRY_STANDARD};
+    struct cs_aws_presign what = {.service = CS_AWS_S3,
+                                  .endpoint = &b->fake.endpoint,
+                                  .region = CS_LIT("eu-central-1"),
+                                  .method = "GET",
+                                  .path = CS_LIT("/outputs/a"),
+                                  .ttl_s = (int64_t)7 * 24 * 3600,
+                                  .deadline = cs_deadline_in_ms(5000)};
+    struct cs_aws *aws;
+    struct cs_buf url = CS_BUF_INIT(4096);
+    int64_t end_us = cs_clock_now_us() + (int64_t)3600 * CS_SECOND_US;
+    int64_t expires_at_us = 0;
+
+    assert_non_null(aws_options.credentials);
+    aws = cs_aws_new(&aws_options);
+    assert_non_null(aws);
+    cs_time_text(end, end_us);
+    assert_true(snprintf(keys, sizeof(keys),
+                         "{\"AccessKeyId\":\"ASIATEST\",\"SecretAccessKey\":\"s\","
+                         "\"Token\":\"t\",\"Expiration\":\"%s\"}",
+                         end) > 0);
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_aws_presign(aws, &what, &url, &expires_at_us, err));
+    assert_in_range(expires_at_us, end_us - 60 * CS_SECOND_US, end_us);
+    assert_null(strstr(url.ptr, "X-Amz-Expires=604800"));
+    assert_non_null(strstr(url.ptr, "X-Amz-Security-Token=t&"));
+    /* and no longer than was asked for */
+    cs_buf_reset(&url);
+    what.ttl_s = 60;
+    assert_ok(cs_aws_presign(aws, &what, &url, &expires_at_us, err));
+    assert_non_null(strstr(cs_buf_cstr(&url), "X-Amz-Expires=60&"));
+    assert_true(expires_at_us < end_us - 60 * CS_SECOND_US);
+    cs_buf_clear(&url);
+    cs_aws_free(aws);
+    cs_aws_credentials_free(aws_options.credentials);
+}
+
 /* So that no policy lacks what is called. */
 static void test_only_listed_operations_are_called(void **state)
 {
@@ -423,6 +494,7 @@ int main(void)
         with_bench(test_error_in_200),
         with_bench(test_many),
         with_bench(test_presigned),
+        with_bench(test_presigned_by_temporary_credentials),
         with_bench(test_the_permission_that_lacks_is_named),
         with_bench(test_only_listed_operations_are_called),
     };

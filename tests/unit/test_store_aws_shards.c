@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "aws_server.h"
+#include "store/aws_internal.h"
 
 #define RECORDS 45u
 
@@ -117,6 +118,27 @@ static void test_spread(void **state)
     store->ops->free(store);
 }
 
+/* Every key of the index gets its share of the campaigns. */
+static void test_share(void **state)
+{
+    static const size_t shards[] = {1, 2, 5, CS_AWS_STATUS_SHARDS_MAX};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(shards); i++) {
+        size_t counts[CS_AWS_STATUS_SHARDS_MAX] = {0};
+
+        for (size_t n = 0; n < 1000 * shards[i]; n++) {
+            char key[64];
+
+            assert_true(snprintf(key, sizeof(key), "campaign_20241201_%06zu_%06zu",
+                                 n / 60, n * 7919 % 1000000) > 0);
+            counts[cs_aws_status_shard_of(cs_view_cstr(key), shards[i])]++;
+        }
+        for (size_t shard = 0; shard < shards[i]; shard++)
+            assert_in_range(counts[shard], 700, 1300);
+    }
+}
+
 /* A record moves to the present number of keys when it is written again. */
 static void test_rewritten(void **state)
 {
@@ -168,6 +190,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup(test_lists, empty),
         cmocka_unit_test_setup(test_spread, empty),
+        cmocka_unit_test(test_share),
         cmocka_unit_test_setup(test_rewritten, empty),
         cmocka_unit_test_setup(test_settings, empty),
     };

@@ -137,6 +137,9 @@ class Check:
                    for name, value in environ.items() if name.startswith("HTTP_")}
         headers |= {name.replace("_", "-").lower(): environ[name]
                     for name in ("CONTENT_TYPE", "CONTENT_LENGTH") if environ.get(name)}
+        # a bucket that is its owner's alone, as they are made now, takes none
+        if any(name == "x-amz-acl" or name.startswith("x-amz-grant-") for name in headers):
+            raise Refused(400, "AccessControlListNotSupported", "the bucket takes no ACLs")
         target = environ["RAW_URI"]
         query = urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query,
                                        keep_blank_values=True)
