@@ -16,8 +16,7 @@ static const char *const keys[] = {
     "campaigns/k/a:b;c,d",
     "campaigns/k/q?versioning",
     "campaigns/k/#hash",
-    "campaigns/k/Gr\xc3\xbc\xc3\x9f"
-    "e/\xe5\x95\x86",
+    "campaigns/k/gr\xc3\xbcn/\xe5\x95\x86",
     "campaigns/k/a'(b)*!$@~.-_",
     "campaigns/k/<&\">",
     "campaigns/k/..a/b..",
