@@ -487,3 +487,8 @@ void cs_fastcgi_close(struct cs_fastcgi *fastcgi, bool whole)
     fastcgi->fd = -1;
     drop_large(fastcgi);
 }
+
+bool cs_fastcgi_was_small(const struct cs_fastcgi *fastcgi)
+{
+    return !fastcgi->streaming && cs_records_body_bytes(fastcgi->records) == 0;
+}

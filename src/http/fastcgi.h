@@ -50,4 +50,7 @@ const struct cs_carrier *cs_fastcgi_carrier(struct cs_fastcgi *fastcgi);
  * the end-of-request record says so; else the connection is just cut. */
 void cs_fastcgi_close(struct cs_fastcgi *fastcgi, bool whole);
 
+/* Whether the request that was closed last had no body, and a small answer. */
+bool cs_fastcgi_was_small(const struct cs_fastcgi *fastcgi);
+
 #endif

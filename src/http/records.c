@@ -80,6 +80,11 @@ unsigned cs_records_id(const struct cs_records *records)
     return records->id;
 }
 
+uint64_t cs_records_body_bytes(const struct cs_records *records)
+{
+    return records->body_bytes;
+}
+
 /* ---- waiting ---- */
 
 static bool stop_asked(const struct cs_records *records)

@@ -48,6 +48,9 @@ bool cs_records_take_pair(struct cs_view *rest, struct cs_view *name,
 /* The id of the request, 1 to 65535. */
 unsigned cs_records_id(const struct cs_records *records);
 
+/* Bytes of its body that came in so far. */
+uint64_t cs_records_body_bytes(const struct cs_records *records);
+
 /* Reads on in the body: -1 on error (errno; ETIMEDOUT when the peer is silent or
  * keeps on trickling), 0 at its end. */
 ssize_t cs_records_read(struct cs_records *records, char *to, size_t room);

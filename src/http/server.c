@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <malloc.h>
 #include <poll.h>
+#include <sys/epoll.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <time.h>
@@ -22,6 +23,10 @@
 #define KEPT_BYTES        (256 << 10)
 #define TRIM_GROWTH_BYTES (512u << 10)
 
+/* Of small requests one after the other, which leave nothing behind, after how many the
+ * memory is looked at. */
+#define SMALL_IN_A_ROW 16u
+
 /* Pause when the process or the machine is out of descriptors or memory. */
 #define EXHAUSTED_PAUSE_MS 100
 
@@ -29,7 +34,9 @@ struct server {
     const struct cs_server_options *options;
     struct cs_records_limits limits;
     struct cs_fastcgi *fastcgi;
+    int epoll_fd; /* of the listening socket */
     int statm_fd;
+    unsigned small_in_a_row;
     size_t page_bytes;
     size_t resident_before; /* after the last trim */
     long faults_seen;       /* page faults until the last look at the memory */
@@ -72,13 +79,21 @@ static bool may_have_grown(struct server *server)
     return true;
 }
 
+static bool is_to_look(struct server *server)
+{
+    if (cs_fastcgi_was_small(server->fastcgi))
+        return server->small_in_a_row++ % SMALL_IN_A_ROW == 0;
+    server->small_in_a_row = 0;
+    return true;
+}
+
 /* Gives back what a large request has left; true when this worker has become too big. */
 static bool settle_memory(struct server *server)
 {
     size_t max = server->options->max_memory_bytes;
     size_t resident;
 
-    if (!may_have_grown(server))
+    if (!is_to_look(server) || !may_have_grown(server))
         return false;
     resident = resident_bytes(server);
     if (resident > server->resident_before + TRIM_GROWTH_BYTES) {
@@ -129,20 +144,43 @@ static void reopen_log(struct server *server)
                    "the log could not be opened anew", &err);
 }
 
-/* Waits for a connection or a signal, at most pause_ms where that is not -1. */
-static enum cs_code wait_for_connection(const struct server *server, int pause_ms,
+/* Every idle worker waits on one socket: of a plain poll(2) all would wake for each
+ * connection, and all but one in vain. Linux has had the flag since 4.5. */
+static int watch(int listen_fd)
+{
+    struct epoll_event wanted = {.events = EPOLLIN | EPOLLEXCLUSIVE};
+    int fd = epoll_create1(EPOLL_CLOEXEC);
+
+    if (fd < 0 || epoll_ctl(fd, EPOLL_CTL_ADD, listen_fd, &wanted) == 0)
+        return fd;
+    wanted.events = EPOLLIN;
+    if (epoll_ctl(fd, EPOLL_CTL_ADD, listen_fd, &wanted) == 0)
+        return fd;
+    (void)close(fd);
+    return -1;
+}
+
+/* Waits for a connection or a signal. Where a connection came it has to be taken, even
+ * when a signal came, too: no other worker may have been woken for it. */
+static enum cs_code wait_for_connection(const struct server *server, bool *came_out,
                                         struct cs_err *err)
 {
-    struct pollfd watched = {.fd = server->options->listen_fd, .events = POLLIN};
-    struct timespec pause = {pause_ms / 1000, (long)(pause_ms % 1000) * 1000000};
-    int got = ppoll(&watched, pause_ms < 0 ? 1u : 0u, pause_ms < 0 ? NULL : &pause,
-                    &server->options->wait_mask);
+    struct epoll_event event = {.events = 0};
+    int got = epoll_pwait(server->epoll_fd, &event, 1, -1, &server->options->wait_mask);
 
+    *came_out = got > 0;
     if (got < 0 && errno != EINTR)
         return cs_err_errno(err, errno, "waiting for a connection failed");
-    if (got > 0 && (watched.revents & (POLLERR | POLLNVAL)) != 0)
+    if (got > 0 && (event.events & EPOLLERR) != 0)
         return cs_err_set(err, CS_EIO, "the listening socket is broken");
     return CS_OK;
+}
+
+static void pause_exhausted(const struct server *server)
+{
+    const struct timespec pause = {0, EXHAUSTED_PAUSE_MS * 1000000l};
+
+    (void)ppoll(NULL, 0, &pause, &server->options->wait_mask);
 }
 
 /* Waits for a connection and takes it. *fd_out is -1 when there was none, for
@@ -150,10 +188,11 @@ static enum cs_code wait_for_connection(const struct server *server, int pause_m
 static enum cs_code take_connection(struct server *server, int *fd_out,
                                     struct cs_err *err)
 {
-    enum cs_code rc = wait_for_connection(server, -1, err);
+    bool came;
+    enum cs_code rc = wait_for_connection(server, &came, err);
 
     *fd_out = -1;
-    if (rc != CS_OK || *server->options->stop != 0)
+    if (rc != CS_OK || !came)
         return rc;
     *fd_out = accept4(server->options->listen_fd, NULL, NULL, SOCK_CLOEXEC);
     if (*fd_out >= 0)
@@ -171,7 +210,8 @@ static enum cs_code take_connection(struct server *server, int *fd_out,
         (void)cs_err_errno(err, errno, "no connection can be accepted for now");
         cs_log_err(server->options->serve.log, CS_LOG_ERROR, "exhausted", err);
         cs_err_clear(err);
-        return wait_for_connection(server, EXHAUSTED_PAUSE_MS, err);
+        pause_exhausted(server);
+        return CS_OK;
     default: /* another worker was faster, or it failed before it was taken (accept(2)) */
         return CS_OK;
     }
@@ -217,6 +257,8 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
 
     if (flags < 0 || fcntl(options->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
         return cs_err_errno(err, errno, "the listening socket can't be used");
+    if ((server->epoll_fd = watch(options->listen_fd)) < 0)
+        return cs_err_errno(err, errno, "the listening socket can't be waited for");
     if ((server->statm_fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC)) < 0)
         cs_log_put(options->serve.log, CS_LOG_WARN,
                    "/proc is not readable: workers are not replaced for their memory",
@@ -240,7 +282,7 @@ static enum cs_code prepare(struct server *server, struct cs_err *err)
 enum cs_server_end cs_server_run(const struct cs_server_options *options,
                                  struct cs_err *err)
 {
-    struct server server = {.options = options, .statm_fd = -1};
+    struct server server = {.options = options, .epoll_fd = -1, .statm_fd = -1};
     enum cs_server_end end = CS_SERVER_FAILED;
 
     if (prepare(&server, err) == CS_OK)
@@ -248,5 +290,7 @@ enum cs_server_end cs_server_run(const struct cs_server_options *options,
     cs_fastcgi_free(server.fastcgi);
     if (server.statm_fd >= 0)
         (void)close(server.statm_fd);
+    if (server.epoll_fd >= 0)
+        (void)close(server.epoll_fd);
     return end;
 }
