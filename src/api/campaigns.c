@@ -53,7 +53,7 @@ enum cs_code cs_api_campaign_create(struct cs_exchange *x, struct cs_err *err)
 /* ---- GET /campaigns and /campaigns/aws/list ---- */
 
 struct list_request {
-    struct cs_buf cursor, status, text, user_id;
+    struct cs_buf cursor, status, text, user_id, urls;
     struct cs_campaign_query query;
 };
 
@@ -63,6 +63,7 @@ static void list_request_clear(struct list_request *list)
     cs_buf_clear(&list->status);
     cs_buf_clear(&list->text);
     cs_buf_clear(&list->user_id);
+    cs_buf_clear(&list->urls);
 }
 
 static enum cs_code check_list_query(struct cs_exchange *x, struct list_request *list,
@@ -84,7 +85,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
     *list = (struct list_request){.cursor = CS_BUF_INIT(4096),
                                   .status = CS_BUF_INIT(64),
                                   .text = CS_BUF_INIT(CS_CAMPAIGN_NAME_MAX),
-                                  .user_id = CS_BUF_INIT(CS_USER_ID_MAX)};
+                                  .user_id = CS_BUF_INIT(CS_USER_ID_MAX),
+                                  .urls = CS_BUF_INIT(8)};
     if ((rc = cs_exchange_query_number(x, "limit", 1, CS_CAMPAIGN_LIST_MAX, 50, &limit,
                                        err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "cursor", &list->cursor, err)) != CS_OK ||
@@ -92,6 +94,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
                                        &list->status, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "q", &list->text, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "user_id", &list->user_id, err)) != CS_OK ||
+        (rc = cs_exchange_query_choice(x, "urls", "true|false", &list->urls, err)) !=
+            CS_OK ||
         (rc = check_list_query(x, list, err)) != CS_OK)
         return rc;
     list->query = (struct cs_campaign_query){
@@ -104,8 +108,10 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
     return CS_OK;
 }
 
+/* with_urls: four signed links a campaign, which cost more than the rest of a list. */
 static enum cs_code write_campaigns(struct cs_exchange *x, struct cs_json_writer *w,
-                                    const struct cs_record_page *page, struct cs_err *err)
+                                    const struct cs_record_page *page, bool with_urls,
+                                    struct cs_err *err)
 {
     struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     int64_t earliest_us = 0;
@@ -114,10 +120,12 @@ static enum cs_code write_campaigns(struct cs_exchange *x, struct cs_json_writer
     cs_json_key(w, "campaigns");
     cs_json_array(w);
     for (size_t i = 0; i < page->count && rc == CS_OK; i++) {
-        rc = cs_view_make_urls(&urls, x, page->records[i], err);
         cs_json_object(w);
         cs_view_summary(w, page->records[i]);
-        cs_json_member_raw(w, "s3_urls", cs_buf_view(&urls.object));
+        if (with_urls) {
+            rc = cs_view_make_urls(&urls, x, page->records[i], err);
+            cs_json_member_raw(w, "s3_urls", cs_buf_view(&urls.object));
+        }
         cs_json_object_end(w);
         if (urls.expires_us != 0 && (earliest_us == 0 || urls.expires_us < earliest_us))
             earliest_us = urls.expires_us;
@@ -181,7 +189,8 @@ static void write_cursor(struct cs_json_writer *w, const struct cs_record_page *
     cs_buf_clear(&cursor);
 }
 
-enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
+static enum cs_code list_campaigns(struct cs_exchange *x, bool with_urls,
+                                   struct cs_err *err)
 {
     struct cs_record_page page = {.count = 0};
     struct list_request list;
@@ -193,6 +202,8 @@ enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
 
     if (rc != CS_OK)
         goto out;
+    if (list.urls.len > 0)
+        with_urls = cs_view_eq(cs_buf_view(&list.urls), CS_LIT("true"));
     has_total = take_total(&list, &total);
     rc = cs_campaign_list(&x->app->campaigns, &x->call, &list.query, &page, &cause);
     if (rc != CS_OK) {
@@ -203,7 +214,7 @@ enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
-    if ((rc = write_campaigns(x, &w, &page, err)) != CS_OK)
+    if ((rc = write_campaigns(x, &w, &page, with_urls, err)) != CS_OK)
         goto out;
     cs_json_member_u64(&w, "total", (uint64_t)total);
     cs_json_member_str(&w, "user_id", list.query.user_id);
@@ -216,9 +227,14 @@ out:
     return rc;
 }
 
+enum cs_code cs_api_campaign_list(struct cs_exchange *x, struct cs_err *err)
+{
+    return list_campaigns(x, false, err);
+}
+
 enum cs_code cs_api_aws_list(struct cs_exchange *x, struct cs_err *err)
 {
-    return cs_api_campaign_list(x, err);
+    return list_campaigns(x, true, err);
 }
 
 /* ---- GET /campaigns/{id}/status ---- */

@@ -156,10 +156,15 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
     return rc;
 }
 
+struct cs_view cs_dynamodb_answer_bytes(const struct cs_dynamodb *db)
+{
+    return cs_buf_view(&db->response.body);
+}
+
 enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *out,
                                 struct cs_err *err)
 {
-    struct cs_view text = cs_buf_view(&db->response.body);
+    struct cs_view text = cs_dynamodb_answer_bytes(db);
     enum cs_code rc = cs_json_validate(text, NULL, NULL);
 
     *out = rc == CS_OK ? text : cs_view_of(NULL, 0);

@@ -32,6 +32,9 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
                               struct cs_json **out, struct cs_deadline deadline,
                               struct cs_err *err) CS_MUST_USE;
 
+/* The last answer's bytes, not looked at; borrowed until the next call. */
+struct cs_view cs_dynamodb_answer_bytes(const struct cs_dynamodb *db);
+
 /* The text of the last call's answer, found to be valid JSON; valid until the next call.
  * For those that cut out what they need (json/scan.h), which is cheaper than a tree. */
 enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *out,

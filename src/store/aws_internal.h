@@ -48,6 +48,30 @@ struct cs_aws_item_texts {
 
 #define CS_AWS_OTHERS_MAX 8u
 
+/* Records of the last answers, by the very bytes of those answers. Every answer is
+ * fetched, so nothing here is ever stale; but what a record is follows from the bytes,
+ * and clients that watch a campaign are given the same ones over and over. */
+#define CS_AWS_SAME_ANSWERS 4u
+#define CS_AWS_SAME_BYTES   16384u /* longer ones are not kept */
+
+struct cs_aws_same {
+    struct {
+        struct cs_buf answer;
+        struct cs_record *record;
+    } kept[CS_AWS_SAME_ANSWERS];
+    size_t next; /* to make room */
+};
+
+void cs_aws_same_init(struct cs_aws_same *same);
+void cs_aws_same_clear(struct cs_aws_same *same);
+
+/* The record that these bytes were, borrowed; NULL where they are not known. */
+const struct cs_record *cs_aws_same_find(const struct cs_aws_same *same,
+                                         struct cs_view answer);
+/* Keeps a copy of both, memory allowing. */
+void cs_aws_same_keep(struct cs_aws_same *same, struct cs_view answer,
+                      const struct cs_record *record);
+
 struct cs_aws_store {
     struct cs_store base;
     struct cs_store_names names;
@@ -68,6 +92,7 @@ struct cs_aws_store {
     struct cs_dynamodb *db;
     struct cs_buf body; /* of the DynamoDB request being written */
     struct cs_aws_item_texts texts;
+    struct cs_aws_same same;
     struct cs_recent *recent;
     bool shares_recent;                         /* it is somebody else's to free */
     struct cs_store *others[CS_AWS_OTHERS_MAX]; /* of buckets that old records name */
@@ -134,6 +159,12 @@ enum cs_code cs_aws_store_write(struct cs_aws_store *store, const char *operatio
 enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operation,
                                 struct cs_json **out, struct cs_deadline deadline,
                                 struct cs_err *err) CS_MUST_USE;
+
+/* The same, for an answer that cs_dynamodb_answer_bytes() has then, or
+ * cs_dynamodb_answer(); *absent_out where the table is not there to answer. */
+enum cs_code cs_aws_store_ask(struct cs_aws_store *store, const char *operation,
+                              bool *absent_out, struct cs_deadline deadline,
+                              struct cs_err *err) CS_MUST_USE;
 
 /* The same, as text: see cs_dynamodb_answer(). */
 enum cs_code cs_aws_store_fetch_text(struct cs_aws_store *store, const char *operation,

@@ -7,13 +7,34 @@
 
 /* ---- get ---- */
 
+/* *out stays NULL where the answer has no item. */
+static enum cs_code read_answer(struct cs_aws_store *store, struct cs_record **out,
+                                struct cs_err *err)
+{
+    struct cs_view bytes = cs_dynamodb_answer_bytes(store->db);
+    const struct cs_record *known = cs_aws_same_find(&store->same, bytes);
+    struct cs_view answer;
+    enum cs_code rc;
+
+    if (known != NULL)
+        return (*out = cs_record_copy(known)) != NULL ? CS_OK : cs_err_nomem(err);
+    if ((rc = cs_dynamodb_answer(store->db, &answer, err)) != CS_OK)
+        return rc;
+    if (cs_json_walk_to(&answer, "Item"))
+        rc = cs_aws_item_walk(out, &answer, &store->texts, err);
+    cs_aws_item_texts_rest(&store->texts);
+    if (rc == CS_OK && *out != NULL)
+        cs_aws_same_keep(&store->same, bytes, *out);
+    return rc;
+}
+
 enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
                               struct cs_record **out, struct cs_deadline deadline,
                               struct cs_err *err)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
     struct cs_json_writer w;
-    struct cs_view answer;
+    bool absent;
     enum cs_code rc;
 
     *out = NULL;
@@ -25,11 +46,10 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
     cs_json_boolean(&w, true);
     cs_aws_store_add_key(&w, key);
     cs_json_object_end(&w);
-    if ((rc = cs_aws_store_fetch_text(store, "GetItem", &answer, deadline, err)) != CS_OK)
+    if ((rc = cs_aws_store_ask(store, "GetItem", &absent, deadline, err)) != CS_OK)
         return rc;
-    if (cs_json_walk_to(&answer, "Item"))
-        rc = cs_aws_item_walk(out, &answer, &store->texts, err);
-    cs_aws_item_texts_rest(&store->texts);
+    if (!absent)
+        rc = read_answer(store, out, err);
     if (rc == CS_OK && *out == NULL)
         rc = cs_err_set(err, CS_ENOTFOUND, "there is no record %.*s", CS_FMT(key));
     if (rc == CS_OK)

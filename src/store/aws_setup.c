@@ -270,12 +270,19 @@ enum cs_code cs_aws_store_fetch(struct cs_aws_store *store, const char *operatio
     return fetch(store, operation, out, &absent, deadline, err);
 }
 
+enum cs_code cs_aws_store_ask(struct cs_aws_store *store, const char *operation,
+                              bool *absent_out, struct cs_deadline deadline,
+                              struct cs_err *err)
+{
+    return fetch(store, operation, NULL, absent_out, deadline, err);
+}
+
 enum cs_code cs_aws_store_fetch_text(struct cs_aws_store *store, const char *operation,
                                      struct cs_view *out, struct cs_deadline deadline,
                                      struct cs_err *err)
 {
     bool absent;
-    enum cs_code rc = fetch(store, operation, NULL, &absent, deadline, err);
+    enum cs_code rc = cs_aws_store_ask(store, operation, &absent, deadline, err);
 
     *out = cs_view_of(NULL, 0);
     return rc != CS_OK || absent ? rc : cs_dynamodb_answer(store->db, out, err);

@@ -59,6 +59,7 @@ static void free_store(struct cs_store *base)
     cs_net_client_free(store->net);
     cs_buf_clear(&store->body);
     cs_aws_item_texts_clear(&store->texts);
+    cs_aws_same_clear(&store->same);
     if (!store->shares_recent)
         cs_recent_free(store->recent);
     free(store->bucket);
@@ -400,6 +401,7 @@ struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
     store->options = *options;
     cs_buf_init(&store->body, CS_AWS_BODY_MAX);
     store->texts = (struct cs_aws_item_texts)CS_AWS_ITEM_TEXTS_INIT;
+    cs_aws_same_init(&store->same);
     store->recent = cs_recent_new(); /* without it nothing is remembered */
     if (fill(store, err) != CS_OK) {
         free_store(&store->base);

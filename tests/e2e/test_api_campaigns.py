@@ -566,7 +566,7 @@ def test_lists_in_the_seed_documents_shape(stack, lister, admin):
     done = lister.create(name="Done deal")
     assert lister.complete(done, execution_time=200.5).status_code == 200
     running = lister.create(name="Still running")
-    for path in ("/campaigns", "/campaigns/aws/list"):
+    for path in ("/campaigns?urls=true", "/campaigns/aws/list"):
         page = lister.get(path).json()
         assert [entry["campaign_id"] for entry in page["campaigns"]] == [running, done]
         assert (page["total"], page["next_cursor"]) == (2, None)
@@ -578,6 +578,13 @@ def test_lists_in_the_seed_documents_shape(stack, lister, admin):
         assert last["execution_time"] == 200.5
         for url in last["s3_urls"].values():
             assert url.startswith(stack.store.links_start)
+    for path in ("/campaigns", "/campaigns/aws/list?urls=false"):
+        plain = lister.get(path).json()
+        assert "urls_expire_at" not in plain
+        assert plain["campaigns"] == [
+            {name: value for name, value in entry.items() if name != "s3_urls"}
+            for entry in page["campaigns"]]
+    assert lister.get("/campaigns?urls=1").status_code == 400
     theirs = admin.get("/campaigns", params={"user_id": page["user_id"]}).json()
     assert [entry["campaign_id"] for entry in theirs["campaigns"]] == [running, done]
 

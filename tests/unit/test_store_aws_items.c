@@ -229,12 +229,54 @@ static void test_no_record(void **state)
     assert_null(record);
 }
 
+static void test_the_same_answers(void **state)
+{
+    static const char digits[] = "0123456789";
+    struct cs_buf longer = CS_BUF_INIT(CS_AWS_SAME_BYTES + 1);
+    struct cs_record record = {.detail = CS_LIT("{\"a\":1}")};
+    struct cs_aws_same same;
+
+    (void)state;
+    cs_aws_same_init(&same);
+    for (size_t i = 0; i < 10; i++) {
+        struct cs_view answer = cs_view_of(digits + i, 1);
+
+        assert_null(cs_aws_same_find(&same, answer));
+        record.revision = i + 1;
+        record.key = answer;
+        cs_aws_same_keep(&same, answer, &record);
+        assert_int_equal(cs_aws_same_find(&same, answer)->revision, i + 1);
+        assert_null(cs_aws_same_find(&same, cs_view_of(digits + i, 2)));
+    }
+    /* the last few are there, whole and in memory of their own */
+    for (size_t i = 0; i < 10; i++) {
+        const struct cs_record *found =
+            cs_aws_same_find(&same, cs_view_of(digits + i, 1));
+
+        assert_int_equal(found != NULL, i >= 10 - CS_AWS_SAME_ANSWERS);
+        if (found == NULL)
+            continue;
+        assert_true(cs_view_eq(found->key, cs_view_of(digits + i, 1)));
+        assert_true(found->key.ptr != digits + i);
+        assert_view(found->detail, "{\"a\":1}");
+    }
+    for (size_t i = 0; i < CS_AWS_SAME_BYTES + 1; i++)
+        cs_buf_add_byte(&longer, 'x');
+    cs_aws_same_keep(&same, cs_buf_view(&longer), &record);
+    assert_null(cs_aws_same_find(&same, cs_buf_view(&longer)));
+    assert_non_null(cs_aws_same_find(&same, CS_LIT("9")));
+    cs_aws_same_clear(&same);
+    assert_null(cs_aws_same_find(&same, CS_LIT("9")));
+    cs_buf_clear(&longer);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_same_as_the_tree), cmocka_unit_test(test_what_was_left_out),
         cmocka_unit_test(test_addresses),        cmocka_unit_test(test_links_of_a_detail),
         cmocka_unit_test(test_broken_detail),    cmocka_unit_test(test_no_record),
+        cmocka_unit_test(test_the_same_answers),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
