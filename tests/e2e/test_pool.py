@@ -70,6 +70,28 @@ def test_hup_replaces_all_workers_and_fails_no_request(make_stack):
     assert load.answered() > 250
 
 
+def waits_of(pid):
+    """How often the process has gone to sleep."""
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return next(int(line.split()[1]) for line in status
+                    if line.startswith("voluntary_ctxt_switches"))
+
+
+def test_a_connection_wakes_one_worker(make_stack):
+    stack = make_stack(settings={"WORKERS": "8"})
+    workers = stack.wait_workers(8)
+    client = Client(stack)
+    assert client.get("/health").status_code == 200
+    before = sum(map(waits_of, workers))
+    requests = 100
+    for _ in range(requests):
+        assert client.get("/health").status_code == 200
+    # were all of them woken, it would be eight a request
+    woken = sum(map(waits_of, workers)) - before
+    assert woken < 4 * requests, woken
+    client.close()
+
+
 def test_hup_takes_new_settings(make_stack):
     stack = make_stack()
     stack.wait_workers(4)
