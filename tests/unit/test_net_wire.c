@@ -670,7 +670,8 @@ static int make_identity(void **state)
 
     assert_true(identity != NULL && key != NULL);
     certificate = certificate_of(key);
-    memcpy(identity->certificate, "test_net_wire.XXXXXX", sizeof("test_net_wire.XXXXXX"));
+    (void)snprintf(identity->certificate, sizeof(identity->certificate), "%s",
+                   "test_net_wire.XXXXXX");
     fd = mkstemp(identity->certificate);
     assert_true(fd >= 0);
     file = fdopen(fd, "w");
