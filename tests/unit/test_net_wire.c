@@ -668,10 +668,10 @@ static int make_identity(void **state)
     FILE *file;
     int fd;
 
-    assert_true(identity != NULL && key != NULL);
+    if (identity == NULL || key == NULL) /* gcc does not see that an assertion ends it */
+        return -1;
     certificate = certificate_of(key);
-    (void)snprintf(identity->certificate, sizeof(identity->certificate), "%s",
-                   "test_net_wire.XXXXXX");
+    memcpy(identity->certificate, "test_net_wire.XXXXXX", sizeof("test_net_wire.XXXXXX"));
     fd = mkstemp(identity->certificate);
     assert_true(fd >= 0);
     file = fdopen(fd, "w");
