@@ -284,7 +284,7 @@ enum cs_code cs_aws_store_fetch_text(struct cs_aws_store *store, const char *ope
     bool absent;
     enum cs_code rc = cs_aws_store_ask(store, operation, &absent, deadline, err);
 
-    *out = cs_view_of(NULL, 0);
+    *out = CS_LIT("");
     return rc != CS_OK || absent ? rc : cs_dynamodb_answer(store->db, out, err);
 }
 
