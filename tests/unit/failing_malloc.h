@@ -25,9 +25,10 @@ void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
 extern const char __executable_start, etext;
 
-void *malloc(size_t size);
-void *calloc(size_t count, size_t size);
-void *realloc(void *old, size_t size);
+/* Never inlined: valgrind replaces what is called, and failing_works() is to see it. */
+void *malloc(size_t size) __attribute__((noinline));
+void *calloc(size_t count, size_t size) __attribute__((noinline));
+void *realloc(void *old, size_t size) __attribute__((noinline));
 
 static bool failing_now(const void *caller)
 {
