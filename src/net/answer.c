@@ -21,6 +21,20 @@ static enum cs_code strange(struct cs_err *err, const char *what)
     return cs_err_set(err, CS_EUPSTREAM, "not an HTTP answer: %s", what);
 }
 
+/* Moves bytes to `out`, up to the end of a line. */
+static enum cs_code take_line(struct cs_buf *out, struct cs_view *bytes, bool *ended_out,
+                              struct cs_err *err)
+{
+    size_t newline = cs_view_find_byte(*bytes, '\n');
+    struct cs_view piece =
+        cs_view_sub(*bytes, 0, newline == SIZE_MAX ? SIZE_MAX : newline + 1);
+
+    cs_buf_add(out, piece);
+    *bytes = cs_view_from(*bytes, piece.len);
+    *ended_out = newline != SIZE_MAX;
+    return cs_buf_check(out, err);
+}
+
 /* ---- the head ---- */
 
 /* "HTTP/1.1 200 OK" */
@@ -116,15 +130,11 @@ static void end_head(struct cs_net_answer *answer)
 static enum cs_code take_head(struct cs_net_answer *answer, struct cs_view *bytes,
                               struct cs_err *err)
 {
-    size_t newline = cs_view_find_byte(*bytes, '\n');
-    struct cs_view piece =
-        cs_view_sub(*bytes, 0, newline == SIZE_MAX ? SIZE_MAX : newline + 1);
     struct cs_view line;
-    enum cs_code rc;
+    bool ended;
+    enum cs_code rc = take_line(answer->head, bytes, &ended, err);
 
-    cs_buf_add(answer->head, piece);
-    *bytes = cs_view_from(*bytes, piece.len);
-    if ((rc = cs_buf_check(answer->head, err)) != CS_OK || newline == SIZE_MAX)
+    if (rc != CS_OK || !ended)
         return rc;
     line = cs_view_from(cs_buf_view(answer->head), answer->line_at);
     line = cs_view_sub(line, 0, line.len - 1);
@@ -213,15 +223,11 @@ static enum cs_code read_chunk_line(struct cs_net_answer *answer, struct cs_view
 static enum cs_code take_chunk_line(struct cs_net_answer *answer, struct cs_view *bytes,
                                     struct cs_err *err)
 {
-    size_t newline = cs_view_find_byte(*bytes, '\n');
-    struct cs_view piece =
-        cs_view_sub(*bytes, 0, newline == SIZE_MAX ? SIZE_MAX : newline + 1);
     struct cs_view line;
-    enum cs_code rc;
+    bool ended;
+    enum cs_code rc = take_line(&answer->line, bytes, &ended, err);
 
-    cs_buf_add(&answer->line, piece);
-    *bytes = cs_view_from(*bytes, piece.len);
-    if ((rc = cs_buf_check(&answer->line, err)) != CS_OK || newline == SIZE_MAX)
+    if (rc != CS_OK || !ended)
         return rc;
     line = cs_buf_view(&answer->line);
     line.len -= line.len > 1 && line.ptr[line.len - 2] == '\r' ? 2 : 1;
