@@ -708,15 +708,14 @@ def test_delete_gives_a_receipt(stack, user, admin):
     sizes = sum(file["size"] for file in answer.json()["files"].values())
     receipt = user.delete(f"/campaigns/{campaign_id}/aws")
     assert receipt.status_code == 200
-    items = receipt.json()["deletion_results"]["dynamodb"]["items_deleted"]
-    # a process that remembers nothing of them, as with CGI, counts the two as what was sent
-    assert items in (2, 3)
+    # on AWS a process that remembers nothing counts the two as the one item that they are
+    forgetful = stack.server.name == "cgi" and not stack.store.links_are_ours
     assert receipt.json() == {
         "campaign_id": campaign_id,
         "deletion_results": {
             "s3": {"success": True, "objects_deleted": 5, "versions_deleted": 5,
                    "bytes_deleted": sizes, "left": 0},
-            "dynamodb": {"success": True, "items_deleted": items},
+            "dynamodb": {"success": True, "items_deleted": 2 if forgetful else 3},
         },
         "message": "Campaign deletion completed",
     }
