@@ -30,7 +30,6 @@ Listen 127.0.0.1:{port}
 PidFile /run/apache2-test.pid
 ErrorLog /var/log/apache2/test-error.log
 LogLevel info
-Mutex file:/run/apache2 default
 User www-data
 Group www-data
 {modules}
