@@ -16,6 +16,8 @@
 #define OUT_MAX     (16u << 20) /* far above the longest request of DynamoDB's */
 /* Bodies up to this leave together with their head. */
 #define CLOSE_TO_HEAD (32u * 1024)
+/* Sent at once: TLS tells of no progress before all that it was given has left. */
+#define SENT_AT_ONCE (64u * 1024)
 
 struct cs_net_wire {
     const struct cs_net_options *options;
@@ -273,13 +275,16 @@ static bool receive_answer(struct exchange *x)
 static bool send_bytes(struct exchange *x, struct cs_view bytes)
 {
     while (bytes.len > 0 && !x->cut_short) {
+        struct cs_view piece = cs_view_sub(bytes, 0, SENT_AT_ONCE);
         size_t sent = 0;
-        CURLcode result = curl_easy_send(x->wire->easy, bytes.ptr, bytes.len, &sent);
+        CURLcode result = curl_easy_send(x->wire->easy, piece.ptr, piece.len, &sent);
 
         if (result == CURLE_AGAIN) {
             if (!wait_for(x, POLLIN | POLLOUT) || !receive(x, &result))
                 return false;
-            x->cut_short = x->answer.status >= 300;
+            /* once it is whole nothing more is heard, whatever it says */
+            x->cut_short =
+                x->answer.status >= 300 || x->answer.phase == CS_NET_ANSWER_WHOLE;
             continue;
         }
         if (result != CURLE_OK && result != CURLE_SEND_ERROR)

@@ -200,6 +200,17 @@ static void answer_early(struct line *line)
     await(&line->peer->go);
 }
 
+/* It is content with the head, says so, and that it says no more. */
+static void answer_early_and_end(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nbig"));
+    if (line->tls != NULL)
+        (void)SSL_shutdown(line->tls);
+    (void)shutdown(line->fd, SHUT_WR);
+    await(&line->peer->go);
+}
+
 static void answer_late(struct line *line)
 {
     (void)hear(line);
@@ -383,18 +394,19 @@ static void test_refuses_what_is_not_for_it(void **state)
     bench_stop(&b);
 }
 
-static void check_early_answer(const struct identity *identity)
+static void check_early_answer(peer_script *script, int status,
+                               const struct identity *identity)
 {
     struct bench b;
     struct cs_net_request request;
     char *body = calloc(1, BIG_BODY);
 
     assert_non_null(body);
-    bench_start(&b, answer_early, identity);
+    bench_start(&b, script, identity);
     for (unsigned i = 1; i <= 2; i++) {
         request = request_of(&b, cs_view_of(body, BIG_BODY));
         assert_ok(perform(&b, &request, err));
-        assert_int_equal(b.response.status, 413);
+        assert_int_equal(b.response.status, status);
         assert_view(cs_buf_view(&b.response.body), "big");
         /* with half a body on its way, the connection is of no more use */
         assert_int_equal(cs_net_client_counts(b.client).connections, i);
@@ -406,8 +418,14 @@ static void check_early_answer(const struct identity *identity)
 
 static void test_hears_why_a_body_is_not_taken(void **state)
 {
-    check_early_answer(NULL);
-    check_early_answer(*state);
+    check_early_answer(answer_early, 413, NULL);
+    check_early_answer(answer_early, 413, *state);
+}
+
+static void test_hears_that_a_body_is_not_needed(void **state)
+{
+    check_early_answer(answer_early_and_end, 200, NULL);
+    check_early_answer(answer_early_and_end, 200, *state);
 }
 
 static void test_a_late_answer_is_nobody_elses(void **state)
@@ -705,6 +723,7 @@ int main(void)
         cmocka_unit_test(test_keeps_the_fragment_to_itself),
         cmocka_unit_test(test_refuses_what_is_not_for_it),
         cmocka_unit_test(test_hears_why_a_body_is_not_taken),
+        cmocka_unit_test(test_hears_that_a_body_is_not_needed),
         cmocka_unit_test(test_a_late_answer_is_nobody_elses),
         cmocka_unit_test(test_a_second_answer_is_nobody_elses),
         cmocka_unit_test(test_a_trickle_ends_with_the_deadline),
