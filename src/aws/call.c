@@ -548,6 +548,9 @@ enum cs_code cs_aws_presign(struct cs_aws *aws, const struct cs_aws_presign *wha
     if (keys.expires_at_us != 0 &&
         ttl_s > (keys.expires_at_us - params.time_us) / CS_SECOND_US)
         ttl_s = (keys.expires_at_us - params.time_us) / CS_SECOND_US;
+    if (ttl_s < 1 && what->ttl_s >= 1)
+        return cs_err_set(err, CS_EUNAUTH,
+                          "the AWS credentials are at their end: no link can be signed");
     path_at = start_url(&aws->url, what->endpoint, what->path);
     if ((rc = cs_buf_check(&aws->url, err)) != CS_OK)
         return rc;

@@ -2,9 +2,11 @@
 
 #include "aws/credentials.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "aws/credentials_internal.h"
+#include "aws/retry.h"
 #include "base/file.h"
 #include "json/tree.h"
 
@@ -12,7 +14,9 @@
 #define RETRY_LATER_US \
     (30 * CS_SECOND_US) /* a failed refresh, while the old ones are good */
 #define FAILED_FOR_US \
-    (10 * CS_SECOND_US) /* a failed search is not repeated for so long */
+    (10 * CS_SECOND_US)            /* a failed search is not repeated for so long */
+#define BROKEN_FOR_US CS_SECOND_US /* nor one that met a fault which may pass */
+#define AHEAD_MS      3000 /* what a request spends at most while the old ones are good */
 
 struct cs_aws_credentials {
     struct cs_aws_credentials_options options;
@@ -135,6 +139,29 @@ enum cs_code cs_key_file(struct cs_buf *out, const char *path, struct cs_err *er
                       why.text);
 }
 
+bool cs_key_again(const struct cs_key_search *search, unsigned attempt,
+                  const struct cs_net_response *response)
+{
+    /* a request waits for this, so the waits are short ones */
+    static const struct cs_retry_policy policy = {
+        .max_attempts = 3, .base_us = 100000, .cap_us = 1000000};
+    int64_t asked_us = cs_retry_after_us(cs_net_response_header(response, "retry-after"),
+                                         search->now_us);
+    uint16_t chance = UINT16_MAX; /* without any: the longest wait */
+    int64_t wait_us;
+
+    if (attempt >= policy.max_attempts)
+        return false;
+    (void)!cs_random_bytes(&chance, sizeof(chance), NULL);
+    wait_us = cs_retry_backoff_us(&policy, attempt, chance / (double)UINT16_MAX);
+    if (wait_us < asked_us)
+        wait_us = asked_us;
+    if (cs_deadline_left_ms(search->deadline) * 1000ll <= wait_us)
+        return false;
+    (void)poll(NULL, 0, (int)((wait_us + 999) / 1000));
+    return true;
+}
+
 enum cs_code cs_keys_from_environment(const struct cs_key_search *search,
                                       struct cs_keyset *out, struct cs_err *err)
 {
@@ -176,6 +203,19 @@ static bool are_good_at(const struct cs_keyset *keys, int64_t time_us)
            (keys->expires_at_us == 0 || keys->expires_at_us > time_us);
 }
 
+/* Some sources hand out the same keys until shortly before their end, or past it: not
+ * every request is to ask them. */
+static int64_t next_search_us(const struct cs_keyset *found, int64_t now_us)
+{
+    int64_t later_us = now_us + RETRY_LATER_US;
+
+    if (are_good_at(found, now_us + REFRESH_AHEAD_US))
+        return 0;
+    return found->expires_at_us > now_us && found->expires_at_us < later_us
+               ? found->expires_at_us
+               : later_us;
+}
+
 static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
                             struct cs_deadline deadline)
 {
@@ -190,7 +230,7 @@ static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
     cs_keyset_clear(&c->keys);
     c->keys = fresh;
     c->expired = false;
-    c->not_before_us = 0;
+    c->not_before_us = next_search_us(&c->keys, now_us);
     cs_log_put(
         c->options.log, CS_LOG_INFO, "AWS credentials",
         CS_LOG_TEXT("source", cs_view_cstr(fresh.source)),
@@ -211,7 +251,9 @@ static enum cs_code fall_back(struct cs_aws_credentials *c, int64_t now_us,
         c->not_before_us = now_us + RETRY_LATER_US;
         return CS_OK;
     }
-    c->not_before_us = now_us + FAILED_FOR_US;
+    c->not_before_us =
+        now_us +
+        (why == CS_EUPSTREAM || why == CS_ETIMEOUT ? BROKEN_FOR_US : FAILED_FOR_US);
     if (err != NULL && err->code == CS_OK)
         *err = c->failure;
     return why;
@@ -221,18 +263,19 @@ static enum cs_code ensure(struct cs_aws_credentials *c, int64_t now_us,
                            struct cs_deadline deadline, struct cs_err *err)
 {
     bool good = are_good_at(&c->keys, now_us) && !c->expired;
+    struct cs_deadline soon = cs_deadline_in_ms(AHEAD_MS);
     enum cs_code rc;
 
     if (good && are_good_at(&c->keys, now_us + REFRESH_AHEAD_US))
         return CS_OK;
     if (now_us < c->not_before_us) {
-        if (good)
+        if (good || c->failure.code == CS_OK)
             return CS_OK;
         if (err != NULL && err->code == CS_OK)
             *err = c->failure;
         return c->failure.code;
     }
-    rc = refresh(c, now_us, deadline);
+    rc = refresh(c, now_us, good && soon.at_us < deadline.at_us ? soon : deadline);
     return rc == CS_OK ? CS_OK : fall_back(c, now_us, rc, err);
 }
 

@@ -9,8 +9,9 @@
  *   5. the instance metadata service, version 2 alone
  *
  * The first that is configured decides; one that is configured and fails is an
- * error. Temporary ones are refreshed ahead of their end; when that fails the old
- * ones serve until then. They live in memory only and are wiped.
+ * error. Faults that may pass are sat out, with three attempts at most. Temporary ones
+ * are refreshed ahead of their end; when that fails, or takes a request longer than
+ * three seconds, the old ones serve until then. They live in memory only and are wiped.
  *
  * Source: AWS SDKs and Tools Reference Guide, "Standardized credential providers". */
 #ifndef CS_AWS_CREDENTIALS_H
@@ -49,7 +50,8 @@ struct cs_aws_keys { /* borrowed until the next call on the credentials */
 };
 
 /* CS_EUNAUTH when none are found, with what was tried; or why the source that is
- * configured gives none. A failure is remembered for a few seconds. */
+ * configured gives none; CS_EUPSTREAM or CS_ETIMEOUT where that may pass. A failure is
+ * remembered for ten seconds, one that may pass for one. */
 enum cs_code cs_aws_credentials_get(struct cs_aws_credentials *credentials,
                                     int64_t now_us, struct cs_deadline deadline,
                                     struct cs_aws_keys *out,

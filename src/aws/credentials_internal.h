@@ -38,6 +38,11 @@ const char *cs_key_setting(const struct cs_key_search *search, const char *name)
 enum cs_code cs_key_file(struct cs_buf *out, const char *path,
                          struct cs_err *err) CS_MUST_USE;
 
+/* After a fault that may pass: waits, as the SDKs' standard mode does, and says whether
+ * to ask once more. attempt is counted from 1, the one that has just failed. */
+bool cs_key_again(const struct cs_key_search *search, unsigned attempt,
+                  const struct cs_net_response *response);
+
 /* A source: CS_ENOTFOUND, without an error set, when it is not configured. */
 typedef enum cs_code cs_key_source(const struct cs_key_search *search,
                                    struct cs_keyset *out, struct cs_err *err);

@@ -1,6 +1,7 @@
 #include "config.h"
 
 #include "aws/credentials_internal.h"
+#include "aws/retry.h"
 
 #define ANSWER_MAX 65536u
 #define METADATA_MS \
@@ -17,9 +18,9 @@ static struct cs_deadline within(const struct cs_key_search *search, int ms)
     return soon.at_us < search->deadline.at_us ? soon : search->deadline;
 }
 
-static enum cs_code ask(const struct cs_key_search *search, const char *method,
-                        const char *url, const struct cs_net_header *header,
-                        struct cs_net_response *response, struct cs_err *err)
+static enum cs_code ask_once(const struct cs_key_search *search, const char *method,
+                             const char *url, const struct cs_net_header *header,
+                             struct cs_net_response *response, struct cs_err *err)
 {
     const struct cs_net_request request = {
         .method = method,
@@ -34,13 +35,44 @@ static enum cs_code ask(const struct cs_key_search *search, const char *method,
     return cs_net_perform(search->options->net, &request, response, err);
 }
 
+static bool is_passing_status(int status)
+{
+    return cs_retry_is_transient(status, CS_LIT("")) ||
+           cs_retry_is_throttling(status, CS_LIT(""));
+}
+
+/* A host that does not answer is asked no second time: it may well not exist. */
+static bool is_passing(enum cs_code rc, const struct cs_net_response *response)
+{
+    return rc == CS_OK ? is_passing_status(response->status)
+                       : response->fault == CS_NET_LOST;
+}
+
+static enum cs_code ask(const struct cs_key_search *search, const char *method,
+                        const char *url, const struct cs_net_header *header,
+                        struct cs_net_response *response, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    unsigned attempt = 0;
+    enum cs_code rc;
+
+    do {
+        why = CS_ERR_NONE;
+        rc = ask_once(search, method, url, header, response, &why);
+    } while (is_passing(rc, response) && cs_key_again(search, ++attempt, response));
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
 static enum cs_code bad_status(const char *what, const struct cs_net_response *response,
                                struct cs_err *err)
 {
     if (err != NULL && err->code == CS_OK)
         err->upstream_status = response->status;
-    return cs_err_set(err, CS_EUNAUTH, "%s answered with status %d", what,
-                      response->status);
+    return cs_err_set(err,
+                      is_passing_status(response->status) ? CS_EUPSTREAM : CS_EUNAUTH,
+                      "%s answered with status %d", what, response->status);
 }
 
 /* Keys, as JSON from a GET of `url`; `service` names who is asked in a failure. */

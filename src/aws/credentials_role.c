@@ -6,7 +6,8 @@
 #include "aws/xml.h"
 #include "base/encoding.h"
 
-#define ANSWER_MAX 65536u
+#define ANSWER_MAX  65536u
+#define OWN_HEADERS 2u /* beside those of the signature */
 
 /* ---- the answer ---- */
 
@@ -101,8 +102,11 @@ struct exchange {
     struct cs_net_response response;
     struct cs_signer *signer;
     struct cs_signer_headers added;
-    struct cs_net_header headers[2 + CS_SIGNER_ADDED_MAX];
+    struct cs_net_header headers[OWN_HEADERS + CS_SIGNER_ADDED_MAX];
     size_t header_count;
+    int64_t now_us; /* of STS's clock, as far as it said */
+    unsigned attempts;
+    bool skew_corrected;
 };
 
 static enum cs_code make_endpoint(struct exchange *x, struct cs_err *err)
@@ -135,7 +139,7 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
         .token = cs_view_cstr(keys->token),
         .region = x->region,
         .service = cs_aws_service_name(CS_AWS_STS),
-        .time_us = x->search->now_us,
+        .time_us = x->now_us,
     };
     uint8_t digest[CS_SHA256_LEN];
     char payload[CS_SHA256_HEX_LEN + 1];
@@ -143,7 +147,7 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
         .method = CS_LIT("POST"),
         .path = cs_view_from(cs_buf_view(&x->url), x->endpoint.origin.len),
         .headers = x->headers,
-        .header_count = x->header_count,
+        .header_count = OWN_HEADERS,
         .path_rule = CS_SIGV4_PATH_NORMALIZE,
     };
     enum cs_code rc;
@@ -155,7 +159,8 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
     if ((rc = cs_signer_sign(x->signer, &params, &request, &x->added, err)) != CS_OK)
         return rc;
     for (size_t i = 0; i < x->added.count; i++)
-        x->headers[x->header_count++] = x->added.items[i];
+        x->headers[OWN_HEADERS + i] = x->added.items[i];
+    x->header_count = OWN_HEADERS + x->added.count;
     return CS_OK;
 }
 
@@ -177,13 +182,14 @@ static void log_exchange(const struct exchange *x, enum cs_code code, int64_t st
                CS_LOG_NUM("status", response->status),
                CS_LOG_NUM("bytes", response->bytes_sent + response->bytes_received),
                CS_LOG_NUM("ms", (cs_clock_monotonic_us() - started_us) / 1000),
-               CS_LOG_NUM("attempts", 1),
+               CS_LOG_NUM("attempts", x->attempts),
                CS_LOG_TEXT("request_id", id.ptr != NULL ? id : CS_LIT("")),
                CS_LOG_TEXT("units", CS_LIT("")),
                CS_LOG_TEXT("error", cs_view_cstr(err->reason)));
 }
 
-static enum cs_code exchange(struct exchange *x, struct cs_err *err)
+static enum cs_code exchange(struct exchange *x, enum cs_aws_retry *again_out,
+                             struct cs_err *err)
 {
     const struct cs_net_request request = {
         .method = "POST",
@@ -193,26 +199,66 @@ static enum cs_code exchange(struct exchange *x, struct cs_err *err)
         .body = {.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(&x->body)},
         .deadline = x->search->deadline,
     };
+    enum cs_net_fault fault;
     struct cs_aws_error error;
-    enum cs_code rc;
+    enum cs_code rc =
+        cs_net_perform(x->search->options->net, &request, &x->response, err);
 
-    if ((rc = cs_net_perform(x->search->options->net, &request, &x->response, err)) !=
-            CS_OK ||
-        x->response.status == 200)
+    fault = x->response.fault;
+    *again_out = fault == CS_NET_OK || fault == CS_NET_LOCAL || fault == CS_NET_DEADLINE
+                     ? CS_AWS_RETRY_NONE
+                     : CS_AWS_RETRY_TRANSIENT;
+    if (rc != CS_OK || x->response.status == 200)
         return rc;
     cs_aws_error_init(&error);
-    if ((rc = cs_aws_error_read(&error, &x->response, err)) == CS_OK)
+    if ((rc = cs_aws_error_read(&error, &x->response, err)) == CS_OK) {
+        *again_out = error.retry;
         rc = cs_aws_error_report(&error, operation_of(x->role), err);
+    }
     cs_aws_error_clear(&error);
     return rc == CS_ENOTFOUND ? CS_EUNAUTH : rc;
+}
+
+static bool correct_clock(struct exchange *x)
+{
+    int64_t theirs_us;
+
+    if (x->skew_corrected ||
+        !cs_time_parse_http_date(&theirs_us,
+                                 cs_net_response_header(&x->response, "date")))
+        return false;
+    x->skew_corrected = true;
+    x->now_us = theirs_us;
+    return true;
+}
+
+static bool may_try_again(struct exchange *x, enum cs_aws_retry class)
+{
+    switch (class) {
+    case CS_AWS_RETRY_SKEW:
+        return correct_clock(x);
+    case CS_AWS_RETRY_TRANSIENT:
+    case CS_AWS_RETRY_THROTTLING:
+        return cs_key_again(x->search, x->attempts, &x->response);
+    default:
+        return false;
+    }
 }
 
 static enum cs_code send(struct exchange *x, struct cs_err *err)
 {
     int64_t started_us = cs_clock_monotonic_us();
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc = exchange(x, &why);
+    enum cs_aws_retry class = CS_AWS_RETRY_NONE;
+    struct cs_err why;
+    enum cs_code rc;
 
+    do {
+        why = CS_ERR_NONE;
+        x->attempts++;
+        if (x->role->signer != NULL && (rc = sign(x, &why)) != CS_OK)
+            break;
+        rc = exchange(x, &class, &why);
+    } while (rc != CS_OK && may_try_again(x, class));
     log_exchange(x, rc, started_us, &why);
     if (rc != CS_OK && err != NULL && err->code == CS_OK)
         *err = why;
@@ -229,6 +275,7 @@ enum cs_code cs_keys_assume_role(const struct cs_key_search *search,
         .region = role->region.len > 0 ? role->region : search->options->region,
         .body = CS_BUF_INIT(2 * CS_KEY_TOKEN_MAX),
         .url = CS_BUF_INIT(4096),
+        .now_us = search->now_us,
     };
     enum cs_code rc;
 
@@ -242,12 +289,11 @@ enum cs_code cs_keys_assume_role(const struct cs_key_search *search,
     if ((rc = make_endpoint(&x, err)) != CS_OK ||
         (rc = make_body(&x.body, role, err)) != CS_OK)
         goto out;
-    x.headers[x.header_count++] =
+    x.headers[0] =
         (struct cs_net_header){CS_LIT("Host"), cs_aws_endpoint_host(&x.endpoint)};
-    x.headers[x.header_count++] = (struct cs_net_header){
-        CS_LIT("Content-Type"), CS_LIT("application/x-www-form-urlencoded")};
-    if (role->signer != NULL && (rc = sign(&x, err)) != CS_OK)
-        goto out;
+    x.headers[1] = (struct cs_net_header){CS_LIT("Content-Type"),
+                                          CS_LIT("application/x-www-form-urlencoded")};
+    x.header_count = OWN_HEADERS;
     if ((rc = send(&x, err)) == CS_OK)
         rc = read_answer(out, cs_buf_view(&x.response.body), err);
 out:

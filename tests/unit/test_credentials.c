@@ -75,8 +75,10 @@ struct bench {
         char value[256];
     } settings[SETTINGS_MAX];
     size_t setting_count;
-    bool down;   /* the server answers 500 */
-    bool silent; /* or nothing */
+    bool down;       /* the server answers 500 */
+    bool silent;     /* or nothing */
+    unsigned shaken; /* or fails so many more times, in one way and another */
+    bool strict;     /* STS takes signatures of T0 alone, and says so */
     unsigned answers;
     struct cs_buf seen;
 };
@@ -151,6 +153,33 @@ static void sts_keys(struct fake_reply *reply, const char *action)
     cs_buf_clear(&body);
 }
 
+static void sts_error(struct fake_reply *reply, int status, const char *headers,
+                      const char *code, const char *message)
+{
+    struct cs_buf body = CS_BUF_INIT(4096);
+
+    cs_buf_add_fmt(&body,
+                   "<ErrorResponse><Error><Type>Sender</Type><Code>%s</Code>"
+                   "<Message>%s</Message></Error></ErrorResponse>",
+                   code, message);
+    fake_reply_with(reply, status, headers, cs_buf_view(&body));
+    cs_buf_clear(&body);
+}
+
+static void shake(struct bench *b, const struct fake_request *request,
+                  struct fake_reply *reply)
+{
+    if (b->shaken-- % 2 == 1) {
+        cs_buf_add(&reply->bytes,
+                   CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf"));
+        reply->then = FAKE_CLOSE;
+    } else if (cs_view_eq(request->target, CS_LIT("/"))) {
+        sts_error(reply, 400, "", "Throttling", "Rate exceeded");
+    } else {
+        fake_reply_with(reply, 503, "", CS_LIT(""));
+    }
+}
+
 /* Plays container endpoint, metadata service and STS at once. */
 static void play(void *payload, const struct fake_request *request,
                  struct fake_reply *reply)
@@ -167,6 +196,12 @@ static void play(void *payload, const struct fake_request *request,
         reply->then = FAKE_HANG;
     else if (b->down)
         fake_reply_with(reply, 500, "", CS_LIT("down"));
+    else if (b->shaken > 0)
+        shake(b, request, reply);
+    else if (b->strict && !cs_view_starts(fake_header(request, "x-amz-date"),
+                                          CS_LIT("20300101T000000Z")))
+        sts_error(reply, 403, "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
+                  "SignatureDoesNotMatch", "Signature expired: it is too old");
     else if (cs_view_eq(request->target, CS_LIT("/latest/api/token")) &&
              cs_view_eq(request->method, CS_LIT("PUT")))
         fake_reply_with(reply, 200, "", CS_LIT("session"));
@@ -189,7 +224,8 @@ static void play(void *payload, const struct fake_request *request,
 
 static int set_up(void **state)
 {
-    const struct cs_net_options net_options = {.connect_timeout_ms = 2000};
+    const struct cs_net_options net_options = {.connect_timeout_ms = 2000,
+                                               .idle_timeout_ms = 60000};
     struct bench *b = calloc(1, sizeof(*b));
     struct cs_aws_credentials_options options = {
         .setting = setting, .payload = b, .region = CS_LIT("eu-central-1")};
@@ -454,19 +490,103 @@ static void test_refresh(void **state)
     assert_ok(ask_at(b, T0 + MINUTES(56), &keys, err));
     assert_ok(ask_at(b, T0 + MINUTES(56) + 1, &keys, err));
     assert_view(keys.access_key_id, "ASIATEST1");
-    assert_int_equal(b->answers, 2);
+    assert_int_equal(b->answers, 1 + 3);
     b->down = false;
     assert_ok(ask_at(b, T0 + MINUTES(57), &keys, err));
-    assert_view(keys.access_key_id, "ASIATEST3");
+    assert_view(keys.access_key_id, "ASIATEST5");
     /* past the end, the service down */
     b->down = true;
-    assert_int_equal(ask_at(b, T0 + MINUTES(61), &keys, NULL), CS_EUNAUTH);
+    assert_int_equal(ask_at(b, T0 + MINUTES(61), &keys, NULL), CS_EUPSTREAM);
     assert_int_equal(keys.secret.len, 0);
     /* a service says that they are expired */
     b->down = false;
     cs_aws_credentials_expire(b->credentials);
     assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST9");
+}
+
+/* What ends three minutes later, and again once it has ended. */
+static void test_keys_near_their_end_are_not_asked_for_each_time(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    for (int i = 0; i < 20; i++)
+        assert_ok(ask_at(b, T0 + MINUTES(57) + i, &keys, err));
+    assert_int_equal(b->answers, 1);
+    assert_ok(ask_at(b, T0 + MINUTES(58), &keys, err));
+    assert_int_equal(b->answers, 2);
+    /* they end before their turn, and so are asked for */
+    assert_ok(ask_at(b, T0 + MINUTES(60) - CS_SECOND_US, &keys, err));
+    assert_int_equal(b->answers, 3);
+    for (int i = 0; i < 20; i++)
+        assert_ok(ask_at(b, T0 + MINUTES(60) + i, &keys, err));
+    assert_int_equal(b->answers, 4);
+    cs_aws_credentials_expire(b->credentials);
+    assert_ok(ask_at(b, T0 + MINUTES(60), &keys, err));
     assert_view(keys.access_key_id, "ASIATEST5");
+}
+
+static void use_role(struct bench *b)
+{
+    write_file(b, "AWS_CONFIG_FILE", "config",
+               "[default]\nrole_arn = arn:aws:iam::123456789012:role/test\n"
+               "source_profile = default\naws_access_key_id = AKIDBASE\n"
+               "aws_secret_access_key = s\n");
+    set_url(b, "AWS_ENDPOINT_URL_STS", "");
+}
+
+static void test_passing_faults_are_sat_out(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    use_role(b);
+    b->shaken = 2;
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIAROLE");
+    assert_int_equal(b->answers, 3);
+    write_file(b, "AWS_CONFIG_FILE", "config", "");
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    cs_aws_credentials_expire(b->credentials);
+    b->shaken = 2;
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST6");
+    /* and no longer than three times */
+    cs_aws_credentials_expire(b->credentials);
+    b->shaken = 3;
+    assert_int_equal(ask_at(b, T0, &keys, NULL), CS_EUPSTREAM);
+    assert_int_equal(b->answers, 9);
+    /* which is not held against the requests of the next second */
+    assert_ok(ask_at(b, T0 + CS_SECOND_US, &keys, err));
+}
+
+static void test_the_clock_of_sts(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    use_role(b);
+    b->strict = true;
+    assert_ok(ask_at(b, T0 - MINUTES(30), &keys, err));
+    assert_view(keys.access_key_id, "ASIAROLE");
+    assert_int_equal(b->answers, 2);
+}
+
+static void test_a_refresh_ahead_leaves_the_request_its_time(void **state)
+{
+    struct bench *b = *state;
+    struct cs_deadline deadline = cs_deadline_in_ms(60000);
+    struct cs_aws_keys keys;
+
+    use_role(b);
+    assert_ok(ask_at(b, T0, &keys, err));
+    b->silent = true;
+    assert_ok(
+        cs_aws_credentials_get(b->credentials, T0 + MINUTES(56), deadline, &keys, err));
+    assert_int_equal(b->answers, 2);
+    assert_true(cs_deadline_left_ms(deadline) > 30000);
 }
 
 #define with_bench(test) cmocka_unit_test_setup_teardown(test, set_up, tear_down)
@@ -485,6 +605,10 @@ int main(void)
         with_bench(test_instance),
         with_bench(test_a_dead_metadata_service_costs_little_and_once),
         with_bench(test_refresh),
+        with_bench(test_keys_near_their_end_are_not_asked_for_each_time),
+        with_bench(test_passing_faults_are_sat_out),
+        with_bench(test_the_clock_of_sts),
+        with_bench(test_a_refresh_ahead_leaves_the_request_its_time),
     };
 
     if (signal(SIGPIPE, SIG_IGN) == SIG_ERR)
