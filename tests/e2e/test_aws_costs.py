@@ -48,11 +48,17 @@ class Meter:
 @pytest.fixture(scope="module")
 def instance(stack):
     """Every worker has its credentials and connections."""
-    client = Client(stack, stack.token("warm"))
-    wait_for(lambda: client.get("/campaigns?limit=1") and all(
-        f" {pid} DynamoDB" in stack.log_text() for pid in stack.wait_workers()),
-        "calls by every worker", 60)
-    client.close()
+    clients = [Client(stack, stack.token("warm")) for _ in range(2 * len(stack.wait_workers()))]
+
+    def every_worker_called():
+        # side by side: of requests one after another, one worker may get all
+        assert all(pool.map(lambda client: client.get("/campaigns?limit=1").ok, clients))
+        return all(f" {pid} DynamoDB" in stack.log_text() for pid in stack.wait_workers())
+
+    with ThreadPoolExecutor(len(clients)) as pool:
+        wait_for(every_worker_called, "calls by every worker", 60)
+    for client in clients:
+        client.close()
     return stack
 
 
