@@ -363,8 +363,8 @@ enum cs_code ctl_remote_send(struct ctl_remote *remote, const struct ctl_request
             continue;
         if (rc == CS_OK)
             rc = check_answer(remote, request, &cause);
-        if (rc != CS_OK && err != NULL && err->code == CS_OK)
-            *err = cause;
+        if (rc != CS_OK)
+            cs_err_hand_on(err, &cause);
         return rc;
     }
 }

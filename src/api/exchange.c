@@ -111,8 +111,7 @@ enum cs_code cs_exchange_query_refused(enum cs_code rc, const struct cs_err *cau
     if (rc == CS_EINVAL)
         return cs_err_field(err, rc, cause->field, "query_invalid",
                             "the query parameter %s: %s", cause->field, cause->text);
-    if (err != NULL && err->code == CS_OK)
-        *err = *cause;
+    cs_err_hand_on(err, cause);
     return rc;
 }
 

@@ -113,8 +113,8 @@ enum cs_code cs_link_make(struct cs_exchange *x, const struct cs_link *link,
     if (rc == CS_EUNSUPPORTED) {
         *expires_us_out = (x->call.now_us / CS_SECOND_US + ttl_s) * CS_SECOND_US;
         rc = make_own_link(x, artifact, *expires_us_out, out, err);
-    } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
-        *err = cause;
+    } else if (rc != CS_OK) {
+        cs_err_hand_on(err, &cause);
     }
     return rc;
 }
@@ -155,8 +155,7 @@ static enum cs_code check_address(struct cs_exchange *x,
 
     /* without a key we never gave a link out */
     if (rc != CS_OK && rc != CS_EUNSUPPORTED) {
-        if (err != NULL && err->code == CS_OK)
-            *err = cause;
+        cs_err_hand_on(err, &cause);
         return rc;
     }
     if (rc == CS_EUNSUPPORTED ||

@@ -197,14 +197,6 @@ void cs_view_summary(struct cs_json_writer *w, const struct cs_record *record)
     write_run(w, from, end);
 }
 
-static bool is_among(struct cs_view name, const struct cs_view *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (cs_view_eq(name, names[i]))
-            return true;
-    return false;
-}
-
 static bool is_address(struct cs_view name)
 {
     for (size_t i = 0; i < CS_VIEW_URLS; i++)
@@ -222,7 +214,7 @@ void cs_view_detail(struct cs_json_writer *w, const struct cs_record *record,
         return;
     while (cs_json_walk_member(&rest, &name)) {
         struct cs_view value = cs_json_walk_value(&rest);
-        bool told = is_among(name, elsewhere, count) ||
+        bool told = cs_view_is_among(name, elsewhere, count) ||
                     (record->extra.len > 0 && is_address(name)) ||
                     (cs_view_eq(name, CS_LIT("tags")) &&
                      cs_json_slice(record->summary, "tags").ptr != NULL);

@@ -506,8 +506,8 @@ void cs_aws_perform_many(struct cs_aws *aws, struct cs_aws_call *const *calls,
             calls[i]->err = nets[i].err;
             settle(aws, calls[i]);
         }
-        if (calls[i]->code != CS_OK && err != NULL && err->code == CS_OK)
-            *err = calls[i]->err;
+        if (calls[i]->code != CS_OK)
+            cs_err_hand_on(err, &calls[i]->err);
     }
 }
 

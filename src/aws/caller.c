@@ -22,12 +22,10 @@ static enum cs_code ask(struct cs_aws *aws, struct cs_aws_call *call,
     static const struct cs_net_header type = {
         CS_LIT_INIT("Content-Type"), CS_LIT_INIT("application/x-www-form-urlencoded")};
     char payload[CS_SHA256_HEX_LEN + 1];
-    uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
-    if ((rc = cs_sha256_of(digest, body, err)) != CS_OK)
+    if ((rc = cs_sha256_hex_of(payload, body, err)) != CS_OK)
         return rc;
-    cs_sha256_hex(payload, digest);
     call->method = "POST";
     call->path = CS_LIT("/");
     call->headers = &type;

@@ -254,8 +254,7 @@ static enum cs_code fall_back(struct cs_aws_credentials *c, int64_t now_us,
     c->not_before_us =
         now_us +
         (why == CS_EUPSTREAM || why == CS_ETIMEOUT ? BROKEN_FOR_US : FAILED_FOR_US);
-    if (err != NULL && err->code == CS_OK)
-        *err = c->failure;
+    cs_err_hand_on(err, &c->failure);
     return why;
 }
 
@@ -271,8 +270,7 @@ static enum cs_code ensure(struct cs_aws_credentials *c, int64_t now_us,
     if (now_us < c->not_before_us) {
         if (good || c->failure.code == CS_OK)
             return CS_OK;
-        if (err != NULL && err->code == CS_OK)
-            *err = c->failure;
+        cs_err_hand_on(err, &c->failure);
         return c->failure.code;
     }
     rc = refresh(c, now_us, good && soon.at_us < deadline.at_us ? soon : deadline);

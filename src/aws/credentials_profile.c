@@ -34,8 +34,7 @@ static enum cs_code read_shared(const struct cs_key_search *search, const char *
     cs_buf_clear(&path);
     if (rc == CS_OK || rc == CS_ENOTFOUND)
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -60,8 +60,8 @@ static enum cs_code ask(const struct cs_key_search *search, const char *method,
         why = CS_ERR_NONE;
         rc = ask_once(search, method, url, header, response, &why);
     } while (is_passing(rc, response) && cs_key_again(search, ++attempt, response));
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -141,7 +141,6 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
         .service = cs_aws_service_name(CS_AWS_STS),
         .time_us = x->now_us,
     };
-    uint8_t digest[CS_SHA256_LEN];
     char payload[CS_SHA256_HEX_LEN + 1];
     struct cs_sigv4_request request = {
         .method = CS_LIT("POST"),
@@ -152,9 +151,8 @@ static enum cs_code sign(struct exchange *x, struct cs_err *err)
     };
     enum cs_code rc;
 
-    if ((rc = cs_sha256_of(digest, cs_buf_view(&x->body), err)) != CS_OK)
+    if ((rc = cs_sha256_hex_of(payload, cs_buf_view(&x->body), err)) != CS_OK)
         return rc;
-    cs_sha256_hex(payload, digest);
     request.payload = cs_view_of(payload, CS_SHA256_HEX_LEN);
     if ((rc = cs_signer_sign(x->signer, &params, &request, &x->added, err)) != CS_OK)
         return rc;
@@ -260,8 +258,8 @@ static enum cs_code send(struct exchange *x, struct cs_err *err)
         rc = exchange(x, &class, &why);
     } while (rc != CS_OK && may_try_again(x, class));
     log_exchange(x, rc, started_us, &why);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -114,7 +114,6 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
 {
     char target[TARGET_MAX];
     char payload[CS_SHA256_HEX_LEN + 1];
-    uint8_t digest[CS_SHA256_LEN];
     const struct cs_net_header headers[] = {
         {CS_LIT("Content-Type"), CS_LIT("application/x-amz-json-1.0")},
         {CS_LIT("X-Amz-Target"), target_of(target, operation)},
@@ -142,9 +141,8 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
         *out = NULL;
     if (headers[1].value.len == 0)
         return cs_err_set(err, CS_EINTERNAL, "an operation's name is too long");
-    if ((rc = cs_sha256_of(digest, body, err)) != CS_OK)
+    if ((rc = cs_sha256_hex_of(payload, body, err)) != CS_OK)
         return rc;
-    cs_sha256_hex(payload, digest);
     rc = cs_aws_perform(db->aws, &call, err);
     db->units = call.units;
     if (rc == CS_OK && out != NULL &&

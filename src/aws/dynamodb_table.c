@@ -171,8 +171,8 @@ static enum cs_code describe(struct task *task, struct cs_json **out, struct cs_
                               cs_buf_view(&task->body), out, task->deadline, &why);
     if (rc == CS_ENOTFOUND)
         return CS_OK;
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -270,8 +270,7 @@ static enum cs_code change(struct task *task, const char *operation, struct cs_e
                               cs_buf_view(&task->body), NULL, task->deadline, &why);
     if (rc == CS_OK || is_being_done(cs_dynamodb_error(task->db)))
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -396,8 +395,8 @@ static enum cs_code switch_expiry_on(struct cs_dynamodb *db,
                        CS_FMT(table->name), table->expiry);
     else if (why.code != CS_ENOMEM && keeps_its_expiry(cs_dynamodb_error(db)))
         return CS_OK;
-    else if (err != NULL && err->code == CS_OK)
-        *err = why;
+    else
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -181,14 +181,6 @@ static struct cs_view region_in(struct cs_view endpoint)
 
 /* ---- classes ---- */
 
-static bool is_one_of(struct cs_view code, const struct cs_view *codes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (cs_view_eq(code, codes[i]))
-            return true;
-    return false;
-}
-
 static enum cs_aws_retry transaction_class(const struct cs_aws_error *error)
 {
     static const struct cs_view throttled[] = {
@@ -202,7 +194,7 @@ static enum cs_aws_retry transaction_class(const struct cs_aws_error *error)
 
         if (cs_view_eq(reason, CS_LIT("TransactionConflict")))
             conflict = true;
-        else if (is_one_of(reason, throttled, CS_COUNT(throttled)))
+        else if (cs_view_is_among(reason, throttled, CS_COUNT(throttled)))
             slow = true;
         else if (!cs_view_eq(reason, CS_LIT("None")))
             return CS_AWS_RETRY_NONE;
@@ -219,7 +211,7 @@ static bool is_skew(const struct cs_aws_error *error, struct cs_view code)
                                            CS_LIT_INIT("RequestExpired")};
     struct cs_view message = cs_aws_error_text(error, CS_AWS_ERROR_MESSAGE);
 
-    if (is_one_of(code, codes, CS_COUNT(codes)))
+    if (cs_view_is_among(code, codes, CS_COUNT(codes)))
         return true;
     /* DynamoDB and STS have one code for all faults of a signature. */
     return (cs_view_eq(code, CS_LIT("InvalidSignatureException")) ||
@@ -237,7 +229,7 @@ static bool is_wrong_region(const struct cs_aws_error *error, struct cs_view cod
     bool named = error->fields[CS_AWS_ERROR_BUCKET_REGION].len != SIZE_MAX ||
                  error->fields[CS_AWS_ERROR_REGION].len != SIZE_MAX;
 
-    if (is_one_of(code, codes, CS_COUNT(codes)))
+    if (cs_view_is_among(code, codes, CS_COUNT(codes)))
         return true;
     if (cs_view_eq(code, CS_LIT("AuthorizationHeaderMalformed")) ||
         cs_view_eq(code, CS_LIT("AuthorizationQueryParametersError")))
@@ -258,7 +250,7 @@ static enum cs_aws_retry class_of(const struct cs_aws_error *error)
         return transaction_class(error);
     if (cs_view_eq(code, CS_LIT("TransactionConflictException")))
         return CS_AWS_RETRY_TRANSACTION_CONFLICT;
-    if (is_one_of(code, expired, CS_COUNT(expired)))
+    if (cs_view_is_among(code, expired, CS_COUNT(expired)))
         return CS_AWS_RETRY_CREDENTIALS;
     if (is_skew(error, code))
         return CS_AWS_RETRY_SKEW;

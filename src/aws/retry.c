@@ -28,17 +28,10 @@ static const struct cs_view transient_codes[] = {
     CS_LIT_INIT("IDPCommunicationError"),
 };
 
-static bool is_among(struct cs_view code, const struct cs_view *codes, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (cs_view_eq(code, codes[i]))
-            return true;
-    return false;
-}
-
 bool cs_retry_is_throttling(int status, struct cs_view code)
 {
-    return status == 429 || is_among(code, throttling_codes, CS_COUNT(throttling_codes));
+    return status == 429 ||
+           cs_view_is_among(code, throttling_codes, CS_COUNT(throttling_codes));
 }
 
 bool cs_retry_is_transient(int status, struct cs_view code)
@@ -51,7 +44,7 @@ bool cs_retry_is_transient(int status, struct cs_view code)
     case 504:
         return true;
     default:
-        return is_among(code, transient_codes, CS_COUNT(transient_codes));
+        return cs_view_is_among(code, transient_codes, CS_COUNT(transient_codes));
     }
 }
 

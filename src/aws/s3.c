@@ -161,7 +161,6 @@ static enum cs_code choose_payload(struct cs_s3_call *out,
                                    const struct cs_s3_request *request,
                                    struct cs_err *err)
 {
-    uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
     if (request->streamed != NULL) {
@@ -170,9 +169,8 @@ static enum cs_code choose_payload(struct cs_s3_call *out,
     } else if (request->payload.len > 0) {
         out->call.payload = request->payload;
     } else if (request->body.kind == CS_NET_BODY_BYTES) {
-        if ((rc = cs_sha256_of(digest, request->body.bytes, err)) != CS_OK)
+        if ((rc = cs_sha256_hex_of(out->payload, request->body.bytes, err)) != CS_OK)
             return rc;
-        cs_sha256_hex(out->payload, digest);
         out->call.payload = cs_view_of(out->payload, CS_SHA256_HEX_LEN);
     } else {
         out->call.payload = cs_view_of(empty_sha256, CS_SHA256_HEX_LEN);
@@ -401,8 +399,8 @@ enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t cou
         putting_clear(&all[i]);
 out:
     free(all);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -414,12 +412,6 @@ bool cs_s3_is_bad_version(const struct cs_aws_error *error, struct cs_view versi
            (cs_aws_error_is(error, "InvalidArgument") ||
             cs_aws_error_is(error, "NoSuchVersion") ||
             cs_aws_error_text(error, CS_AWS_ERROR_CODE).ptr == NULL);
-}
-
-static void hand_on(struct cs_err *err, const struct cs_err *why)
-{
-    if (err != NULL && err->code == CS_OK)
-        *err = *why;
 }
 
 enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
@@ -450,7 +442,7 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
     if (rc == CS_EUPSTREAM && cs_s3_is_bad_version(&s3->error, get->version))
         return cs_err_set(err, CS_ENOTFOUND, "there is no such version");
     if (rc != CS_OK)
-        hand_on(err, &why);
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -474,7 +466,7 @@ enum cs_code cs_s3_delete(struct cs_s3 *s3, struct cs_view key, struct cs_view v
     if (rc == CS_EUPSTREAM && cs_s3_is_bad_version(&s3->error, version))
         return CS_OK;
     if (rc != CS_OK)
-        hand_on(err, &why);
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -88,8 +88,7 @@ static enum cs_code create(struct cs_s3 *s3, struct cs_deadline deadline,
                             "the bucket %s belongs to somebody else: set S3_BUCKET_NAME "
                             "to another name",
                             s3->bucket);
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -109,8 +108,8 @@ static enum cs_code wait_for_it(struct cs_s3 *s3, struct cs_deadline deadline,
         rc = cs_err_set(err, CS_EBUSY,
                         "the bucket %s is still being made: try again in a while",
                         s3->bucket);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -205,8 +204,7 @@ static enum cs_code optional(const struct cs_s3 *s3, enum cs_code rc, const char
                        s3->bucket, setting);
         return CS_OK;
     }
-    if (err != NULL && err->code == CS_OK)
-        *err = *why;
+    cs_err_hand_on(err, why);
     return rc;
 }
 
@@ -244,8 +242,8 @@ enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *
         made = true;
         if ((rc = create(s3, deadline, err)) == CS_OK)
             rc = wait_for_it(s3, deadline, err);
-    } else if (rc != CS_OK && err != NULL && err->code == CS_OK) {
-        *err = why;
+    } else if (rc != CS_OK) {
+        cs_err_hand_on(err, &why);
     }
     if (rc == CS_OK && made)
         rc = set_up(s3, settings, report, deadline, err);

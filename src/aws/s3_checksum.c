@@ -1,34 +1,8 @@
 /* The checksum of a body that goes along in a header, for the server to check. */
 #include "config.h"
 
-#include <stdlib.h>
-#include <unistd.h>
-
 #include "aws/s3_internal.h"
 #include "base/encoding.h"
-
-#define BLOCK_LEN 65536u
-
-enum cs_code cs_s3_each_block(const struct cs_net_body *body, cs_s3_block_fn *use,
-                              void *payload, struct cs_err *err)
-{
-    char *block = malloc(BLOCK_LEN);
-    enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
-
-    for (uint64_t at = 0; at < body->size && rc == CS_OK;) {
-        size_t want = body->size - at < BLOCK_LEN ? (size_t)(body->size - at) : BLOCK_LEN;
-        ssize_t got = pread(body->fd, block, want, (off_t)(body->offset + at));
-
-        if (got <= 0)
-            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
-                            "the file to upload can't be read to its end");
-        else
-            rc = use(payload, cs_view_of(block, (size_t)got), err);
-        at += got > 0 ? (uint64_t)got : 0;
-    }
-    free(block);
-    return rc;
-}
 
 static enum cs_code add_md5(void *digest, struct cs_view block, struct cs_err *err)
 {
@@ -38,13 +12,14 @@ static enum cs_code add_md5(void *digest, struct cs_view block, struct cs_err *e
 static enum cs_code md5_text(struct cs_buf *out, const struct cs_net_body *body,
                              struct cs_err *err)
 {
+    const struct cs_file_part file = cs_s3_body_file(body);
     struct cs_md5 *digest = cs_md5_new();
     uint8_t bytes[CS_MD5_LEN];
     enum cs_code rc;
 
     if (digest == NULL)
         return cs_err_nomem(err);
-    rc = body->kind == CS_NET_BODY_FILE ? cs_s3_each_block(body, add_md5, digest, err)
+    rc = body->kind == CS_NET_BODY_FILE ? cs_file_each_block(&file, add_md5, digest, err)
                                         : cs_md5_add(digest, body->bytes, err);
     if (rc == CS_OK && (rc = cs_md5_end(digest, bytes, err)) == CS_OK)
         cs_base64_encode(out, cs_view_of(bytes, sizeof(bytes)));

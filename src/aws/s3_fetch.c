@@ -52,8 +52,7 @@ static enum cs_code outcome(const struct fetching *all, const struct cs_s3_fetch
         if (call->code == CS_EUPSTREAM &&
             cs_s3_is_bad_version(&all[i].error, fetches[i].version))
             return cs_err_set(err, CS_ENOTFOUND, "there is no such version");
-        if (err != NULL && err->code == CS_OK)
-            *err = call->err;
+        cs_err_hand_on(err, &call->err);
         return call->code;
     }
     return CS_OK;

@@ -3,6 +3,7 @@
 #define CS_AWS_S3_INTERNAL_H
 
 #include "aws/s3.h"
+#include "base/file.h"
 
 #define CS_S3_ANSWER_MAX (8u << 20) /* a page of 1000 versions with the longest keys */
 
@@ -64,12 +65,11 @@ void cs_s3_add_param(struct cs_buf *query, const char *name, struct cs_view valu
 /* Copy of a header of the answer; "" when it has none. NULL: no memory. */
 char *cs_s3_header_dup(const struct cs_net_response *response, const char *name);
 
-/* Gives `use` the bytes of a body that is a file, block by block, until it fails;
- * CS_ESHORT for a file that ends too early. */
-typedef enum cs_code cs_s3_block_fn(void *payload, struct cs_view block,
-                                    struct cs_err *err);
-enum cs_code cs_s3_each_block(const struct cs_net_body *body, cs_s3_block_fn *use,
-                              void *payload, struct cs_err *err) CS_MUST_USE;
+/* The file that a body of that kind is read from. */
+static inline struct cs_file_part cs_s3_body_file(const struct cs_net_body *body)
+{
+    return (struct cs_file_part){body->fd, body->offset, body->size};
+}
 
 /* A checksum header with its value. */
 struct cs_s3_checksum_header {

@@ -368,7 +368,7 @@ enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
     if (rc == CS_OK)
         rc = check_refusals(s3, &why);
     cs_buf_clear(&body);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }

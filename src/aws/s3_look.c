@@ -22,8 +22,7 @@ static enum cs_code look(struct cs_s3 *s3, const char *operation, const char *qu
         return cs_xml_read(cs_buf_view(&s3->response.body), callback, payload, err);
     if (never_set != NULL && cs_aws_error_is(&s3->error, never_set))
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -74,8 +74,7 @@ static enum cs_code begin(struct cs_s3_upload *upload, const struct cs_s3_info *
             rc = announce(upload, info, deadline, &why);
     }
     if (rc != CS_OK) {
-        if (err != NULL && err->code == CS_OK)
-            *err = why;
+        cs_err_hand_on(err, &why);
         return rc;
     }
     if ((rc = cs_xml_read(cs_buf_view(&s3->response.body), on_id, upload, err)) != CS_OK)
@@ -127,26 +126,13 @@ struct part {
     char payload[CS_SHA256_HEX_LEN + 1];
 };
 
-static enum cs_code add_sha256(void *digest, struct cs_view block, struct cs_err *err)
+static enum cs_code hash_body(const struct cs_net_body *body,
+                              char hex[CS_SHA256_HEX_LEN + 1], struct cs_err *err)
 {
-    return cs_sha256_add(digest, block, err);
-}
+    const struct cs_file_part file = cs_s3_body_file(body);
 
-static enum cs_code hash_body(const struct cs_net_body *body, char *hex,
-                              struct cs_err *err)
-{
-    struct cs_sha256 *digest = cs_sha256_new();
-    uint8_t out[CS_SHA256_LEN];
-    enum cs_code rc = digest != NULL ? CS_OK : cs_err_nomem(err);
-
-    if (rc == CS_OK)
-        rc = body->kind == CS_NET_BODY_FILE
-                 ? cs_s3_each_block(body, add_sha256, digest, err)
-                 : cs_sha256_add(digest, body->bytes, err);
-    if (rc == CS_OK && (rc = cs_sha256_end(digest, out, err)) == CS_OK)
-        cs_sha256_hex(hex, out);
-    cs_sha256_free(digest);
-    return rc;
+    return body->kind == CS_NET_BODY_FILE ? cs_file_sha256(&file, hex, err)
+                                          : cs_sha256_hex_of(hex, body->bytes, err);
 }
 
 /* How the part's bytes are vouched for: by the way that they are sent, or by a digest
@@ -302,8 +288,8 @@ enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
     }
     parts_clear(all, &ready);
     free(all);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -362,8 +348,8 @@ enum cs_code cs_s3_upload_drop(struct cs_s3 *s3, struct cs_view key,
     cs_buf_clear(&query);
     if (rc == CS_ENOTFOUND)
         return CS_OK;
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

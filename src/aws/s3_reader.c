@@ -146,8 +146,8 @@ enum cs_code cs_s3_reader_read(struct cs_s3_reader *reader, char *to, size_t roo
     reader->at += *got_out;
     if (rc == CS_OK && *got_out == 0 && reader->at != reader->end)
         rc = cs_err_set(&why, CS_EUPSTREAM, "S3 GetObject ended before its last byte");
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

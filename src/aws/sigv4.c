@@ -381,13 +381,11 @@ enum cs_code cs_sigv4_string_to_sign(struct cs_buf *out, struct cs_view date,
                                      const struct cs_sigv4_scope *scope,
                                      struct cs_view canonical_request, struct cs_err *err)
 {
-    uint8_t digest[CS_SHA256_LEN];
     char hex[CS_SHA256_HEX_LEN + 1];
     enum cs_code rc;
 
-    if ((rc = cs_sha256_of(digest, canonical_request, err)) != CS_OK)
+    if ((rc = cs_sha256_hex_of(hex, canonical_request, err)) != CS_OK)
         return rc;
-    cs_sha256_hex(hex, digest);
     cs_buf_add(out, CS_LIT("AWS4-HMAC-SHA256\n"));
     cs_buf_add(out, date);
     cs_buf_add_byte(out, '\n');

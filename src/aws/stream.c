@@ -161,15 +161,13 @@ static void add_hex(struct cs_buf *out, uint64_t value)
 static enum cs_code add_chunk_head(struct cs_stream *stream, struct cs_view bytes,
                                    struct cs_buf *out, struct cs_err *err)
 {
-    uint8_t digest[CS_SHA256_LEN];
     char hex[CS_SHA256_HEX_LEN + 1];
     enum cs_code rc;
 
     add_hex(out, bytes.len);
     if (is_signed(stream->kind)) {
-        if ((rc = cs_sha256_of(digest, bytes, err)) != CS_OK)
+        if ((rc = cs_sha256_hex_of(hex, bytes, err)) != CS_OK)
             return rc;
-        cs_sha256_hex(hex, digest);
         if ((rc = sign_next(stream, CS_LIT("AWS4-HMAC-SHA256-PAYLOAD"), true, hex,
                             err)) != CS_OK)
             return rc;
@@ -218,9 +216,8 @@ static enum cs_code add_trailer(struct cs_stream *stream, struct cs_buf *out,
         goto out;
     cs_buf_add_byte(&line, '\n'); /* the canonical form of the trailer ends its line so */
     if ((rc = cs_buf_check(&line, err)) != CS_OK ||
-        (rc = cs_sha256_of(digest, cs_buf_view(&line), err)) != CS_OK)
+        (rc = cs_sha256_hex_of(hex, cs_buf_view(&line), err)) != CS_OK)
         goto out;
-    cs_sha256_hex(hex, digest);
     if ((rc = sign_next(stream, CS_LIT("AWS4-HMAC-SHA256-TRAILER"), false, hex, err)) !=
         CS_OK)
         goto out;

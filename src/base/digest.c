@@ -202,6 +202,30 @@ void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA2
     cs_hex_encode(out, digest, CS_SHA256_LEN);
 }
 
+enum cs_code cs_sha256_hex_of(char out[CS_SHA256_HEX_LEN + 1], struct cs_view bytes,
+                              struct cs_err *err)
+{
+    uint8_t digest[CS_SHA256_LEN];
+    enum cs_code rc = cs_sha256_of(digest, bytes, err);
+
+    out[0] = '\0';
+    if (rc == CS_OK)
+        cs_sha256_hex(out, digest);
+    return rc;
+}
+
+enum cs_code cs_sha256_end_hex(struct cs_sha256 *digest, char out[CS_SHA256_HEX_LEN + 1],
+                               struct cs_err *err)
+{
+    uint8_t bytes[CS_SHA256_LEN];
+    enum cs_code rc = cs_sha256_end(digest, bytes, err);
+
+    out[0] = '\0';
+    if (rc == CS_OK)
+        cs_sha256_hex(out, bytes);
+    return rc;
+}
+
 /* Kernels older than getrandom() (3.17) have the device. */
 static ssize_t read_random_device(void *out, size_t len)
 {

@@ -56,6 +56,12 @@ enum cs_code cs_md5_end(struct cs_md5 *digest, uint8_t out[CS_MD5_LEN],
 /* Lower-case hex of a digest, with a NUL. */
 void cs_sha256_hex(char out[CS_SHA256_HEX_LEN + 1], const uint8_t digest[CS_SHA256_LEN]);
 
+/* Both at once; "" on failure. */
+enum cs_code cs_sha256_hex_of(char out[CS_SHA256_HEX_LEN + 1], struct cs_view bytes,
+                              struct cs_err *err) CS_MUST_USE;
+enum cs_code cs_sha256_end_hex(struct cs_sha256 *digest, char out[CS_SHA256_HEX_LEN + 1],
+                               struct cs_err *err) CS_MUST_USE;
+
 /* Random bytes good enough for keys. */
 enum cs_code cs_random_bytes(void *out, size_t len, struct cs_err *err) CS_MUST_USE;
 

@@ -116,6 +116,12 @@ enum cs_code cs_err_nomem(struct cs_err *err)
     return cs_err_set(err, CS_ENOMEM, "out of memory");
 }
 
+void cs_err_hand_on(struct cs_err *err, const struct cs_err *why)
+{
+    if (err != NULL && err->code == CS_OK)
+        *err = *why;
+}
+
 void cs_err_clear(struct cs_err *err)
 {
     if (err != NULL)

@@ -76,6 +76,10 @@ enum cs_code cs_err_nomem(struct cs_err *err);
 #define cs_err_nomem(err)            ((void)cs_err_nomem(err), CS_ENOMEM)
 #endif
 
+/* Hands on what a lower layer said: *err becomes *why, unless one is set in it already or
+ * err is NULL. */
+void cs_err_hand_on(struct cs_err *err, const struct cs_err *why);
+
 /* Forgets an error that was dealt with. */
 void cs_err_clear(struct cs_err *err);
 

@@ -13,6 +13,54 @@
 #include <unistd.h>
 
 #define READ_BLOCK 16384u
+#define PART_BLOCK 65536u
+
+enum cs_code cs_file_each_block(const struct cs_file_part *part, cs_file_block_fn *use,
+                                void *payload, struct cs_err *err)
+{
+    char *block = malloc(PART_BLOCK);
+    uint64_t at = 0;
+    enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
+
+    while (rc == CS_OK && at < part->size) {
+        uint64_t left = part->size - at;
+        ssize_t got =
+            pread(part->fd, block, left < PART_BLOCK ? (size_t)left : PART_BLOCK,
+                  (off_t)(part->offset + at));
+
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got < 0)
+            rc = cs_err_errno(err, errno, "a file can't be read");
+        else if (got == 0)
+            rc = cs_err_set(err, CS_ESHORT, "a file is shorter than it was said to be");
+        else
+            rc = use(payload, cs_view_of(block, (size_t)got), err);
+        at += got > 0 ? (uint64_t)got : 0;
+    }
+    free(block);
+    return rc;
+}
+
+static enum cs_code add_to_digest(void *digest, struct cs_view block, struct cs_err *err)
+{
+    return cs_sha256_add(digest, block, err);
+}
+
+enum cs_code cs_file_sha256(const struct cs_file_part *part,
+                            char out[CS_SHA256_HEX_LEN + 1], struct cs_err *err)
+{
+    struct cs_sha256 *digest = cs_sha256_new();
+    enum cs_code rc = digest != NULL ? CS_OK : cs_err_nomem(err);
+
+    out[0] = '\0';
+    if (rc == CS_OK)
+        rc = cs_file_each_block(part, add_to_digest, digest, err);
+    if (rc == CS_OK)
+        rc = cs_sha256_end_hex(digest, out, err);
+    cs_sha256_free(digest);
+    return rc;
+}
 
 /* Reads on to the end, a block at a time, never more than out may hold. */
 static enum cs_code read_blocks(struct cs_buf *out, int fd, const char *path, size_t max,

@@ -7,6 +7,26 @@
 #include <sys/types.h>
 
 #include "base/buf.h"
+#include "base/digest.h"
+
+/* A run of bytes of an open file. */
+struct cs_file_part {
+    int fd; /* borrowed; its own position is neither used nor changed */
+    uint64_t offset;
+    uint64_t size;
+};
+
+/* Gives `use` its bytes block by block, so that its size costs no memory, until that
+ * fails. CS_ESHORT for a file that ends too early, CS_EIO, CS_ENOMEM. */
+typedef enum cs_code cs_file_block_fn(void *payload, struct cs_view block,
+                                      struct cs_err *err);
+enum cs_code cs_file_each_block(const struct cs_file_part *part, cs_file_block_fn *use,
+                                void *payload, struct cs_err *err) CS_MUST_USE;
+
+/* Their SHA-256 in hex; the same errors, and "" then. */
+enum cs_code cs_file_sha256(const struct cs_file_part *part,
+                            char out[CS_SHA256_HEX_LEN + 1],
+                            struct cs_err *err) CS_MUST_USE;
 
 /* Reads a whole file of at most max bytes into out (appended). CS_ENOTFOUND,
  * CS_ETOOBIG, CS_EIO. */

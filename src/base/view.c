@@ -40,6 +40,14 @@ bool cs_view_ends(struct cs_view view, struct cs_view suffix)
            cs_view_eq(cs_view_from(view, view.len - suffix.len), suffix);
 }
 
+bool cs_view_is_among(struct cs_view view, const struct cs_view *list, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        if (cs_view_eq(view, list[i]))
+            return true;
+    return false;
+}
+
 struct cs_view cs_view_trim(struct cs_view view)
 {
     while (view.len > 0 && is_space(view.ptr[0]))

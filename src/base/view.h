@@ -58,6 +58,9 @@ static inline bool cs_view_starts(struct cs_view view, struct cs_view prefix)
 
 bool cs_view_ends(struct cs_view view, struct cs_view suffix);
 
+/* Whether it is one of the list. */
+bool cs_view_is_among(struct cs_view view, const struct cs_view *list, size_t count);
+
 /* What is left from offset on; empty past the end. */
 static inline struct cs_view cs_view_from(struct cs_view view, size_t offset)
 {

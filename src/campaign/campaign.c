@@ -126,8 +126,7 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
     if (rc == CS_ENOTFOUND)
         return no_such_campaign(id, err);
     if (rc != CS_OK) {
-        if (err != NULL && err->code == CS_OK)
-            *err = cause;
+        cs_err_hand_on(err, &cause);
         return rc;
     }
     allowed = may_access(record, call, access);
@@ -478,8 +477,8 @@ enum cs_code cs_campaign_edit(const struct cs_campaigns *campaigns,
         rc = edit(payload, record, &change, err);
         if (rc == CS_OK) {
             rc = cs_campaign_commit(campaigns, call, record, &change, NULL, &cause);
-            if (rc != CS_OK && rc != CS_ECONFLICT && err != NULL && err->code == CS_OK)
-                *err = cause;
+            if (rc != CS_OK && rc != CS_ECONFLICT)
+                cs_err_hand_on(err, &cause);
         } else {
             cs_record_free(record);
             return rc;

@@ -505,8 +505,8 @@ static enum cs_code attempt_until_settled(struct completion *c,
             &cause, CS_EBUSY, "", "campaign_contended",
             "too many others change this campaign at the same time; try again");
 out:
-    if (rc != CS_OK && rc != CS_EEXISTS && err != NULL && err->code == CS_OK)
-        *err = cause;
+    if (rc != CS_OK && rc != CS_EEXISTS)
+        cs_err_hand_on(err, &cause);
     return rc;
 }
 

@@ -445,8 +445,8 @@ static enum cs_code create_under_free_id(const struct cs_campaigns *campaigns,
             return cs_err_field(err, CS_EEXISTS, "/campaign_id", "campaign_exists",
                                 "the id %s is taken; choose another or leave it out",
                                 cs_buf_cstr(&creation->id));
-        if (rc != CS_OK && err != NULL && err->code == CS_OK)
-            *err = cause;
+        if (rc != CS_OK)
+            cs_err_hand_on(err, &cause);
         return rc;
     }
     return cs_err_set(err, CS_EBUSY, "no free id was found; try again");
@@ -468,8 +468,8 @@ static enum cs_code find_replay(const struct cs_campaigns *campaigns,
     if (rc != CS_OK)
         return rc;
     rc = replay(campaigns, call, creation, out, &cause);
-    if (rc != CS_OK && rc != CS_ENOTFOUND && err != NULL && err->code == CS_OK)
-        *err = cause;
+    if (rc != CS_OK && rc != CS_ENOTFOUND)
+        cs_err_hand_on(err, &cause);
     return rc;
 }
 

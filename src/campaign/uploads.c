@@ -224,8 +224,8 @@ static enum cs_code begin_or_find(const struct cs_campaigns *campaigns,
             rc = store_begin(campaigns, call, id, cs_view_cstr(name), begin, answer,
                              &cause);
     }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = cause;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &cause);
     return rc;
 }
 

@@ -469,8 +469,8 @@ enum cs_code cs_net_perform(struct cs_net_client *client,
     struct cs_net_call call = {.request = *request, .response = response};
 
     cs_net_perform_many(client, &call, 1, 1);
-    if (call.code != CS_OK && err != NULL && err->code == CS_OK)
-        *err = call.err;
+    if (call.code != CS_OK)
+        cs_err_hand_on(err, &call.err);
     return call.code;
 }
 

@@ -16,8 +16,8 @@ static enum cs_code list(struct cs_aws_store *store, enum cs_s3_list kind,
 
     if (rc != CS_OK && cs_aws_store_lacks_bucket(&why) && store->create_missing)
         return CS_OK;
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 
@@ -267,8 +267,8 @@ enum cs_code cs_aws_store_delete_folder(struct cs_store *base, struct cs_view pr
     rc = sweep_all(&s, prefix, knows);
     cs_buf_clear(&s.texts);
     cs_buf_clear(&s.last_key);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = s.err;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &s.err);
     return rc;
 }
 

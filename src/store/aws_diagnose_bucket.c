@@ -111,12 +111,10 @@ static enum cs_code put_object(struct cs_aws_diagnosis *d, struct cs_err *err)
         .info = {.content_type = CS_LIT("text/plain"), .sha256 = sha256},
         .body = {.kind = CS_NET_BODY_BYTES, .bytes = body},
         .payload_sha256 = sha256};
-    uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
     if ((rc = make_key(&key, d, "put", err)) == CS_OK &&
-        (rc = cs_sha256_of(digest, body, err)) == CS_OK) {
-        cs_sha256_hex(sha256, digest);
+        (rc = cs_sha256_hex_of(sha256, body, err)) == CS_OK) {
         put.info.key = cs_buf_view(&key);
         rc = cs_s3_put_many(d->store->s3, &put, 1, d->deadline, err);
     }

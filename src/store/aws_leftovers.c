@@ -207,8 +207,7 @@ static enum cs_code delete_item(struct search *s, const struct leftover *leftove
     *gone_out = rc == CS_OK;
     if (rc == CS_OK || rc == CS_ECONFLICT)
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -41,13 +41,11 @@ void cs_aws_log_piece_key(struct cs_buf *out, struct cs_view key, uint64_t piece
 static enum cs_code used_key(struct cs_buf *out, struct cs_view key,
                              struct cs_view dedupe, struct cs_err *err)
 {
-    uint8_t digest[CS_SHA256_LEN];
     char hex[CS_SHA256_HEX_LEN + 1];
     enum cs_code rc;
 
-    if ((rc = cs_sha256_of(digest, dedupe, err)) != CS_OK)
+    if ((rc = cs_sha256_hex_of(hex, dedupe, err)) != CS_OK)
         return rc;
-    cs_sha256_hex(hex, digest);
     cs_buf_reset(out);
     cs_buf_add_fmt(out, CS_AWS_LOG_USED "%s/", hex);
     cs_buf_add(out, key);
@@ -420,8 +418,8 @@ static enum cs_code try_append(struct appending *a, bool first, bool *again_out,
                            a->count, mark_after(a));
     else
         cs_recent_forget(a->store->recent, table, a->key);
-    if (rc != CS_OK && err != NULL && err->code == CS_OK && !*again_out)
-        *err = why;
+    if (rc != CS_OK && !*again_out)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -155,8 +155,8 @@ static enum cs_code read_closed(struct cs_aws_store *store, struct window *windo
             window_clear(window);
         if ((rc = read_window(store, window, first, count, deadline, &why)) == CS_OK)
             rc = close_gaps(store, window, count, deadline, &why);
-        if (rc != CS_OK && rc != CS_ECONFLICT && err != NULL && err->code == CS_OK)
-            *err = why;
+        if (rc != CS_OK && rc != CS_ECONFLICT)
+            cs_err_hand_on(err, &why);
     }
     return rc == CS_ECONFLICT
                ? cs_err_set(err, CS_EBUSY, "others append to the same log: try again")
@@ -417,8 +417,7 @@ static enum cs_code reset_end(struct cs_aws_store *store, struct cs_view key,
     rc = cs_aws_store_write(store, "UpdateItem", deadline, &why);
     if (rc == CS_OK || rc == CS_ECONFLICT)
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 

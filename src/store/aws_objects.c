@@ -3,16 +3,13 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <unistd.h>
 
-#include "base/encoding.h"
+#include "base/file.h"
 #include "store/aws_internal.h"
 
-#define PART_BYTES  (8u << 20)  /* of a put in pieces, in memory */
-#define SINGLE_MAX  (64u << 20) /* a larger file goes in parts */
-#define FILE_PART   (16u << 20)
-#define BLOCK_LEN   65536u
-#define URL_WAIT_MS 5000 /* for a refresh of the credentials, at most */
+#define PART_BYTES (8u << 20)  /* of a put in pieces, in memory */
+#define SINGLE_MAX (64u << 20) /* a larger file goes in parts */
+#define FILE_PART  (16u << 20)
 
 static struct cs_s3_info info_of(const struct cs_object_info *info, const char *sha256)
 {
@@ -46,43 +43,14 @@ struct prepared {
     struct cs_aws_packed packed; /* empty where it is sent as it is */
 };
 
-static enum cs_code hash_file(int fd, struct prepared *out, struct cs_err *err)
-{
-    struct cs_sha256 *digest = cs_sha256_new();
-    char *block = malloc(BLOCK_LEN);
-    uint8_t bytes[CS_SHA256_LEN];
-    enum cs_code rc = digest != NULL && block != NULL ? CS_OK : cs_err_nomem(err);
-
-    for (uint64_t at = 0; at < out->size && rc == CS_OK;) {
-        size_t want = out->size - at < BLOCK_LEN ? (size_t)(out->size - at) : BLOCK_LEN;
-        ssize_t got = pread(fd, block, want, (off_t)at);
-
-        if (got <= 0)
-            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
-                            "the file to store is shorter than it was said to be");
-        else
-            rc = cs_sha256_add(digest, cs_view_of(block, (size_t)got), err);
-        at += got > 0 ? (uint64_t)got : 0;
-    }
-    if (rc == CS_OK && (rc = cs_sha256_end(digest, bytes, err)) == CS_OK)
-        cs_sha256_hex(out->sha256, bytes);
-    cs_sha256_free(digest);
-    free(block);
-    return rc;
-}
-
 static enum cs_code hash_source(const struct cs_object_source *source,
                                 struct prepared *out, struct cs_err *err)
 {
-    uint8_t bytes[CS_SHA256_LEN];
-    enum cs_code rc;
+    const struct cs_file_part file = {.fd = source->fd, .size = source->size};
 
     out->size = source->fd >= 0 ? source->size : source->bytes.len;
-    if (source->fd >= 0)
-        return hash_file(source->fd, out, err);
-    if ((rc = cs_sha256_of(bytes, source->bytes, err)) == CS_OK)
-        cs_sha256_hex(out->sha256, bytes);
-    return rc;
+    return source->fd >= 0 ? cs_file_sha256(&file, out->sha256, err)
+                           : cs_sha256_hex_of(out->sha256, source->bytes, err);
 }
 
 static bool is_large(const struct cs_object_source *source)
@@ -399,7 +367,6 @@ enum cs_code cs_aws_store_put_commit(struct cs_store *base,
                                      struct cs_object *out, struct cs_err *err)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
-    uint8_t digest[CS_SHA256_LEN];
     char sha256[CS_SHA256_HEX_LEN + 1];
     char *version = NULL;
     enum cs_code rc = CS_OK;
@@ -408,10 +375,8 @@ enum cs_code cs_aws_store_put_commit(struct cs_store *base,
     if (writer->announced != UINT64_MAX && writer->size < writer->announced)
         rc = cs_err_set(err, CS_ESHORT, "%" PRIu64 " of %" PRIu64 " bytes came",
                         writer->size, writer->announced);
-    if (rc == CS_OK && (rc = cs_sha256_end(writer->digest, digest, err)) == CS_OK) {
-        cs_sha256_hex(sha256, digest);
+    if (rc == CS_OK && (rc = cs_sha256_end_hex(writer->digest, sha256, err)) == CS_OK)
         rc = finish_put(store, writer, sha256, &version, err);
-    }
     if (rc == CS_OK)
         rc = set_object(store, out, cs_view_cstr(writer->key), version, writer->size,
                         sha256, err);

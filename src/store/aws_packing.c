@@ -5,46 +5,44 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <unistd.h>
 
 #include "base/deflate.h"
 #include "base/encoding.h"
+#include "base/file.h"
 #include "store/aws_internal.h"
 
-#define LEVEL     6
-#define WORTH_IT  1024u /* bytes; less gains nothing */
-#define BLOCK_LEN 65536u
+#define LEVEL         6
+#define WORTH_IT      1024u  /* bytes; less gains nothing */
+#define TEXT_WORTH_IT 512u   /* bytes of a text in an item */
+#define OVERHEAD_MAX  65536u /* of what can't be compressed */
 
-#define TEXT_WORTH_IT 512u /* bytes of a text in an item */
+struct file_packing {
+    struct cs_gzip *gzip;
+    struct cs_buf *out;
+    uint64_t left; /* bytes of the file */
+};
+
+static enum cs_code pack_block(void *payload, struct cs_view block, struct cs_err *err)
+{
+    struct file_packing *packing = payload;
+
+    packing->left -= block.len;
+    return cs_gzip_add(packing->gzip, packing->out, block, packing->left == 0, err);
+}
 
 static enum cs_code pack_file(struct cs_gzip *gzip, struct cs_buf *out, int fd,
                               uint64_t size, struct cs_err *err)
 {
-    char *block = malloc(BLOCK_LEN);
-    enum cs_code rc = block != NULL ? CS_OK : cs_err_nomem(err);
+    struct file_packing packing = {gzip, out, size};
 
-    for (uint64_t at = 0; at < size && rc == CS_OK;) {
-        size_t want = size - at < BLOCK_LEN ? (size_t)(size - at) : BLOCK_LEN;
-        ssize_t got = pread(fd, block, want, (off_t)at);
-
-        if (got <= 0) {
-            rc = cs_err_set(err, got == 0 ? CS_ESHORT : CS_EIO,
-                            "the file to store is shorter than it was said to be");
-            break;
-        }
-        at += (uint64_t)got;
-        rc = cs_gzip_add(gzip, out, cs_view_of(block, (size_t)got), at == size, err);
-    }
-    free(block);
-    return rc;
+    return cs_file_each_block(&(struct cs_file_part){.fd = fd, .size = size}, pack_block,
+                              &packing, err);
 }
 
 enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd,
                          uint64_t size, struct cs_err *err)
 {
     struct cs_gzip *gzip;
-    uint8_t digest[CS_SHA256_LEN];
     enum cs_code rc;
 
     *out = CS_AWS_PACKED_NONE;
@@ -52,17 +50,15 @@ enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd
         return CS_OK;
     if ((gzip = cs_gzip_new(LEVEL)) == NULL)
         return cs_err_nomem(err);
-    cs_buf_init(&out->bytes, (size_t)size + BLOCK_LEN);
+    cs_buf_init(&out->bytes, (size_t)size + OVERHEAD_MAX);
     rc = fd >= 0 ? pack_file(gzip, &out->bytes, fd, size, err)
                  : cs_gzip_add(gzip, &out->bytes, bytes, true, err);
     cs_gzip_free(gzip);
     /* a little smaller is not worth the work of each reading */
     if (rc == CS_OK && out->bytes.len < size - size / 16) {
         (void)snprintf(out->size, sizeof(out->size), "%" PRIu64, size);
-        if ((rc = cs_sha256_of(digest, cs_buf_view(&out->bytes), err)) == CS_OK) {
-            cs_sha256_hex(out->sha256, digest);
+        if ((rc = cs_sha256_hex_of(out->sha256, cs_buf_view(&out->bytes), err)) == CS_OK)
             return CS_OK;
-        }
     }
     cs_buf_clear(&out->bytes);
     return rc;
@@ -82,7 +78,7 @@ void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put
 enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
                                     struct cs_view text, struct cs_err *err)
 {
-    struct cs_buf packed = CS_BUF_INIT(text.len + BLOCK_LEN);
+    struct cs_buf packed = CS_BUF_INIT(text.len + OVERHEAD_MAX);
     struct cs_gzip *gzip;
     enum cs_code rc;
 

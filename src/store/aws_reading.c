@@ -176,8 +176,8 @@ static enum cs_code open_reader(struct cs_aws_store *store, struct cs_s3_get *ge
                            : start_unpacking(reader, look->size, NULL, &why);
     if (rc == CS_ENOTFOUND && cs_aws_store_lacks_bucket(&why))
         rc = CS_EUPSTREAM; /* a fault of the set-up, not a missing object */
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -374,8 +374,8 @@ enum cs_code cs_aws_store_fetch_objects(struct cs_store *base,
             rc = take_body(&fetches[i].response, &outs[i], &why);
         cs_net_response_clear(&fetches[i].response);
     }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 

@@ -210,12 +210,6 @@ static bool lacks_table(const struct cs_aws_store *store)
            !lacks_index(store);
 }
 
-static void hand_on(struct cs_err *err, const struct cs_err *why)
-{
-    if (err != NULL && err->code == CS_OK)
-        *err = *why;
-}
-
 /* A table that is missing is a fault of the set-up, not a missing record. */
 static enum cs_code not_ours(enum cs_code rc)
 {
@@ -234,7 +228,7 @@ enum cs_code cs_aws_store_write(struct cs_aws_store *store, const char *operatio
             rc = cs_aws_store_call(store, operation, NULL, deadline, &why);
     }
     if (rc != CS_OK)
-        hand_on(err, &why);
+        cs_err_hand_on(err, &why);
     return not_ours(rc);
 }
 
@@ -257,7 +251,7 @@ static enum cs_code fetch(struct cs_aws_store *store, const char *operation,
             rc = cs_aws_store_call(store, operation, out, deadline, &why);
     }
     if (rc != CS_OK)
-        hand_on(err, &why);
+        cs_err_hand_on(err, &why);
     return not_ours(rc);
 }
 
@@ -307,7 +301,7 @@ enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
                                        callback, payload, deadline, &why);
     }
     if (rc != CS_OK)
-        hand_on(err, &why);
+        cs_err_hand_on(err, &why);
     return not_ours(rc);
 }
 

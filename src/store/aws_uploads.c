@@ -34,8 +34,8 @@ enum cs_code cs_aws_store_put_all(struct cs_aws_store *store, struct cs_s3_put *
         if ((rc = cs_aws_store_make_bucket(store, deadline, &why)) == CS_OK)
             rc = cs_s3_put_many(store->s3, puts, count, deadline, &why);
     }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 
@@ -52,7 +52,6 @@ static enum cs_code put_note(struct cs_aws_store *store, struct cs_aws_upload *u
                              struct cs_err *err)
 {
     char sha256[CS_SHA256_HEX_LEN + 1];
-    uint8_t digest[CS_SHA256_LEN];
     struct cs_s3_put put = {.body = {.kind = CS_NET_BODY_BYTES, .bytes = CS_LIT("")},
                             .payload_sha256 = sha256};
     enum cs_code rc;
@@ -60,9 +59,8 @@ static enum cs_code put_note(struct cs_aws_store *store, struct cs_aws_upload *u
     cs_buf_add(&upload->note, key);
     cs_buf_add_cstr(&upload->note, NOTE_ENDING);
     if ((rc = cs_buf_check(&upload->note, err)) != CS_OK ||
-        (rc = cs_sha256_of(digest, CS_LIT(""), err)) != CS_OK)
+        (rc = cs_sha256_hex_of(sha256, CS_LIT(""), err)) != CS_OK)
         return rc;
-    cs_sha256_hex(sha256, digest);
     put.info.key = cs_buf_view(&upload->note);
     put.info.content_type = CS_LIT("application/octet-stream");
     rc = cs_aws_store_put_all(store, &put, 1, deadline, err);

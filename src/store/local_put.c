@@ -9,7 +9,6 @@
 #include "store/check.h"
 #include "store/local_internal.h"
 
-#define BLOCK_BYTES (64u * 1024u)
 /* The kernel is told to start writing out whenever that much is new, so that the
  * fsync at the end of a large put has little left to wait for. */
 #define FLUSH_BYTES (8ll << 20)
@@ -255,31 +254,25 @@ void cs_local_put_abort(struct cs_store *store, struct cs_object_writer *writer)
 
 /* ---- whole objects ---- */
 
-/* The bytes of a file, block by block, so that its size costs no memory. */
+struct adding {
+    struct cs_store *store;
+    struct cs_object_writer *writer;
+};
+
+static enum cs_code add_block(void *payload, struct cs_view block, struct cs_err *err)
+{
+    struct adding *adding = payload;
+
+    return cs_local_put_add(adding->store, adding->writer, block, err);
+}
+
 static enum cs_code add_file(struct cs_store *store, struct cs_object_writer *writer,
                              const struct cs_object_source *source, struct cs_err *err)
 {
-    char *block = malloc(BLOCK_BYTES);
-    uint64_t at = 0;
-    enum cs_code rc = block == NULL ? cs_err_nomem(err) : CS_OK;
+    const struct cs_file_part file = {.fd = source->fd, .size = source->size};
+    struct adding adding = {store, writer};
 
-    while (rc == CS_OK && at < source->size) {
-        uint64_t left = source->size - at;
-        ssize_t got = pread(source->fd, block,
-                            left < BLOCK_BYTES ? (size_t)left : BLOCK_BYTES, (off_t)at);
-
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0)
-            rc = cs_err_errno(err, errno, "the file to be stored can't be read");
-        else if (got == 0)
-            break; /* the commit finds that bytes are missing */
-        else
-            rc = cs_local_put_add(store, writer, cs_view_of(block, (size_t)got), err);
-        at += got > 0 ? (uint64_t)got : 0;
-    }
-    free(block);
-    return rc;
+    return cs_file_each_block(&file, add_block, &adding, err);
 }
 
 static enum cs_code put_one(struct cs_store *store, const struct cs_object_source *source,

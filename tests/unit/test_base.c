@@ -27,6 +27,23 @@ static void test_err_first_wins(void **state)
     assert_int_equal(fault.code, CS_OK);
 }
 
+static void test_err_is_handed_on_where_none_is_set(void **state)
+{
+    struct cs_err below = CS_ERR_NONE;
+    struct cs_err above = CS_ERR_NONE;
+
+    (void)state;
+    (void)cs_err_set(&below, CS_EIO, "below");
+    cs_err_hand_on(NULL, &below);
+    cs_err_hand_on(&above, &below);
+    assert_int_equal(above.code, CS_EIO);
+    assert_string_equal(above.text, "below");
+    cs_err_clear(&below);
+    (void)cs_err_set(&below, CS_EBUSY, "later");
+    cs_err_hand_on(&above, &below);
+    assert_string_equal(above.text, "below");
+}
+
 static void test_err_is_one_line_and_cut_visibly(void **state)
 {
     struct cs_err fault = CS_ERR_NONE;
@@ -67,6 +84,16 @@ static void test_view_compare_and_find(void **state)
     assert_view(cs_view_trim(CS_LIT(" \t a b \r\n")), "a b");
     assert_view(cs_view_sub(CS_LIT("abc"), 1, 99), "bc");
     assert_int_equal(cs_view_from(CS_LIT("abc"), 4).len, 0);
+}
+
+static void test_view_is_among_a_list(void **state)
+{
+    static const struct cs_view list[] = {CS_LIT_INIT("a"), CS_LIT_INIT("bc")};
+
+    (void)state;
+    assert_true(cs_view_is_among(CS_LIT("bc"), list, CS_COUNT(list)));
+    assert_false(cs_view_is_among(CS_LIT("bc"), list, 1));
+    assert_false(cs_view_is_among(CS_LIT("b"), list, CS_COUNT(list)));
 }
 
 static void test_view_split(void **state)
@@ -311,15 +338,13 @@ static void test_digests(void **state)
     (void)state;
     assert_non_null(running);
     /* FIPS 180-4's own example */
-    assert_ok(cs_sha256_of(digest, CS_LIT("abc"), err));
-    cs_sha256_hex(hex, digest);
+    assert_ok(cs_sha256_hex_of(hex, CS_LIT("abc"), err));
     assert_string_equal(
         hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
     for (int round = 0; round < 2; round++) {
         assert_ok(cs_sha256_add(running, CS_LIT("a"), err));
         assert_ok(cs_sha256_add(running, CS_LIT("bc"), err));
-        assert_ok(cs_sha256_end(running, digest, err));
-        cs_sha256_hex(hex, digest);
+        assert_ok(cs_sha256_end_hex(running, hex, err));
         assert_string_equal(
             hex, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
         assert_ok(cs_sha256_reset(running, err));
@@ -419,6 +444,54 @@ static void test_file_write_and_read(void **state)
     assert_int_equal(unlink(path), 0);
     assert_int_equal(rmdir(folder), 0);
     cs_buf_clear(&buf);
+}
+
+struct blocks {
+    struct cs_buf bytes;
+    size_t count;
+    size_t stop_at; /* the block that is refused, counted from 1; 0: none */
+};
+
+static enum cs_code take_block(void *payload, struct cs_view block, struct cs_err *err)
+{
+    struct blocks *blocks = payload;
+
+    cs_buf_add(&blocks->bytes, block);
+    return ++blocks->count == blocks->stop_at ? cs_err_set(err, CS_EBUSY, "enough")
+                                              : CS_OK;
+}
+
+static void test_file_part_block_by_block(void **state)
+{
+    static char bytes[200000];
+    struct blocks blocks = {.bytes = CS_BUF_INIT(sizeof(bytes))};
+    struct cs_file_part part = {.fd = cs_file_memory("part"), .offset = 1};
+    char of_part[CS_SHA256_HEX_LEN + 1];
+    char of_bytes[CS_SHA256_HEX_LEN + 1];
+
+    (void)state;
+    for (size_t i = 0; i < sizeof(bytes); i++)
+        bytes[i] = (char)(i * 7 % 251);
+    assert_true(part.fd >= 0);
+    assert_int_equal(cs_file_write_all(part.fd, cs_view_of(bytes, sizeof(bytes))), 0);
+    part.size = sizeof(bytes) - 2;
+    assert_ok(cs_file_each_block(&part, take_block, &blocks, err));
+    assert_true(
+        cs_view_eq(cs_buf_view(&blocks.bytes), cs_view_of(bytes + 1, sizeof(bytes) - 2)));
+    assert_true(blocks.count > 1);
+    assert_ok(cs_file_sha256(&part, of_part, err));
+    assert_ok(cs_sha256_hex_of(of_bytes, cs_buf_view(&blocks.bytes), err));
+    assert_string_equal(of_part, of_bytes);
+
+    part.size = sizeof(bytes); /* one byte more than there is behind the first */
+    assert_int_equal(cs_file_sha256(&part, of_part, NULL), CS_ESHORT);
+    assert_string_equal(of_part, "");
+    blocks.stop_at = blocks.count + 1;
+    cs_buf_reset(&blocks.bytes);
+    assert_int_equal(cs_file_each_block(&part, take_block, &blocks, NULL), CS_EBUSY);
+    assert_int_equal(blocks.count, blocks.stop_at);
+    cs_buf_clear(&blocks.bytes);
+    assert_int_equal(close(part.fd), 0);
 }
 
 static void test_file_open_below_follows_nothing(void **state)
@@ -527,9 +600,11 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_err_first_wins),
+        cmocka_unit_test(test_err_is_handed_on_where_none_is_set),
         cmocka_unit_test(test_err_is_one_line_and_cut_visibly),
         cmocka_unit_test(test_every_code_has_a_name),
         cmocka_unit_test(test_view_compare_and_find),
+        cmocka_unit_test(test_view_is_among_a_list),
         cmocka_unit_test(test_view_split),
         cmocka_unit_test(test_view_to_u64),
         cmocka_unit_test(test_view_secret_comparison),
@@ -545,6 +620,7 @@ int main(void)
         cmocka_unit_test(test_time_text),
         cmocka_unit_test(test_time_other_forms),
         cmocka_unit_test(test_file_write_and_read),
+        cmocka_unit_test(test_file_part_block_by_block),
         cmocka_unit_test(test_file_open_below_follows_nothing),
         cmocka_unit_test(test_log_lines_can_not_be_forged),
         cmocka_unit_test(test_inflate_gzip),
