@@ -19,20 +19,19 @@ struct position {
     struct cs_buf key;
 };
 
-static void check_text(const struct cs_list_query *query, struct cs_view rest,
-                       char out[CS_SHA256_HEX_LEN + 1])
+static enum cs_code check_text(const struct cs_list_query *query, struct cs_view rest,
+                               char out[CS_SHA256_HEX_LEN + 1], struct cs_err *err)
 {
     struct cs_buf text = CS_BUF_INIT(NAMES_MAX);
-    uint8_t digest[CS_SHA256_LEN] = {0};
+    enum cs_code rc;
 
     cs_buf_add_fmt(&text, "%d\n%zu\n", (int)query->index, query->value.len);
     cs_buf_add(&text, query->value);
     cs_buf_add(&text, rest);
-    if (cs_buf_check(&text, NULL) != CS_OK ||
-        cs_sha256_of(digest, cs_buf_view(&text), NULL) != CS_OK)
-        memset(digest, 0, sizeof(digest));
-    cs_sha256_hex(out, digest);
+    if ((rc = cs_buf_check(&text, err)) == CS_OK)
+        rc = cs_sha256_hex_of(out, cs_buf_view(&text), err);
     cs_buf_clear(&text);
+    return rc;
 }
 
 static enum cs_code write_cursor(const struct cs_list_query *query,
@@ -43,19 +42,32 @@ static enum cs_code write_cursor(const struct cs_list_query *query,
     struct cs_buf rest = CS_BUF_INIT(CURSOR_MAX);
     struct cs_buf plain = CS_BUF_INIT(CURSOR_MAX);
     struct cs_buf text = CS_BUF_INIT(2 * CURSOR_MAX);
+    enum cs_code rc;
 
     cs_buf_add(&rest, created_at);
     cs_buf_add_byte(&rest, '\n');
     cs_buf_add(&rest, key);
-    check_text(query, cs_buf_view(&rest), check);
+    if ((rc = cs_buf_check(&rest, err)) != CS_OK ||
+        (rc = check_text(query, cs_buf_view(&rest), check, err)) != CS_OK)
+        goto out;
     cs_buf_add(&plain, cs_view_of(check, CHECK_LEN));
     cs_buf_add(&plain, cs_buf_view(&rest));
+    if ((rc = cs_buf_check(&plain, err)) != CS_OK)
+        goto out;
     cs_base64url_encode(&text, cs_buf_view(&plain));
-    *out = cs_buf_check(&plain, NULL) == CS_OK ? cs_buf_take(&text) : NULL;
+    if ((rc = cs_buf_check(&text, err)) == CS_OK)
+        *out = cs_buf_take(&text);
+out:
     cs_buf_clear(&rest);
     cs_buf_clear(&plain);
     cs_buf_clear(&text);
-    return *out != NULL ? CS_OK : cs_err_nomem(err);
+    return rc;
+}
+
+static enum cs_code bad_cursor(struct cs_err *err)
+{
+    return cs_err_field(err, CS_EINVAL, "cursor", "cursor_invalid",
+                        "the cursor is none of this list's: start without one");
 }
 
 static enum cs_code read_cursor(const struct cs_list_query *query, struct position *out,
@@ -65,26 +77,30 @@ static enum cs_code read_cursor(const struct cs_list_query *query, struct positi
     struct cs_buf plain = CS_BUF_INIT(CURSOR_MAX);
     struct cs_view rest;
     size_t line;
-    bool good;
+    enum cs_code rc;
 
     if (query->cursor.len == 0)
         return CS_OK;
-    good = cs_base64url_decode(&plain, query->cursor, NULL) == CS_OK;
+    rc = cs_base64url_decode(&plain, query->cursor, NULL);
     rest = cs_view_from(cs_buf_view(&plain), CHECK_LEN);
     line = cs_view_find_byte(rest, '\n');
-    check_text(query, rest, check);
-    good = good && line != SIZE_MAX &&
-           cs_view_eq(cs_view_sub(cs_buf_view(&plain), 0, CHECK_LEN),
-                      cs_view_of(check, CHECK_LEN));
-    if (good) {
-        cs_buf_add(&out->created_at, cs_view_sub(rest, 0, line));
-        cs_buf_add(&out->key, cs_view_from(rest, line + 1));
+    if (rc != CS_OK || line == SIZE_MAX) {
+        rc = rc == CS_ENOMEM ? cs_err_nomem(err) : bad_cursor(err);
+        goto out;
     }
+    if ((rc = check_text(query, rest, check, err)) != CS_OK)
+        goto out;
+    if (!cs_view_starts(cs_buf_view(&plain), cs_view_of(check, CHECK_LEN))) {
+        rc = bad_cursor(err);
+        goto out;
+    }
+    cs_buf_add(&out->created_at, cs_view_sub(rest, 0, line));
+    cs_buf_add(&out->key, cs_view_from(rest, line + 1));
+    if ((rc = cs_buf_check(&out->created_at, err)) == CS_OK)
+        rc = cs_buf_check(&out->key, err);
+out:
     cs_buf_clear(&plain);
-    if (good)
-        return CS_OK;
-    return cs_err_field(err, CS_EINVAL, "cursor", "cursor_invalid",
-                        "the cursor is none of this list's: start without one");
+    return rc;
 }
 
 /* ---- collecting ---- */
