@@ -221,6 +221,7 @@ static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
 {
     const struct cs_key_search search = {&c->options, now_us, deadline};
     struct cs_keyset fresh = {.access_key_id = NULL};
+    char end[CS_TIME_TEXT_LEN + 1] = "forever";
     enum cs_code rc;
 
     c->failure = CS_ERR_NONE;
@@ -231,12 +232,11 @@ static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
     c->keys = fresh;
     c->expired = false;
     c->not_before_us = next_search_us(&c->keys, now_us);
-    cs_log_put(
-        c->options.log, CS_LOG_INFO, "AWS credentials",
-        CS_LOG_TEXT("source", cs_view_cstr(fresh.source)),
-        CS_LOG_NUM("expires_in_s", fresh.expires_at_us == 0
-                                       ? 0
-                                       : (fresh.expires_at_us - now_us) / CS_SECOND_US));
+    if (fresh.expires_at_us != 0)
+        cs_time_text(end, fresh.expires_at_us);
+    cs_log_put(c->options.log, CS_LOG_INFO, "AWS credentials",
+               CS_LOG_TEXT("source", cs_view_cstr(fresh.source)),
+               CS_LOG_TEXT("until", cs_view_cstr(end)));
     return CS_OK;
 }
 

@@ -57,6 +57,32 @@ static bool exists(const struct files *files, struct cs_view profile)
            cs_profile_has(cs_buf_view(&files->config), CS_PROFILE_CONFIG, profile);
 }
 
+/* Ways to credentials that AWS's own tools know, and that need a browser or programs
+ * of the user's. Passing over them would end with other credentials, or with none and
+ * no word of why. */
+static enum cs_code other_ways(const struct files *files, struct cs_view profile,
+                               struct cs_err *err)
+{
+    static const struct {
+        const char *key;
+        const char *what;
+    } ways[] = {
+        {"sso_session", "logs in by IAM Identity Center (sso_session)"},
+        {"sso_start_url", "logs in by IAM Identity Center (sso_start_url)"},
+        {"login_session", "logs in by a browser (login_session)"},
+        {"credential_process", "runs a program (credential_process)"},
+    };
+
+    for (size_t i = 0; i < CS_COUNT(ways); i++)
+        if (get(files, profile, ways[i].key).len > 0)
+            return cs_err_field(
+                err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_unsupported",
+                "profile \"%.*s\" %s, which is not done here: name a profile with keys "
+                "or a role, or set what \"aws configure export-credentials\" prints",
+                CS_FMT(profile), ways[i].what);
+    return CS_ENOTFOUND;
+}
+
 static enum cs_code static_keys(const struct files *files, struct cs_view profile,
                                 struct cs_keyset *out, struct cs_err *err)
 {
@@ -64,7 +90,11 @@ static enum cs_code static_keys(const struct files *files, struct cs_view profil
     struct cs_view secret = get(files, profile, "aws_secret_access_key");
 
     if (id.len == 0 && secret.len == 0)
-        return CS_ENOTFOUND;
+        return other_ways(files, profile, err);
+    if (id.len == 0 || secret.len == 0)
+        return cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_incomplete",
+                            "profile \"%.*s\" has no %s: it takes both", CS_FMT(profile),
+                            id.len == 0 ? "aws_access_key_id" : "aws_secret_access_key");
     return cs_keyset_set(out, id, secret, get(files, profile, "aws_session_token"), err);
 }
 
@@ -173,7 +203,8 @@ static enum cs_code from_profile(const struct cs_key_search *search,
         if (depth == 0)
             return CS_ENOTFOUND;
         return cs_err_field(err, CS_EUNAUTH, "source_profile",
-                            "credentials_source_missing", "there is no profile \"%.*s\"",
+                            "credentials_source_missing",
+                            "there is no profile \"%.*s\", which a source_profile names",
                             CS_FMT(profile));
     }
     if (get(files, profile, "role_arn").len > 0)
@@ -186,6 +217,7 @@ enum cs_code cs_keys_from_profile(const struct cs_key_search *search,
 {
     const char *named = cs_key_setting(search, "AWS_PROFILE");
     struct files files = {CS_BUF_INIT(FILE_MAX), CS_BUF_INIT(FILE_MAX)};
+    struct cs_view profile = named != NULL ? cs_view_cstr(named) : CS_LIT("default");
     enum cs_code rc;
 
     if ((rc = read_shared(search, "AWS_CONFIG_FILE", "config", &files.config, err)) !=
@@ -193,12 +225,16 @@ enum cs_code cs_keys_from_profile(const struct cs_key_search *search,
         (rc = read_shared(search, "AWS_SHARED_CREDENTIALS_FILE", "credentials",
                           &files.credentials, err)) != CS_OK)
         goto out;
-    rc = from_profile(search, &files,
-                      named != NULL ? cs_view_cstr(named) : CS_LIT("default"), 0, out,
-                      err);
-    if (rc == CS_ENOTFOUND && named != NULL)
+    rc = from_profile(search, &files, profile, 0, out, err);
+    if (rc == CS_ENOTFOUND && named != NULL && exists(&files, profile))
+        rc = cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_empty",
+                          "the profile \"%s\" that AWS_PROFILE names has no credentials: "
+                          "give it keys or a role_arn",
+                          named);
+    else if (rc == CS_ENOTFOUND && named != NULL)
         rc = cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_missing",
-                          "the profile \"%s\" that AWS_PROFILE names has no credentials",
+                          "there is no profile \"%s\", which AWS_PROFILE names, in the "
+                          "shared config and credentials files",
                           named);
 out:
     cs_buf_wipe(&files.config);

@@ -207,6 +207,12 @@ static void metadata_url(const struct cs_key_search *search, struct cs_buf *url,
     cs_buf_add_cstr(url, path);
 }
 
+/* What says that there is no such service here, or that it is switched off. */
+static bool is_absent(int status)
+{
+    return status == 403 || status == 404 || status == 405;
+}
+
 /* No answer to the first question means that this is no such instance. */
 static enum cs_code session_token(const struct cs_key_search *search, struct cs_buf *url,
                                   struct cs_buf *token, struct cs_err *err)
@@ -223,7 +229,7 @@ static enum cs_code session_token(const struct cs_key_search *search, struct cs_
     rc = ask(search, "PUT", cs_buf_cstr(url), &ttl, &response, NULL);
     if (rc == CS_ENOMEM)
         rc = cs_err_nomem(err);
-    else if (rc != CS_OK)
+    else if (rc != CS_OK || is_absent(response.status))
         rc = CS_ENOTFOUND;
     else if (response.status != 200)
         rc = bad_status("the instance metadata service", &response, err);

@@ -79,6 +79,7 @@ struct bench {
     bool silent;     /* or nothing */
     unsigned shaken; /* or fails so many more times, in one way and another */
     bool strict;     /* STS takes signatures of T0 alone, and says so */
+    bool off;        /* or 403, as a metadata service that is switched off */
     unsigned answers;
     struct cs_buf seen;
 };
@@ -202,6 +203,8 @@ static void play(void *payload, const struct fake_request *request,
                                           CS_LIT("20300101T000000Z")))
         sts_error(reply, 403, "Date: Tue, 01 Jan 2030 00:00:00 GMT\r\n",
                   "SignatureDoesNotMatch", "Signature expired: it is too old");
+    else if (b->off)
+        fake_reply_with(reply, 403, "", CS_LIT(""));
     else if (cs_view_eq(request->target, CS_LIT("/latest/api/token")) &&
              cs_view_eq(request->method, CS_LIT("PUT")))
         fake_reply_with(reply, 200, "", CS_LIT("session"));
@@ -316,6 +319,38 @@ static void test_what_is_refused(void **state)
     refused(b, "credentials_url_refused");
     set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1.example/keys");
     refused(b, "credentials_url_refused");
+    assert_int_equal(b->answers, 0);
+}
+
+static void refused_profile(struct bench *b, const char *name, const char *reason)
+{
+    set(b, "AWS_PROFILE", name);
+    refused(b, reason);
+}
+
+/* Each profile that gives nothing says why; none is passed over. */
+static void test_profiles_without_keys(void **state)
+{
+    struct bench *b = *state;
+
+    write_file(
+        b, "AWS_CONFIG_FILE", "config",
+        "[default]\nsso_session=corp\n[profile empty]\nregion=eu-central-1\n"
+        "[profile session]\nsso_session=corp\n[profile old]\nsso_start_url=https://"
+        "corp.example.com/start\n[profile browser]\nlogin_session=arn\n"
+        "[profile program]\ncredential_process=/bin/true\n[profile id]\n"
+        "aws_access_key_id=AKIDEXAMPLE\n[profile secret]\naws_secret_access_key="
+        "test-secret\n[profile role]\nrole_arn=r\nsource_profile=session\n");
+    refused(b, "credentials_profile_unsupported");
+    refused_profile(b, "none", "credentials_profile_missing");
+    refused_profile(b, "empty", "credentials_profile_empty");
+    refused_profile(b, "session", "credentials_profile_unsupported");
+    refused_profile(b, "old", "credentials_profile_unsupported");
+    refused_profile(b, "browser", "credentials_profile_unsupported");
+    refused_profile(b, "program", "credentials_profile_unsupported");
+    refused_profile(b, "role", "credentials_profile_unsupported");
+    refused_profile(b, "id", "credentials_incomplete");
+    refused_profile(b, "secret", "credentials_incomplete");
     assert_int_equal(b->answers, 0);
 }
 
@@ -461,6 +496,17 @@ static void test_instance(void **state)
     assert_string_equal(keys.source, "instance");
 }
 
+static void test_a_metadata_service_that_is_off_is_none(void **state)
+{
+    struct bench *b = *state;
+
+    set(b, "AWS_EC2_METADATA_DISABLED", "false");
+    set_url(b, "AWS_EC2_METADATA_SERVICE_ENDPOINT", "");
+    b->off = true;
+    refused(b, "credentials_missing");
+    assert_int_equal(b->answers, 1);
+}
+
 static void test_a_dead_metadata_service_costs_little_and_once(void **state)
 {
     struct bench *b = *state;
@@ -596,6 +642,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profiles),
         with_bench(test_what_is_refused),
+        with_bench(test_profiles_without_keys),
         with_bench(test_environment_first),
         with_bench(test_shared_files),
         with_bench(test_assumed_role),
@@ -603,6 +650,7 @@ int main(void)
         with_bench(test_endpoint_of_sts),
         with_bench(test_container),
         with_bench(test_instance),
+        with_bench(test_a_metadata_service_that_is_off_is_none),
         with_bench(test_a_dead_metadata_service_costs_little_and_once),
         with_bench(test_refresh),
         with_bench(test_keys_near_their_end_are_not_asked_for_each_time),
