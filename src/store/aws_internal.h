@@ -79,6 +79,7 @@ struct cs_aws_store {
     struct cs_store_aws_options options;
     size_t counter_shards;
     size_t status_shards;
+    size_t attempts;        /* of a call, the first one included */
     bool shards_noted;      /* the table knows them */
     size_t shards_read;     /* what the table knew; 0: not asked yet */
     int64_t shards_read_us; /* when, monotonic */

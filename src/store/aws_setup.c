@@ -318,6 +318,13 @@ static int64_t suspicious_offset(const struct cs_aws_store *store)
                                                                                : 0;
 }
 
+/* S3 that does not answer leaves time to ask DynamoDB, so that only what is away is
+ * told as away. */
+static struct cs_deadline half_of(struct cs_deadline deadline)
+{
+    return cs_deadline_in_ms(cs_deadline_left_ms(deadline) / 2);
+}
+
 void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
                          struct cs_deadline deadline)
 {
@@ -331,7 +338,7 @@ void cs_aws_store_health(struct cs_store *base, struct cs_store_health *out,
     if (cs_aws_store_open(store, &objects) != CS_OK) {
         records = objects;
     } else {
-        rc = cs_s3_check(store->s3, deadline, &objects);
+        rc = cs_s3_check(store->s3, half_of(deadline), &objects);
         /* what the first need makes is as good as there */
         out->objects_ok = rc == CS_OK || (rc == CS_ENOTFOUND && store->create_missing);
         /* reading what is not there costs half a unit and needs no further right */

@@ -9,6 +9,12 @@
 #include "base/encoding.h"
 #include "store/aws_internal.h"
 
+/* More and quicker tries than the SDKs' default of 3: the budget of the request ends
+ * them, and a person waits for it. */
+#define ATTEMPTS      6
+#define FIRST_WAIT_US 100000
+#define ATTEMPTS_MAX  100u
+
 const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name)
 {
     const char *value = store->options.setting(store->options.payload, name);
@@ -86,8 +92,6 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
         .fips = cs_aws_store_flag(store, "AWS_USE_FIPS_ENDPOINT", false)};
     struct cs_aws_credentials_options with_net = credentials;
     struct cs_aws_options aws = {.log = store->options.log, .retry = CS_RETRY_STANDARD};
-    const char *attempts = cs_aws_store_setting(store, "AWS_MAX_ATTEMPTS");
-    uint64_t count;
 
     store->net = cs_net_client_new(&net, err);
     if (store->net == NULL)
@@ -98,13 +102,8 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
         return cs_err_nomem(err);
     aws.net = store->net;
     aws.credentials = store->credentials;
-    /* More and quicker tries than the SDKs' default: the budget of the request ends
-     * them, and a person waits for it. */
-    aws.retry.max_attempts = 6;
-    aws.retry.base_us = 100000;
-    if (attempts != NULL && cs_view_to_u64(cs_view_cstr(attempts), &count) && count > 0 &&
-        count <= 100)
-        aws.retry.max_attempts = (unsigned)count;
+    aws.retry.max_attempts = (unsigned)store->attempts;
+    aws.retry.base_us = FIRST_WAIT_US;
     store->aws = cs_aws_new(&aws);
     return store->aws != NULL ? CS_OK : cs_err_nomem(err);
 }
@@ -337,12 +336,12 @@ static bool copy_text(char **out, const char *text)
     return *out != NULL;
 }
 
-/* A number from 1 to max; 1 where it is not set. */
+/* A number from 1 to max; what *out holds where it is not set. */
 static enum cs_code read_count(const struct cs_aws_store *store, const char *name,
                                unsigned max, size_t *out, struct cs_err *err)
 {
     const char *text = cs_aws_store_setting(store, name);
-    uint64_t count = 1;
+    uint64_t count = *out;
 
     if (text != NULL &&
         (!cs_view_to_u64(cs_view_cstr(text), &count) || count < 1 || count > max))
@@ -350,6 +349,42 @@ static enum cs_code read_count(const struct cs_aws_store *store, const char *nam
                             "%s is a number from 1 to %u", name, max);
     *out = (size_t)count;
     return CS_OK;
+}
+
+/* Endpoints and regions are looked at before the first request needs them. */
+static enum cs_code check_places(const struct cs_aws_store *store,
+                                 const char *bucket_region, const char *table_region,
+                                 struct cs_err *err)
+{
+    static const char *const names[] = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
+                                        "AWS_ENDPOINT_URL_DYNAMODB",
+                                        "AWS_ENDPOINT_URL_STS", "S3_PUBLIC_ENDPOINT_URL"};
+    struct cs_aws_endpoint_options options = {.service = CS_AWS_STS,
+                                              .region = CS_LIT("us-east-1")};
+    struct cs_aws_endpoint endpoint;
+    enum cs_code rc = CS_OK;
+
+    cs_aws_endpoint_init(&endpoint);
+    for (size_t i = 0; i < CS_COUNT(names) && rc == CS_OK; i++) {
+        options.url = cs_view_cstr(cs_aws_store_setting(store, names[i]));
+        rc = cs_aws_endpoint_make(&endpoint, &options, NULL);
+        if (rc == CS_EINVAL)
+            rc = cs_err_field(err, CS_EINVAL, names[i], "endpoint_malformed",
+                              "%s: \"%.*s\" is no endpoint; one looks like "
+                              "https://host:port",
+                              names[i], CS_FMT(options.url));
+        else if (rc == CS_ENOMEM)
+            rc = cs_err_nomem(err);
+    }
+    options = (struct cs_aws_endpoint_options){.service = CS_AWS_STS,
+                                               .region = cs_view_cstr(bucket_region)};
+    if (rc == CS_OK)
+        rc = cs_aws_endpoint_make(&endpoint, &options, err);
+    options.region = cs_view_cstr(table_region);
+    if (rc == CS_OK)
+        rc = cs_aws_endpoint_make(&endpoint, &options, err);
+    cs_aws_endpoint_clear(&endpoint);
+    return rc;
 }
 
 static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
@@ -366,10 +401,15 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
         return cs_err_field(err, CS_EINVAL, "AWS_REGION", "region_missing",
                             "set AWS_REGION to the region of bucket and table, as in "
                             "ca-central-1");
+    store->counter_shards = store->status_shards = 1;
+    store->attempts = ATTEMPTS;
     if ((rc = read_count(store, "DYNAMODB_COUNTER_SHARDS", CS_AWS_SHARDS_MAX,
                          &store->counter_shards, err)) != CS_OK ||
         (rc = read_count(store, "DYNAMODB_STATUS_SHARDS", CS_AWS_STATUS_SHARDS_MAX,
-                         &store->status_shards, err)) != CS_OK)
+                         &store->status_shards, err)) != CS_OK ||
+        (rc = read_count(store, "AWS_MAX_ATTEMPTS", ATTEMPTS_MAX, &store->attempts,
+                         err)) != CS_OK ||
+        (rc = check_places(store, bucket_region, table_region, err)) != CS_OK)
         return rc;
     store->gzip = cs_aws_store_flag(store, "S3_GZIP", false);
     store->create_missing = cs_aws_store_flag(store, "AWS_CREATE_MISSING", true);
