@@ -30,6 +30,8 @@ struct doctor {
     struct cs_buf text;
     struct cs_json_writer w;
     unsigned failures;
+    struct cs_buf skipped; /* why the last checks were skipped, and how many were */
+    unsigned skips;
 };
 
 /* ---- the settings ---- */
@@ -40,7 +42,7 @@ static void show_value(struct doctor *doctor, const char *name, bool secret,
     if (value != NULL && secret)
         value = "********";
     if (!doctor->ctl->json) {
-        cs_buf_add_fmt(&doctor->text, "  %-26s %-24s (%s)\n", name,
+        cs_buf_add_fmt(&doctor->text, "  %-33s %-24s (%s)\n", name,
                        value != NULL ? value : "-", origin);
         return;
     }
@@ -153,19 +155,46 @@ static void tell_json(struct doctor *doctor, const struct finding *finding)
     cs_json_object_end(&doctor->w);
 }
 
+static void end_skipped(struct doctor *doctor)
+{
+    if (doctor->skips == 0)
+        return;
+    if (doctor->skips > 1)
+        cs_buf_add_fmt(&doctor->text, " and the %u after it", doctor->skips - 1);
+    cs_buf_add_fmt(&doctor->text, ": %s\n", cs_buf_cstr(&doctor->skipped));
+    cs_buf_reset(&doctor->skipped);
+    doctor->skips = 0;
+}
+
+/* What one failure brings with it is one line, not thirty. */
+static void tell_skipped(struct doctor *doctor, const struct finding *finding)
+{
+    if (doctor->skips > 0 && cs_view_eq(cs_buf_view(&doctor->skipped), finding->text)) {
+        doctor->skips++;
+        return;
+    }
+    end_skipped(doctor);
+    cs_buf_add_fmt(&doctor->text, "  skip   %s", finding->check);
+    cs_buf_add(&doctor->skipped, finding->text);
+    doctor->skips = 1;
+}
+
 static void tell_finding(struct doctor *doctor, const struct finding *finding)
 {
-    static const char *const words[] = {[CS_STORE_AWS_OK] = "ok",
-                                        [CS_STORE_AWS_FAILED] = "FAILED",
-                                        [CS_STORE_AWS_SKIPPED] = "skip"};
+    bool failed = finding->result == CS_STORE_AWS_FAILED;
 
-    doctor->failures += finding->result == CS_STORE_AWS_FAILED ? 1 : 0;
+    doctor->failures += failed ? 1 : 0;
     if (doctor->ctl->json) {
         tell_json(doctor, finding);
         return;
     }
-    cs_buf_add_fmt(&doctor->text, "  %-6s %s", words[finding->result], finding->check);
-    if (finding->result == CS_STORE_AWS_FAILED)
+    if (finding->result == CS_STORE_AWS_SKIPPED) {
+        tell_skipped(doctor, finding);
+        return;
+    }
+    end_skipped(doctor);
+    cs_buf_add_fmt(&doctor->text, "  %-6s %s", failed ? "FAILED" : "ok", finding->check);
+    if (failed)
         cs_buf_add_fmt(&doctor->text, "\n         %.*s\n         fix: %.*s",
                        CS_FMT(finding->text), CS_FMT(finding->fix));
     else if (finding->text.len > 0)
@@ -322,12 +351,14 @@ static void run_checks(struct doctor *doctor)
         tell(doctor, "templates", false, err.text,
              "make install, or set CAMPAIGN_SHARE_DIR and RENDER_THEME");
     check_socket(doctor);
+    end_skipped(doctor);
     cs_wiring_clear(&wiring);
 }
 
 int ctl_doctor(struct ctl *ctl, int argc, char **argv)
 {
-    struct doctor doctor = {.ctl = ctl, .text = CS_BUF_INIT(1u << 20)};
+    struct doctor doctor = {
+        .ctl = ctl, .text = CS_BUF_INIT(1u << 20), .skipped = CS_BUF_INIT(1u << 16)};
     int code;
 
     if (argc == 2 && (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0)) {
@@ -357,5 +388,6 @@ int ctl_doctor(struct ctl *ctl, int argc, char **argv)
     }
     code = ctl_print(&doctor.text);
     cs_buf_clear(&doctor.text);
+    cs_buf_clear(&doctor.skipped);
     return code == CTL_OK && doctor.failures > 0 ? CTL_FINDINGS : code;
 }

@@ -42,6 +42,18 @@ static const struct {
      "the secret does not belong to the access key: check AWS_SECRET_ACCESS_KEY"},
     {"InvalidSignatureException", FAULT_KEYS,
      "the secret does not belong to the access key: check AWS_SECRET_ACCESS_KEY"},
+    {"credentials_profile_missing", FAULT_KEYS,
+     "check AWS_PROFILE; the files are AWS_CONFIG_FILE and AWS_SHARED_CREDENTIALS_FILE, "
+     "or ~/.aws/config and ~/.aws/credentials of the user that the program runs as"},
+    {"credentials_profile_empty", FAULT_KEYS,
+     "give the profile aws_access_key_id and aws_secret_access_key, or a role_arn with "
+     "source_profile"},
+    {"credentials_profile_unsupported", FAULT_KEYS,
+     "aws configure export-credentials --format env-no-export --profile NAME prints "
+     "settings that serve until the login ends; a server is better given a role"},
+    {"credentials_source_missing", FAULT_KEYS,
+     "name a profile that has keys as source_profile, or say credential_source = "
+     "Ec2InstanceMetadata, EcsContainer or Environment"},
     {"RequestTimeTooSkewed", FAULT_OTHER, "set the clock: timedatectl set-ntp true"},
     {"NoSuchBucket", FAULT_OTHER,
      "campaignctl init makes the bucket; or check S3_BUCKET_NAME and S3_BUCKET_REGION"},
@@ -51,8 +63,8 @@ static const struct {
     {"IllegalLocationConstraintException", FAULT_OTHER,
      "set S3_BUCKET_REGION to the bucket's region"},
     {"ResourceNotFoundException", FAULT_OTHER,
-     "campaignctl init makes the table; or check DYNAMODB_TABLE_NAME and "
-     "DYNAMODB_REGION"},
+     "campaignctl init makes the table; or check DYNAMODB_TABLE_NAME and the region "
+     "(DYNAMODB_REGION, else AWS_REGION)"},
     {"KMS.NotFoundException", FAULT_OTHER,
      "there is no such key in the bucket's region: check S3_KMS_KEY_ID"},
     {"KMS.DisabledException", FAULT_OTHER,
@@ -71,6 +83,10 @@ static const struct {
 static const char unreachable_fix[] =
     "check region and AWS_ENDPOINT_URL settings, name resolution, the way out of this "
     "network (AWS_PROXY), and AWS_CA_BUNDLE for an authority of your own";
+
+static const char service_fix[] =
+    "the service itself failed: try again; where it lasts, check region and "
+    "AWS_ENDPOINT_URL settings, and AWS's status page";
 
 static bool is_key_fault(const struct cs_err *why)
 {
@@ -180,6 +196,8 @@ static void explain(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe
         explain_denial(d, probe, why);
     else if (is_unreachable(why))
         cs_buf_add_cstr(&d->fix, unreachable_fix);
+    else if (why->upstream_status >= 500)
+        cs_buf_add_cstr(&d->fix, service_fix);
     else
         cs_buf_add_cstr(&d->fix, probe->fix != NULL ? probe->fix : "see the log");
 }
