@@ -426,7 +426,9 @@ static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
     if (code.ptr == NULL)
         code = cs_view_cstr(call->err.reason);
     cs_log_put(aws->options.log, bad ? CS_LOG_WARN : CS_LOG_INFO, what,
-               CS_LOG_TEXT(subject_names[call->service], call->subject),
+               CS_LOG_TEXT(call->subject_name != NULL ? call->subject_name
+                                                      : subject_names[call->service],
+                           call->subject),
                CS_LOG_NUM("status", call->response->status),
                CS_LOG_NUM("bytes", bytes_of(call->response)),
                CS_LOG_NUM("ms", (cs_clock_monotonic_us() - call->started_us) / 1000),

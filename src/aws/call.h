@@ -33,8 +33,9 @@ void cs_aws_free(struct cs_aws *aws);
 /* Everything is borrowed for the time of the call. */
 struct cs_aws_call {
     enum cs_aws_service service;
-    const char *operation;  /* "PutObject" */
-    struct cs_view subject; /* key or table, for the log and for sentences */
+    const char *operation;    /* "PutObject" */
+    struct cs_view subject;   /* key or table, for the log and for sentences */
+    const char *subject_name; /* in the log; NULL: "key", "table", "region" */
     const struct cs_aws_endpoint *endpoint;
     struct cs_view region;
     const char *method;
