@@ -82,6 +82,8 @@ struct cs_view cs_campaign_updated_at(const struct cs_record *record)
 
 static enum cs_code no_such_campaign(struct cs_view id, struct cs_err *err)
 {
+    if (id.len == 0)
+        id = CS_LIT("of that name");
     return cs_err_field(err, CS_ENOTFOUND, "", "campaign_not_found",
                         "there is no campaign %.*s among yours", CS_FMT(id));
 }

@@ -112,6 +112,11 @@ def test_hostile_ids_are_not_taken(user, hostile):
     assert problem["errors"][0]["pointer"] == "/campaign_id"
 
 
+def test_what_is_no_id_is_told_without_it(user):
+    problem = assert_problem(user.get("/campaigns/_x"), 404, "campaign_not_found")
+    assert problem["detail"] == "there is no campaign of that name among yours"
+
+
 # ---- methods and addresses ----
 
 @pytest.mark.parametrize("method,path,allow", [
