@@ -231,3 +231,19 @@ def test_a_normal_user_can_run_it(tree, first):
     tree.quickstart("--port", str(tree.port))
     check_example(tree)
     assert pathlib.Path(f"/proc/{tree.pids()[1]}").stat().st_uid == NOBODY.pw_uid
+
+
+def test_a_failed_build_is_shown():
+    made = Tree()
+    configure = made.folder / "configure"
+    configure.write_text("#!/bin/sh\necho 'configure: error: no such compiler' >&2\nexit 1\n")
+    configure.chmod(0o755)
+    try:
+        failed = made.quickstart(check=False)
+        assert failed.returncode == 1
+        assert "configure: error: no such compiler" in failed.stderr
+        assert "the build failed; all of it is in" in failed.stderr
+        assert "must not happen" not in failed.stderr
+    finally:
+        made.quickstart("--stop", check=False)
+        shutil.rmtree(made.home, ignore_errors=True)
