@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <poll.h>
 #include <stdlib.h>
 
 #include "aws/s3_internal.h"
@@ -267,30 +268,38 @@ enum cs_code cs_s3_list(struct cs_s3 *s3, enum cs_s3_list kind, struct cs_view p
 /* ---- deleting many ---- */
 
 struct refusals {
-    struct cs_buf code;
+    struct cs_buf code; /* of the first */
     struct cs_buf key;
     size_t count;
+    size_t passing; /* of them: faults that may pass */
 };
 
 static bool on_refusal(void *payload, struct cs_view path, struct cs_view text)
 {
     struct refusals *r = payload;
+    bool code = cs_view_eq(path, CS_LIT("DeleteResult/Error/Code"));
 
+    if (code && (cs_retry_is_transient(200, text) || cs_retry_is_throttling(200, text)))
+        r->passing++;
     if (cs_view_eq(path, CS_LIT("DeleteResult/Error")))
         r->count++;
-    else if (r->count == 0 && cs_view_eq(path, CS_LIT("DeleteResult/Error/Code")))
+    else if (r->count == 0 && code)
         cs_buf_add(&r->code, text);
     else if (r->count == 0 && cs_view_eq(path, CS_LIT("DeleteResult/Error/Key")))
         cs_buf_add(&r->key, text);
     return true;
 }
 
-static enum cs_code check_refusals(struct cs_s3 *s3, struct cs_err *err)
+/* *passing_out: there are refusals, and all of them may pass. */
+static enum cs_code check_refusals(struct cs_s3 *s3, bool *passing_out,
+                                   struct cs_err *err)
 {
-    struct refusals refusals = {CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX), 0};
+    struct refusals refusals = {CS_BUF_INIT(TEXT_MAX), CS_BUF_INIT(TEXT_MAX), 0, 0};
     enum cs_code rc;
 
     rc = cs_xml_read(cs_buf_view(&s3->response.body), on_refusal, &refusals, err);
+    *passing_out =
+        rc == CS_OK && refusals.count > 0 && refusals.passing == refusals.count;
     if (rc == CS_OK && refusals.count > 0)
         rc = cs_err_set(err,
                         cs_view_eq(cs_buf_view(&refusals.code), CS_LIT("AccessDenied"))
@@ -342,6 +351,49 @@ static enum cs_code send_names(struct cs_s3 *s3, const struct cs_net_body *body,
     return rc;
 }
 
+/* Not every server that speaks S3 knows the newer headers. */
+static enum cs_code send_names_known(struct cs_s3 *s3, const struct cs_net_body *body,
+                                     struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = send_names(s3, body, deadline, &why);
+
+    if (rc != CS_OK && cs_s3_checksum_is_sha256(s3) &&
+        cs_s3_checksum_is_refused(&s3->error)) {
+        why = CS_ERR_NONE;
+        if ((rc = cs_s3_checksum_give_up(s3, &s3->error, &why)) == CS_OK)
+            rc = send_names(s3, body, deadline, &why);
+    }
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+    return rc;
+}
+
+/* Before the attempt behind `attempt`; false where there is to be none. */
+static bool pause_deleting(struct cs_s3 *s3, unsigned attempt,
+                           struct cs_deadline deadline)
+{
+    static const struct cs_retry_policy policy = {
+        .max_attempts = 4, .base_us = 200000, .cap_us = 2000000};
+    int64_t wait_us = cs_retry_backoff_us(&policy, attempt, cs_aws_random(s3->aws));
+
+    if (attempt >= policy.max_attempts ||
+        cs_deadline_left_ms(deadline) * 1000ll <= wait_us)
+        return false;
+    (void)poll(NULL, 0, (int)((wait_us + 999) / 1000));
+    return true;
+}
+
+static enum cs_code delete_names(struct cs_s3 *s3, const struct cs_net_body *body,
+                                 bool *passing_out, struct cs_deadline deadline,
+                                 struct cs_err *err)
+{
+    enum cs_code rc = send_names_known(s3, body, deadline, err);
+
+    *passing_out = false;
+    return rc == CS_OK ? check_refusals(s3, passing_out, err) : rc;
+}
+
 enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
                                size_t count, struct cs_deadline deadline,
                                struct cs_err *err)
@@ -349,26 +401,25 @@ enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
     struct cs_buf body = CS_BUF_INIT(CS_S3_ANSWER_MAX);
     struct cs_net_body sent = {.kind = CS_NET_BODY_BYTES};
     struct cs_err why = CS_ERR_NONE;
+    unsigned attempt = 0;
+    bool passing = false;
     enum cs_code rc;
 
     if (count == 0)
         return CS_OK;
     write_names(&body, names, count);
-    if ((rc = cs_buf_check(&body, &why)) == CS_OK) {
-        sent.bytes = cs_buf_view(&body);
-        rc = send_names(s3, &sent, deadline, &why);
-    }
-    /* Not every server that speaks S3 knows the newer headers. */
-    if (rc != CS_OK && cs_s3_checksum_is_sha256(s3) &&
-        cs_s3_checksum_is_refused(&s3->error)) {
+    if ((rc = cs_buf_check(&body, err)) != CS_OK)
+        goto out;
+    sent.bytes = cs_buf_view(&body);
+    /* An answer of 200 may still say of single objects that they failed for now; those
+     * that are gone already do no harm among them. */
+    do {
         why = CS_ERR_NONE;
-        if ((rc = cs_s3_checksum_give_up(s3, &s3->error, &why)) == CS_OK)
-            rc = send_names(s3, &sent, deadline, &why);
-    }
-    if (rc == CS_OK)
-        rc = check_refusals(s3, &why);
+        rc = delete_names(s3, &sent, &passing, deadline, &why);
+    } while (passing && pause_deleting(s3, ++attempt, deadline));
+    if (rc != CS_OK && err != NULL && err->code == CS_OK)
+        *err = why;
+out:
     cs_buf_clear(&body);
-    if (rc != CS_OK)
-        cs_err_hand_on(err, &why);
     return rc;
 }

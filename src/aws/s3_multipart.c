@@ -14,6 +14,7 @@
 struct cs_s3_upload {
     struct cs_s3 *s3;
     char *key;
+    char *sha256; /* what the object is to say of itself; "" */
     struct cs_buf id;
     struct cs_buf parts; /* the XML of the parts so far */
     unsigned count;
@@ -37,6 +38,7 @@ void cs_s3_upload_free(struct cs_s3_upload *upload)
     cs_buf_clear(&upload->id);
     cs_buf_clear(&upload->parts);
     free(upload->key);
+    free(upload->sha256);
     free(upload);
 }
 
@@ -99,7 +101,10 @@ enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
     cs_buf_init(&upload->id, ID_MAX);
     cs_buf_init(&upload->parts, PARTS_MAX * (ETAG_MAX + CS_S3_CHECKSUM_TEXT_MAX + 150u));
     upload->key = cs_view_dup(info->key);
-    rc = upload->key != NULL ? begin(upload, info, deadline, err) : cs_err_nomem(err);
+    upload->sha256 = cs_view_dup(cs_view_cstr(info->sha256));
+    rc = upload->key != NULL && upload->sha256 != NULL
+             ? begin(upload, info, deadline, err)
+             : cs_err_nomem(err);
     if (rc != CS_OK) {
         cs_s3_upload_free(upload);
         return rc;
@@ -295,6 +300,34 @@ enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
 
 /* ---- end ---- */
 
+static enum cs_code take_version(struct cs_s3_upload *upload, char **version_out,
+                                 struct cs_err *err)
+{
+    *version_out = cs_s3_header_dup(&upload->s3->response, "x-amz-version-id");
+    return *version_out != NULL ? CS_OK : cs_err_nomem(err);
+}
+
+/* A completion whose answer was lost on its way finds no upload when it is repeated, as
+ * that is an object now: of these bytes, if it says so. */
+static enum cs_code find_completed(struct cs_s3_upload *upload, char **version_out,
+                                   struct cs_deadline deadline, const struct cs_err *gone,
+                                   struct cs_err *err)
+{
+    const struct cs_s3_get get = {.key = cs_view_cstr(upload->key), .head = true};
+    struct cs_net_response *response = &upload->s3->response;
+    enum cs_code rc = cs_s3_get(upload->s3, &get, response, deadline, NULL);
+
+    if (rc == CS_ENOMEM)
+        return cs_err_nomem(err);
+    if (rc == CS_OK && upload->sha256[0] != '\0' &&
+        cs_view_eq_cstr(cs_net_response_header(response, "x-amz-meta-sha256"),
+                        upload->sha256))
+        return take_version(upload, version_out, err);
+    if (err != NULL && err->code == CS_OK)
+        *err = *gone;
+    return gone->code;
+}
+
 enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_out,
                                    struct cs_deadline deadline, struct cs_err *err)
 {
@@ -308,6 +341,7 @@ enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_o
                                     .headers = &header,
                                     .header_count = 1,
                                     .error_in_200 = true};
+    struct cs_err why = CS_ERR_NONE;
     enum cs_code rc;
 
     *version_out = NULL;
@@ -319,15 +353,17 @@ enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_o
     request.query = cs_buf_view(&query);
     request.body =
         (struct cs_net_body){.kind = CS_NET_BODY_BYTES, .bytes = cs_buf_view(&body)};
-    if ((rc = cs_buf_check(&query, err)) == CS_OK &&
-        (rc = cs_buf_check(&body, err)) == CS_OK)
-        rc = cs_s3_perform(upload->s3, &request, deadline, err);
+    if ((rc = cs_buf_check(&query, &why)) == CS_OK &&
+        (rc = cs_buf_check(&body, &why)) == CS_OK)
+        rc = cs_s3_perform(upload->s3, &request, deadline, &why);
     cs_buf_clear(&query);
     cs_buf_clear(&body);
-    if (rc == CS_OK) {
-        *version_out = cs_s3_header_dup(&upload->s3->response, "x-amz-version-id");
-        rc = *version_out != NULL ? CS_OK : cs_err_nomem(err);
-    }
+    if (rc == CS_OK)
+        return take_version(upload, version_out, err);
+    if (rc == CS_ENOTFOUND && cs_aws_error_is(&upload->s3->error, "NoSuchUpload"))
+        return find_completed(upload, version_out, deadline, &why, err);
+    if (err != NULL && err->code == CS_OK)
+        *err = why;
     return rc;
 }
 

@@ -322,6 +322,47 @@ static void test_delete(void **state)
     assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), NULL), CS_EDENIED);
 }
 
+#define SHAKEN(code)                                                         \
+    {                                                                        \
+        200, "",                                                             \
+            "<DeleteResult><Error><Key>a</Key><Code>" code "</Code></Error>" \
+            "</DeleteResult>",                                               \
+            FAKE_KEEP, 1                                                     \
+    }
+
+/* S3 says 200, and of some of the objects that they are to be deleted again. */
+static void test_deletes_again_what_may_go_then(void **state)
+{
+    static const struct fake_answer script[] = {
+        SHAKEN("InternalError"),
+        SHAKEN("SlowDown"),
+        {200, "", "<DeleteResult/>", 0, 0},
+        {200, "",
+         "<DeleteResult><Error><Key>a</Key><Code>SlowDown</Code></Error><Error><Key>b"
+         "</Key><Code>AccessDenied</Code></Error></DeleteResult>",
+         FAKE_KEEP, 0},
+        SHAKEN("SlowDown"),
+        SHAKEN("SlowDown"),
+        SHAKEN("SlowDown"),
+        SHAKEN("SlowDown"),
+        {0}};
+    static const struct cs_s3_name names[] = {{CS_LIT_INIT("a"), CS_LIT_INIT("1")},
+                                              {CS_LIT_INIT("b"), CS_LIT_INIT("2")}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_delete_many(b->s3, names, 2, soon(), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "<Key>b</Key>"), 3);
+    /* not where one of them stays anyway, and not for ever */
+    assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), NULL), CS_EUPSTREAM);
+    assert_int_equal(fake_aws_saw(&b->fake, "<Key>b</Key>"), 4);
+    assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), &why), CS_EUPSTREAM);
+    assert_string_equal(why.text,
+                        "S3 DeleteObjects: 1 not deleted, the first a: SlowDown");
+    assert_int_equal(fake_aws_saw(&b->fake, "<Key>b</Key>"), 8);
+}
+
 static void test_upload_in_parts(void **state)
 {
     static const struct fake_answer script[] = {
@@ -377,6 +418,50 @@ static void test_upload_in_parts(void **state)
     assert_int_equal(cs_s3_upload_parts(upload, parts, 1, soon(), NULL), CS_EDENIED);
     cs_s3_upload_abort(upload, soon());
     assert_int_equal(fake_aws_saw(&b->fake, "DELETE /outputs/big?uploadId=u2 "), 1);
+}
+
+/* The answer to the completion is lost, and the repetition finds no upload any more. */
+static void test_a_completion_that_had_succeeded(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "",
+         "<InitiateMultipartUploadResult><UploadId>u3</UploadId>"
+         "</InitiateMultipartUploadResult>",
+         FAKE_KEEP, 0},
+        {200, "ETag: \"e\"\r\n", "", FAKE_KEEP, 0},
+        {503, "", "", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchUpload</Code></Error>", FAKE_KEEP, 0},
+        {200, "x-amz-version-id: v3\r\nx-amz-meta-sha256: " HELLO_SHA "\r\n", "",
+         FAKE_KEEP, 0},
+        /* and where it had not: another object, or none */
+        {404, "", "<Error><Code>NoSuchUpload</Code></Error>", FAKE_KEEP, 0},
+        {200, "x-amz-version-id: v2\r\nx-amz-meta-sha256: 00\r\n", "", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchUpload</Code></Error>", FAKE_KEEP, 0},
+        {404, "", "", FAKE_KEEP, 0},
+        {0}};
+    static const struct cs_net_body part = {.kind = CS_NET_BODY_BYTES,
+                                            .bytes = CS_LIT_INIT("hello")};
+    struct bench *b = *state;
+    const struct cs_s3_info info = {.key = CS_LIT("big"), .sha256 = HELLO_SHA};
+    struct cs_s3_upload *upload;
+    char *version;
+
+    fake_aws_play(&b->fake, script);
+    assert_ok(cs_s3_upload_begin(b->s3, &info, &upload, soon(), err));
+    assert_ok(cs_s3_upload_parts(upload, &part, 1, soon(), err));
+    assert_ok(cs_s3_upload_complete(upload, &version, soon(), err));
+    assert_string_equal(version, "v3");
+    free(version);
+    assert_int_equal(fake_aws_saw(&b->fake, "HEAD /outputs/big HTTP/1.1\r\n"), 1);
+    for (int i = 0; i < 2; i++) {
+        struct cs_err why = CS_ERR_NONE;
+
+        assert_int_equal(cs_s3_upload_complete(upload, &version, soon(), &why),
+                         CS_ENOTFOUND);
+        assert_string_equal(why.reason, "NoSuchUpload");
+        assert_null(version);
+    }
+    cs_s3_upload_free(upload);
 }
 
 static void test_ensure(void **state)
@@ -756,7 +841,9 @@ int main(void)
         with_bench(test_get_many),
         with_bench(test_list),
         with_bench(test_delete),
+        with_bench(test_deletes_again_what_may_go_then),
         with_bench(test_upload_in_parts),
+        with_bench(test_a_completion_that_had_succeeded),
         with_bench(test_checksums_of_parts),
         with_bench(test_parts_on_a_server_without_checksums),
         with_bench(test_what_does_not_refuse_checksums),
