@@ -6,11 +6,15 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/handle.h"
 #include "net/transfer.h"
 #include "net/wire.h"
 
 #define TRANSFERS_MAX 32u
 #define WAIT_MAX_MS   1000 /* the timers of our own are looked at this often at least */
+/* A held body has no deadline, as it goes at its reader's pace; what it is waited for in
+ * all, a byte may take so long, and the idle limit once. */
+#define SLOWEST_BYTE_US 1000
 
 struct cs_net_client {
     pid_t owner; /* a child after fork may not go on with its parent's connections */
@@ -476,12 +480,21 @@ enum cs_code cs_net_perform(struct cs_net_client *client,
 
 /* ---- held bodies ---- */
 
+static bool trickles(const struct cs_net_transfer *t, int64_t waited_us)
+{
+    int64_t bytes = cs_net_handle_number(t->easy, CURLINFO_SIZE_DOWNLOAD_T);
+
+    return waited_us > t->idle_ms * 1000ll + bytes * SLOWEST_BYTE_US;
+}
+
 static enum cs_code wait_for_piece(struct cs_net_transfer *t, struct cs_err *err)
 {
     struct cs_net_client *client = t->client;
+    int64_t from_us = cs_clock_monotonic_us();
+    int64_t now_us = from_us;
     enum cs_code rc;
 
-    t->moved_us = cs_clock_monotonic_us(); /* the reader's own pauses do not count */
+    t->moved_us = from_us; /* the reader's own pauses do not count */
     while (t->kept_at == t->kept.len && t->state != CS_NET_DONE) {
         if (t->paused) {
             t->paused = false;
@@ -490,12 +503,16 @@ static enum cs_code wait_for_piece(struct cs_net_transfer *t, struct cs_err *err
         } else if ((rc = move_on(client, err)) != CS_OK) {
             return rc;
         }
-        cs_net_transfer_watch(t, cs_clock_monotonic_us());
+        now_us = cs_clock_monotonic_us();
+        cs_net_transfer_watch(t, now_us);
+        if (t->fault == CS_NET_OK && trickles(t, t->waited_us + now_us - from_us))
+            t->fault = CS_NET_IDLE;
         if (t->fault != CS_NET_OK || t->local != CS_OK)
             return cs_net_transfer_outcome(t, err);
         if (t->kept_at == t->kept.len && t->state != CS_NET_DONE && !t->paused)
             wait_for_bytes(client, WAIT_MAX_MS / 4);
     }
+    t->waited_us += now_us - from_us;
     return CS_OK;
 }
 

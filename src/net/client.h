@@ -165,7 +165,8 @@ void cs_net_perform_many(struct cs_net_client *client, struct cs_net_call *calls
                          size_t count, size_t parallel);
 
 /* The next bytes of a held body; *got_out is 0 at its end and never before. The
- * idle limit holds for each read. */
+ * idle limit holds for each read, and for all of them together where less than a KB
+ * comes in a second; the reader's own pauses do not count. */
 enum cs_code cs_net_read(struct cs_net_response *response, char *to, size_t room,
                          size_t *got_out, struct cs_err *err) CS_MUST_USE;
 

@@ -345,6 +345,7 @@ static void clear_marks(struct cs_net_transfer *t)
     t->moved_us = t->started_us;
     t->watched_us = t->started_us;
     t->moved_bytes = 0;
+    t->waited_us = 0;
     cs_buf_reset(&t->kept);
 }
 

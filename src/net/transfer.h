@@ -47,6 +47,7 @@ struct cs_net_transfer {
     int64_t moved_us;   /* when bytes moved last */
     int64_t watched_us; /* when that was looked at */
     int64_t moved_bytes;
+    int64_t waited_us;  /* for a held body, in all */
     struct cs_buf kept; /* of a held body: received, not yet read */
     size_t kept_at;
     char text[CURL_ERROR_SIZE];

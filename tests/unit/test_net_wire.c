@@ -240,6 +240,16 @@ static void trickle(struct line *line)
         continue;
 }
 
+/* Up to a length that no test waits for. */
+static void trickle_body(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3000\r\n\r\na"));
+    for (int i = 1; i < 3000 && stay(line, 10); i++)
+        if (!say(line, CS_LIT("a")))
+            return;
+}
+
 static void nonsense(struct line *line)
 {
     (void)hear(line);
@@ -476,6 +486,36 @@ static void test_a_trickle_ends_with_the_deadline(void **state)
     assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
     assert_int_equal(b.response.fault, CS_NET_DEADLINE);
     bench_stop(&b);
+}
+
+/* A held body has no deadline: bytes that come one at a time are too few all the same. */
+static void check_held_trickle(const struct identity *identity)
+{
+    struct bench b;
+    struct cs_net_request request;
+    char bytes[64];
+    size_t got = 0;
+    size_t all = 0;
+    enum cs_code rc;
+
+    bench_start(&b, trickle_body, identity);
+    request = request_of(&b, CS_LIT(""));
+    request.idle_timeout_ms = 1000;
+    b.response.hold = true;
+    assert_ok(cs_net_perform(b.client, &request, &b.response, err));
+    while ((rc = cs_net_read(&b.response, bytes, sizeof(bytes), &got, NULL)) == CS_OK &&
+           got > 0)
+        all += got;
+    assert_int_equal(rc, CS_ETIMEOUT);
+    assert_int_equal(b.response.fault, CS_NET_IDLE);
+    assert_true(all > 0 && all < 3000);
+    bench_stop(&b);
+}
+
+static void test_a_held_trickle_ends(void **state)
+{
+    check_held_trickle(NULL);
+    check_held_trickle(*state);
 }
 
 static size_t open_descriptors(void)
@@ -727,6 +767,7 @@ int main(void)
         cmocka_unit_test(test_a_late_answer_is_nobody_elses),
         cmocka_unit_test(test_a_second_answer_is_nobody_elses),
         cmocka_unit_test(test_a_trickle_ends_with_the_deadline),
+        cmocka_unit_test(test_a_held_trickle_ends),
         cmocka_unit_test(test_faults_leave_no_descriptors),
         cmocka_unit_test(test_new_connections_resume_the_session),
         cmocka_unit_test(test_a_connection_that_dies_with_a_request_is_replaced),
