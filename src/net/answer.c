@@ -2,6 +2,8 @@
 
 #include "net/answer.h"
 
+#include "net/header.h"
+
 #define LINE_MAX_BYTES 4096u /* of the lines between chunks */
 
 void cs_net_answer_init(struct cs_net_answer *answer, struct cs_buf *head,
@@ -55,7 +57,7 @@ static enum cs_code read_status(struct cs_net_answer *answer, struct cs_view lin
     answer->status = (int)status;
     answer->old = version.ptr[7] == '0';
     answer->persistent = !answer->old;
-    answer->measured = answer->chunked = answer->closing = false;
+    answer->measured = answer->chunked = answer->closing = answer->foldable = false;
     return CS_OK;
 }
 
@@ -88,6 +90,7 @@ static enum cs_code read_field(struct cs_net_answer *answer, struct cs_view line
 
     if (colon == SIZE_MAX || !is_name(name))
         return strange(err, "a header without a name");
+    answer->foldable = false; /* what says where the answer ends says it in one line */
     if (cs_view_eq_nocase(name, CS_LIT("content-length"))) {
         if (!cs_view_to_u64(value, &length) ||
             (answer->measured && length != answer->left))
@@ -102,6 +105,8 @@ static enum cs_code read_field(struct cs_net_answer *answer, struct cs_view line
         answer->closing = answer->closing || has_token(value, CS_LIT("close"));
         answer->persistent = !answer->closing && (answer->persistent ||
                                                   has_token(value, CS_LIT("keep-alive")));
+    } else {
+        answer->foldable = true;
     }
     return CS_OK;
 }
@@ -127,16 +132,26 @@ static void end_head(struct cs_net_answer *answer)
     }
 }
 
+static enum cs_code unfold(struct cs_net_answer *answer, size_t line_at,
+                           struct cs_err *err)
+{
+    if (!answer->foldable)
+        return strange(err, "a line that goes on where none may");
+    cs_net_header_unfold(answer->head->ptr, line_at);
+    return CS_OK;
+}
+
 static enum cs_code take_head(struct cs_net_answer *answer, struct cs_view *bytes,
                               struct cs_err *err)
 {
     struct cs_view line;
+    size_t line_at = answer->line_at;
     bool ended;
     enum cs_code rc = take_line(answer->head, bytes, &ended, err);
 
     if (rc != CS_OK || !ended)
         return rc;
-    line = cs_view_from(cs_buf_view(answer->head), answer->line_at);
+    line = cs_view_from(cs_buf_view(answer->head), line_at);
     line = cs_view_sub(line, 0, line.len - 1);
     if (line.len > 0 && line.ptr[line.len - 1] == '\r')
         line.len--;
@@ -147,6 +162,8 @@ static enum cs_code take_head(struct cs_net_answer *answer, struct cs_view *byte
         return strange(err, "CR or NUL within a line of its head");
     if (answer->status == 0)
         return read_status(answer, line, err);
+    if (cs_net_header_is_folded(line))
+        return unfold(answer, line_at, err);
     if (line.len > 0)
         return read_field(answer, line, err);
     end_head(answer);

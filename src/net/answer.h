@@ -24,6 +24,7 @@ struct cs_net_answer {
     int status;
     size_t line_at; /* where in the head the line begins that is being read */
     uint64_t left;  /* of the body, or of the chunk */
+    bool foldable;  /* the last line is a field that may go on in the next one */
     bool measured;  /* a Content-Length came */
     bool chunked;
     bool old;        /* HTTP/1.0 */

@@ -3,6 +3,7 @@
 #include "unit.h"
 
 #include "net/answer.h"
+#include "net/client.h"
 
 struct reading {
     const char *bytes;
@@ -47,6 +48,9 @@ static const struct reading readings[] = {
      "b\r\n\r\n"
      "HTTP/1.1 201 Created\r\nContent-Length: 1\r\n\r\nx",
      CS_OK, false, true, 201, true, "x"},
+    /* lines that go on: section 5.2 */
+    {"HTTP/1.1 200 OK\r\nA: b\r\n Content-Length: 9\r\n\t\r\nContent-Length: 1\r\n\r\nx",
+     CS_OK, false, true, 200, true, "x"},
     /* chunks: section 7.1 */
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n"
      "4\r\nfour\r\nA;name=\"value\"\r\n0123456789\r\n0\r\nTrailer: x\r\n\r\n",
@@ -69,8 +73,11 @@ static const struct reading readings[] = {
     {"HTTP/1.1 099 Low\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
     {"\r\nHTTP/1.1 200 OK\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
     {"HTTP/1.1 200 OK\r\nno colon\r\n", CS_EUPSTREAM, false, false, 200, false, ""},
-    {"HTTP/1.1 200 OK\r\nA: b\r\n folded\r\n", CS_EUPSTREAM, false, false, 200, false,
-     ""},
+    {"HTTP/1.1 200 OK\r\n folded: b\r\n", CS_EUPSTREAM, false, false, 200, false, ""},
+    {"HTTP/1.1 200 OK\r\nContent-Length: 1\r\n 2\r\n", CS_EUPSTREAM, false, false, 200,
+     false, ""},
+    {"HTTP/1.1 200 OK\r\nConnection: x,\r\n\tclose\r\n", CS_EUPSTREAM, false, false, 200,
+     false, ""},
     {"HTTP/1.1 200 OK\r\n: b\r\n", CS_EUPSTREAM, false, false, 200, false, ""},
     {"HTTP/1.x 200 OK\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
     {"HTTP/1.1 101 Switching Protocols\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
@@ -148,6 +155,29 @@ static void test_readings(void **state)
     }
 }
 
+static void test_folded_fields(void **state)
+{
+    static const char text[] = "HTTP/1.1 200 OK\r\nA: one\r\n  two\n\tthree\r\nB: b\r\n"
+                               "Content-Length: 0\r\n\r\n";
+
+    (void)state;
+    for (size_t step = 1; step < sizeof(text); step++) {
+        struct cs_net_response response;
+        struct cs_net_answer answer;
+
+        cs_net_response_init(&response, 20);
+        cs_net_answer_init(&answer, &response.head, &response.body);
+        for (size_t at = 0; at < strlen(text); at += step)
+            assert_ok(cs_net_answer_take(&answer,
+                                         cs_view_sub(cs_view_cstr(text), at, step), err));
+        assert_int_equal(answer.phase, CS_NET_ANSWER_WHOLE);
+        assert_view(cs_net_response_header(&response, "a"), "one    two \tthree");
+        assert_view(cs_net_response_header(&response, "b"), "b");
+        cs_net_answer_clear(&answer);
+        cs_net_response_clear(&response);
+    }
+}
+
 static void test_lines_without_end(void **state)
 {
     static const char *const starts[] = {
@@ -197,6 +227,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_readings),
+        cmocka_unit_test(test_folded_fields),
         cmocka_unit_test(test_lines_without_end),
         cmocka_unit_test(test_a_head_holds_no_nul),
     };

@@ -186,6 +186,14 @@ static void echo_target(struct line *line)
     }
 }
 
+static void fold(struct line *line)
+{
+    while (hear(line))
+        if (!say(line, CS_LIT("HTTP/1.1 200 OK\r\nX-Long: one\r\n two\r\n"
+                              "Content-Length: 0\r\n\r\n")))
+            return;
+}
+
 static void silent(struct line *line)
 {
     (void)hear(line);
@@ -401,6 +409,25 @@ static void test_refuses_what_is_not_for_it(void **state)
     request.method = "HEAD";
     assert_int_equal(perform(&b, &request, NULL), CS_EINVAL);
     assert_int_equal(cs_net_client_counts(b.client).connections, 0);
+    bench_stop(&b);
+}
+
+/* Both ways of a call read a field that goes on in a second line alike. */
+static void test_reads_folded_fields(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+
+    (void)state;
+    bench_start(&b, fold, NULL);
+    request = request_of(&b, CS_LIT(""));
+    assert_ok(perform(&b, &request, err));
+    assert_view(cs_net_response_header(&b.response, "x-long"), "one   two");
+    cs_net_client_free(b.client); /* which ends its connection, the peer's only one */
+    b.client = cs_net_client_new(&(struct cs_net_options){0}, NULL);
+    assert_non_null(b.client);
+    assert_ok(cs_net_perform(b.client, &request, &b.response, err));
+    assert_view(cs_net_response_header(&b.response, "x-long"), "one   two");
     bench_stop(&b);
 }
 
@@ -762,6 +789,7 @@ int main(void)
         cmocka_unit_test(test_refuses_broken_addresses),
         cmocka_unit_test(test_keeps_the_fragment_to_itself),
         cmocka_unit_test(test_refuses_what_is_not_for_it),
+        cmocka_unit_test(test_reads_folded_fields),
         cmocka_unit_test(test_hears_why_a_body_is_not_taken),
         cmocka_unit_test(test_hears_that_a_body_is_not_needed),
         cmocka_unit_test(test_a_late_answer_is_nobody_elses),
