@@ -162,7 +162,8 @@ static void read_body(struct cs_aws_error *error, struct cs_view body)
             not_given;
 }
 
-/* "foo.s3.eu-central-1.amazonaws.com" names eu-central-1. */
+/* "foo.s3.eu-central-1.amazonaws.com" names eu-central-1, and so do "s3-eu-central-1",
+ * "s3-fips.eu-central-1" and "s3.dualstack.eu-central-1". */
 static struct cs_view region_in(struct cs_view endpoint)
 {
     struct cs_view rest = endpoint;
@@ -170,10 +171,11 @@ static struct cs_view region_in(struct cs_view endpoint)
     bool after_s3 = false;
 
     while (endpoint.ptr != NULL && cs_view_split(&rest, '.', &part)) {
-        if (after_s3)
+        if (after_s3 && !cs_view_eq(part, CS_LIT("dualstack")))
             return cs_view_eq(part, CS_LIT("amazonaws")) ? CS_LIT("us-east-1") : part;
-        after_s3 = cs_view_eq(part, CS_LIT("s3"));
-        if (cs_view_starts(part, CS_LIT("s3-")))
+        after_s3 = after_s3 || cs_view_eq(part, CS_LIT("s3")) ||
+                   cs_view_eq(part, CS_LIT("s3-fips"));
+        if (!after_s3 && cs_view_starts(part, CS_LIT("s3-")))
             return cs_view_from(part, 3);
     }
     return cs_view_of(NULL, 0);

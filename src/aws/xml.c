@@ -61,6 +61,8 @@ static void XMLCALL on_end(void *payload, const XML_Char *name)
     struct cs_view text = r->leaf ? cs_buf_view(&r->text) : cs_view_of("", 0);
 
     (void)name;
+    if (r->stopped || r->failed != CS_OK)
+        return; /* expat still tells of the end of an element that was empty */
     if (cs_buf_check(&r->text, NULL) != CS_OK)
         stop(r, cs_buf_check(&r->text, NULL));
     else if (!r->callback(r->payload, cs_buf_view(&r->path), text))

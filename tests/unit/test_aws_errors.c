@@ -51,6 +51,28 @@ static void test_xml_refuses(void **state)
     }
 }
 
+static bool stop_at_once(void *payload, struct cs_view path, struct cs_view text)
+{
+    (void)payload;
+    (void)path;
+    (void)text;
+    return false;
+}
+
+/* Nobody asked for the end of an element that is too deep. */
+static void test_xml_refused_stays_refused(void **state)
+{
+    struct cs_buf text = CS_BUF_INIT(1000);
+
+    (void)state;
+    for (unsigned i = 0; i < CS_XML_DEPTH_MAX; i++)
+        cs_buf_add(&text, CS_LIT("<R>"));
+    cs_buf_add(&text, CS_LIT("<R/>"));
+    assert_int_equal(cs_xml_read(cs_buf_view(&text), stop_at_once, NULL, NULL),
+                     CS_EUPSTREAM);
+    cs_buf_clear(&text);
+}
+
 static void test_xml_reads(void **state)
 {
     struct seen seen = {.text = CS_BUF_INIT(4096)};
@@ -529,12 +551,50 @@ static void test_retry_after(void **state)
                          cases[i].seconds * CS_SECOND_US);
 }
 
+static void test_regions_in_endpoints(void **state)
+{
+    static const char *const cases[][2] = {
+        {"b.s3.eu-west-1.amazonaws.com", "eu-west-1"},
+        {"b.s3-us-west-2.amazonaws.com", "us-west-2"},
+        {"b.s3.amazonaws.com", "us-east-1"},
+        {"b.s3.dualstack.eu-west-1.amazonaws.com", "eu-west-1"},
+        {"b.s3-fips.us-gov-west-1.amazonaws.com", "us-gov-west-1"},
+        {"b.s3-fips.dualstack.us-east-2.amazonaws.com", "us-east-2"},
+        {"b.example.com", NULL},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_net_response response;
+        struct cs_aws_error error;
+        struct cs_view region;
+
+        make_response(&response, 301, "");
+        cs_buf_add_fmt(&response.body,
+                       "<Error><Code>PermanentRedirect</Code><Endpoint>%s</Endpoint>"
+                       "</Error>",
+                       cases[i][0]);
+        cs_aws_error_init(&error);
+        assert_ok(cs_aws_error_read(&error, &response, err));
+        assert_int_equal(error.retry, CS_AWS_RETRY_REGION);
+        region = cs_aws_error_text(&error, CS_AWS_ERROR_BUCKET_REGION);
+        if (cases[i][1] == NULL)
+            assert_null(region.ptr);
+        else
+            assert_view(region, cases[i][1]);
+        cs_aws_error_clear(&error);
+        cs_net_response_clear(&response);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_xml_refuses),
+        cmocka_unit_test(test_xml_refused_stays_refused),
         cmocka_unit_test(test_xml_reads),
         cmocka_unit_test(test_xml_escape),
+        cmocka_unit_test(test_regions_in_endpoints),
         cmocka_unit_test(test_broken_bodies),
         cmocka_unit_test(test_error_vectors),
         cmocka_unit_test(test_classes_beyond_the_vectors),
