@@ -364,8 +364,8 @@ static enum cs_code send_names_known(struct cs_s3 *s3, const struct cs_net_body 
         if ((rc = cs_s3_checksum_give_up(s3, &s3->error, &why)) == CS_OK)
             rc = send_names(s3, body, deadline, &why);
     }
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -417,8 +417,8 @@ enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
         why = CS_ERR_NONE;
         rc = delete_names(s3, &sent, &passing, deadline, &why);
     } while (passing && pause_deleting(s3, ++attempt, deadline));
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
 out:
     cs_buf_clear(&body);
     return rc;

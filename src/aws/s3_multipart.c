@@ -323,8 +323,7 @@ static enum cs_code find_completed(struct cs_s3_upload *upload, char **version_o
         cs_view_eq_cstr(cs_net_response_header(response, "x-amz-meta-sha256"),
                         upload->sha256))
         return take_version(upload, version_out, err);
-    if (err != NULL && err->code == CS_OK)
-        *err = *gone;
+    cs_err_hand_on(err, gone);
     return gone->code;
 }
 
@@ -362,8 +361,7 @@ enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_o
         return take_version(upload, version_out, err);
     if (rc == CS_ENOTFOUND && cs_aws_error_is(&upload->s3->error, "NoSuchUpload"))
         return find_completed(upload, version_out, deadline, &why, err);
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 
