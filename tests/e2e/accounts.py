@@ -77,7 +77,7 @@ class Accounts:
         except KeyError:
             return []
         (POLICIES / name).unlink(missing_ok=True)
-        end = time.monotonic() + 20
+        end = time.monotonic() + 120
         gone = run("userdel", name)
         while gone.returncode == IN_USE and time.monotonic() < end:
             # by what an ended Apache had started, and what it has told to end

@@ -17,6 +17,7 @@ from support import TOP
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
          "--disable-background-networking", "--disable-component-update", "--disable-sync",
          "--disable-dev-shm-usage", "--hide-scrollbars"]
+LATE_MS = 300000  # what no machine is too slow or too busy for
 DESKTOP, PHONE, NARROW, WALL = (1440, 900), (390, 844), (320, 640), (3840, 2160)
 TOOLS = pathlib.Path(os.environ.get("CS_BROWSER_TOOLS", TOP / "build/browser-tools"))
 
@@ -97,7 +98,8 @@ class Browser:
         executable = need("chromium")
         self.driver = sync_api.sync_playwright().start()
         try:
-            self.chromium = self.driver.chromium.launch(executable_path=executable, args=FLAGS)
+            self.chromium = self.driver.chromium.launch(
+                executable_path=executable, args=FLAGS, timeout=LATE_MS)
         except BaseException:
             self.driver.stop()
             raise
@@ -111,7 +113,7 @@ class Browser:
         context = self.chromium.new_context(
             viewport={"width": size[0], "height": size[1]}, color_scheme=scheme,
             ignore_https_errors=True, **options)
-        context.set_default_timeout(60000)
+        context.set_default_timeout(LATE_MS)
         visit = Visit(context, url)
         visit.close = context.close
         return visit
@@ -137,5 +139,5 @@ def nu_errors(files):
     java = need("java")
     jar = tool("vnu-jar/build/dist/vnu.jar")
     done = subprocess.run([java, "-Xmx512m", "-jar", jar, "--errors-only", *files],
-                          capture_output=True, text=True, timeout=300, check=False)
+                          capture_output=True, text=True, timeout=1800, check=False)
     return done.returncode, done.stderr

@@ -3,8 +3,9 @@ at once: for measuring what calls cost this side, and what waiting for them cost
 
     canned_aws.py PORT [DELAY-MS [CERTIFICATE KEY]]
 
-DELAY-MS passes before each answer; with a certificate it speaks https. It checks no signatures, no conditions and no expressions; items are those of the
-last Put of a key."""
+DELAY-MS passes before each answer (GET /-/delay/MS changes it); with a certificate it
+speaks https. It checks no signatures, no conditions and no expressions; items are those of
+the last Put of a key."""
 
 import asyncio
 import json
@@ -73,6 +74,9 @@ class Canned:
             calls, self.calls = self.calls, []
             return 200, "", json.dumps({"calls": calls, "connections": self.connections,
                                         "resumed": self.resumed}).encode()
+        if request.target.startswith(OWN + "delay/"):
+            self.delay_s = float(request.target.rpartition("/")[2]) / 1000
+            return 200, "", b"{}"
         if request.target in (OWN + "close", OWN + "keep"):
             self.closing = request.target == OWN + "close"
             return 200, "", b"{}"

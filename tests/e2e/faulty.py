@@ -18,7 +18,7 @@ REGION = "eu-central-1"
 
 def emulator_answers(url):
     try:
-        return requests.get(f"{url}/moto-api/", timeout=5).status_code == 200
+        return requests.get(f"{url}/moto-api/", timeout=30).status_code == 200
     except requests.RequestException:
         return False
 
@@ -33,7 +33,7 @@ class Emulator:
             [sys.executable, emulators.HERE / "moto_lean.py", "-H", "127.0.0.1", "-p", str(port)],
             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, preexec_fn=end_with_parent)
         try:
-            wait_for(lambda: emulator_answers(self.url), "the emulator", 60)
+            wait_for(lambda: emulator_answers(self.url), "the emulator")
         except BaseException:
             self.__exit__()
             raise
@@ -41,7 +41,7 @@ class Emulator:
 
     def __exit__(self, *_failure):
         self.process.kill()  # it has nothing to save
-        self.process.wait(10)
+        self.process.wait()
 
 
 def aws_settings(url, name, **changes):

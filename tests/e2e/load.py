@@ -44,7 +44,7 @@ class Load:
     def __exit__(self, *failure):
         self.stop.set()
         for thread in self.threads:
-            thread.join(60)
+            thread.join(300)
         if failure[0] is None:
             assert not any(thread.is_alive() for thread in self.threads), "a request hangs"
 

@@ -2,6 +2,7 @@
 and of that of the bundle. `stack` is an instance, or what has its base_url, ca, token() and
 workers() (Host of tests/releases)."""
 
+import contextlib
 import json
 import os
 import pathlib
@@ -14,13 +15,14 @@ from concurrent.futures import ThreadPoolExecutor
 
 import system_calls
 from client import Client
-from support import children_of, process_alive, wait_for
+from support import children_of, process_alive, process_state, wait_for
 
 MIB = 1 << 20
 RESIDENT_MAX = 24 * MIB
 START_SECONDS = 0.1
 IDLE_END_SECONDS = 1.0
 BUSY_END_SECONDS = 3.0
+TRIES = 50  # to meet what lasts for a moment
 QUEUED_SECONDS = 10  # after which campaignd answers 503 to what has waited
 
 # Settings, as an environment, that would need the network, were any of it used at the start.
@@ -46,7 +48,7 @@ def answered(answer):
     return "ok" if answer.status_code in (200, 201) else f"{answer.status_code} {answer.text[:200]}"
 
 
-def in_time(seconds, attempt, tries=3):
+def in_time(seconds, attempt, tries=10):
     """attempt() returns how long it took. One of several must keep the limit: on a busy
     machine a process that has nothing to wait for may wait for the processor."""
     took = []
@@ -61,7 +63,7 @@ def asked_to_end(pid):
     """Seconds from SIGTERM to its end."""
     start = time.monotonic()
     os.kill(pid, signal.SIGTERM)
-    wait_for(lambda: not process_alive(pid), "the process's end", 20)
+    wait_for(lambda: not process_alive(pid), "the process's end")
     return time.monotonic() - start
 
 
@@ -81,9 +83,20 @@ def stays_small(stack):
     for _ in range(50):
         assert client.get("/campaigns?limit=1").status_code == 200
     client.close()
-    sizes = {pid: resident_bytes(pid) for pid in stack.workers()}
+    sizes = {}
+    for pid in stack.workers():
+        with contextlib.suppress(OSError):  # ended by its web server just now
+            sizes[pid] = resident_bytes(pid)
     assert sizes and max(sizes.values()) < RESIDENT_MAX, sizes
     assert not [child for pid in sizes for child in children_of(pid)]
+
+
+def stop(pid):
+    """SIGSTOP; False where the process had ended before."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, signal.SIGSTOP)
+    return wait_for(lambda: process_state(pid) in ("T", "Z", None) and (process_state(pid),),
+                    "the stop of a process") == ("T",)
 
 
 def ends_when_idle(stack):
@@ -91,11 +104,11 @@ def ends_when_idle(stack):
     client = Client(stack, stack.token())
 
     def attempt():
-        wait_for(lambda: client.get("/campaigns?limit=1").status_code == 200, "an answer", 30)
-        return asked_to_end(stack.workers()[0])
+        wait_for(lambda: client.get("/campaigns?limit=1").status_code == 200, "an answer")
+        return asked_to_end(wait_for(stack.workers, "a process")[0])
 
     in_time(IDLE_END_SECONDS, attempt)
-    assert wait_for(lambda: client.get("/campaigns?limit=1").status_code == 200, "an answer", 30)
+    assert wait_for(lambda: client.get("/campaigns?limit=1").status_code == 200, "an answer")
     client.close()
 
 
@@ -108,13 +121,18 @@ def ends_when_busy(stack):
         return next(((pid, child) for pid in stack.workers() for child in children_of(pid)), None)
 
     def attempt():
-        campaign_id = client.create()
         with ThreadPoolExecutor(1) as pool:
-            completion = pool.submit(client.complete, campaign_id, state)
-            found = wait_for(lambda: rendering() or completion.done(), "a rendering", 60)
-            assert found is not True, "the rendering was over too soon to say anything"
+            for _ in range(TRIES):
+                campaign_id = client.create()
+                completion = pool.submit(client.complete, campaign_id, state)
+                found = wait_for(lambda: rendering() or completion.done(), "a rendering")
+                if found is not True and stop(found[1]):
+                    break
+                # over before it was seen or stopped: this one says nothing
+                assert completion.result().status_code == 200, completion.result().text
+            else:
+                raise AssertionError("no rendering was met in its middle")
             busy, child = found
-            os.kill(child, signal.SIGSTOP)
             took = asked_to_end(busy)
             answer = completion.result()
         assert answered(answer) == "later", answer.text
@@ -154,10 +172,11 @@ def answers_overload(stack, processes):
             return len(stopped) == processes
 
         try:
-            wait_for(all_stopped, "all processes", 60)
+            wait_for(all_stopped, "all processes")
             waiting = [pool.submit(ask) for _ in range(2 * processes)]
-            end = time.monotonic() + 1.5 * QUEUED_SECONDS
-            wait_for(lambda: time.monotonic() > end, "a long queue", 2 * QUEUED_SECONDS)
+            # twice as long as it takes, since they are not all sent at once
+            end = time.monotonic() + 2 * QUEUED_SECONDS
+            wait_for(lambda: time.monotonic() > end, "a long queue")
         finally:
             for pid in filter(process_alive, stopped):
                 os.kill(pid, signal.SIGCONT)
@@ -179,7 +198,7 @@ def starts_at_once(program, folder, *arguments, **how):
             listening.bind(str(path))
             listening.listen()
             asking.connect(str(path))
-            asking.settimeout(30)
+            asking.settimeout(120)
             start = time.monotonic()
             process = subprocess.Popen([program, *arguments], stdin=listening, cwd=folder,
                                        stderr=subprocess.PIPE, text=True,
@@ -193,7 +212,7 @@ def starts_at_once(program, folder, *arguments, **how):
                 answer, fault = b"", str(failure)
             took = time.monotonic() - start
             process.terminate()
-            said = process.communicate(timeout=20)[1]
+            said = process.communicate(timeout=120)[1]
             path.unlink()
         assert (answer, fault, process.returncode) == (b"", "", 0), (fault, process.returncode, said)
         return took

@@ -122,7 +122,7 @@ class Stack:
 
     def health(self):
         try:
-            return requests.get(f"{self.base_url}/api/v1/health", verify=self.ca, timeout=5)
+            return requests.get(f"{self.base_url}/api/v1/health", verify=self.ca, timeout=30)
         except requests.RequestException:
             return None
 
@@ -136,7 +136,7 @@ class Stack:
             return answer is not None and answer.status_code == 200
 
         try:
-            wait_for(ready, "a healthy service", 20)
+            wait_for(ready, "a healthy service")
         except StackError:
             print(self.log_text()[-4000:] + self.server.said(), file=sys.stderr)
             raise
@@ -148,7 +148,7 @@ class Stack:
         """Waits until the pool is whole, and returns its process ids."""
         count = count or int(self.settings["WORKERS"])
         return wait_for(lambda: (pids := self.workers()) and len(pids) == count and pids,
-                        f"{count} workers", 60)
+                        f"{count} workers")
 
     def stop_campaignd(self):
         """SIGTERM, and the exit status; -9 where that did not end it."""
@@ -158,7 +158,7 @@ class Stack:
         if self.supervisor.poll() is None:
             self.supervisor.terminate()
         try:
-            status = self.supervisor.wait(35)
+            status = self.supervisor.wait(120)
         except subprocess.TimeoutExpired:
             self.supervisor.kill()
             status = self.supervisor.wait()
@@ -180,7 +180,7 @@ class Stack:
             except ProcessLookupError:
                 pass
         # one may be in the middle of a request, whose budget it has
-        wait_for(lambda: not any(map(process_alive, workers)), "the workers' end", 40)
+        wait_for(lambda: not any(map(process_alive, workers)), "the workers' end")
         self.supervisor = None
 
     def stop(self):

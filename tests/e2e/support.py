@@ -1,7 +1,9 @@
 """Processes, ports and waiting: what the parts of an instance are run with."""
 
 import ctypes
+import itertools
 import pathlib
+import random
 import signal
 import socket
 import time
@@ -13,8 +15,9 @@ class StackError(Exception):
     """The instance did not do what it must to be tested at all."""
 
 
-def wait_for(condition, what, seconds=10.0):
-    """Waits until condition() is true and returns its value."""
+def wait_for(condition, what, seconds=120.0):
+    """Waits until condition() is true and returns its value. `seconds` is how long nobody
+    waits however slow and busy his machine is, and no measure of anything."""
     deadline = time.monotonic() + seconds
     while True:
         value = condition()
@@ -25,10 +28,35 @@ def wait_for(condition, what, seconds=10.0):
         time.sleep(0.01)
 
 
+# Chromium takes no address with one of 10080 and some below it.
+LOWEST_PORT = 10081
+
+
+def ports_of_nobody():
+    """Ports in a random order that the kernel gives to no connection of its own choice: one
+    of those may be gone before the server that is to have it has started."""
+    try:
+        text = pathlib.Path("/proc/sys/net/ipv4/ip_local_port_range").read_text()
+        first, last = map(int, text.split())
+    except (OSError, ValueError):
+        first, last = 32768, 65535
+    ports = [*range(LOWEST_PORT, first), *range(max(last + 1, LOWEST_PORT), 65536)]
+    random.SystemRandom().shuffle(ports)
+    return iter(ports)
+
+
+PORTS = itertools.chain(ports_of_nobody(), itertools.repeat(0))
+
+
 def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
+    """One that is free, and that this run gives to nobody else."""
+    while True:
+        with socket.socket() as probe:
+            try:
+                probe.bind(("127.0.0.1", next(PORTS)))
+            except OSError:
+                continue
+            return probe.getsockname()[1]
 
 
 def end_with_parent():

@@ -132,7 +132,7 @@ def test_fsck_knows_which_the_log_names(make_stack):
     assert fsck("--repair") == [("missing_object", keys[1], False)]
     for campaign_id in campaigns:
         assert user.delete(f"/campaigns/{campaign_id}/aws").status_code == 200
-    wait_for(lambda: fsck() == [], "nothing is left", 10)
+    wait_for(lambda: fsck() == [], "nothing is left")
 
 
 @pytest.mark.server(supervised=True)
@@ -153,4 +153,4 @@ def test_they_belong_to_the_campaign(make_stack):
     receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
     assert receipt["deletion_results"]["s3"]["success"], receipt
     wait_for(lambda: json.loads(stack.campaignctl("--json", "fsck").stdout)["objects"] == 0,
-             "no object left", 10)
+             "no object left")

@@ -56,7 +56,7 @@ def instance(stack):
         return all(f" {pid} DynamoDB" in stack.log_text() for pid in stack.wait_workers())
 
     with ThreadPoolExecutor(len(clients)) as pool:
-        wait_for(every_worker_called, "calls by every worker", 60)
+        wait_for(every_worker_called, "calls by every worker")
     for client in clients:
         client.close()
     return stack

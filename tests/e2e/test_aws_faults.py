@@ -500,7 +500,7 @@ def test_a_wrong_clock_is_corrected_by_the_answer(make_world, hours):
     assert not refused, "it was not remembered"
     # asked every few seconds at most
     offset = wait_for(lambda: world.client.get("/health").json().get("clock_offset_seconds"),
-                      "the offset in /health", 60)
+                      "the offset in /health")
     assert abs(offset - 3600 * hours) < 300
 
 
@@ -536,7 +536,7 @@ def test_expired_credentials_are_fetched_anew(make_world, tmp_path):
 
 @pytest.mark.plain_build  # the time limits are of a build without sanitizers
 def test_silence_ends_in_time(make_world):
-    world = make_world("silent", WORKERS="2", LIMIT_REQUEST_SECONDS="3")
+    world = make_world("silent", WORKERS="2", LIMIT_REQUEST_SECONDS="5")
     campaign_id = world.client.create()
     for operation in ("GetItem", "TransactWriteItems", "PutObject"):
         world.proxy.reset(Script(faults.HANG, None, operation))
@@ -547,10 +547,11 @@ def test_silence_ends_in_time(make_world):
             answer = world.client.complete(campaign_id, STATE)
         assert_problem(answer, 504, "timeout")
         assert int(answer.headers["Retry-After"]) >= 1
-        # generous: the machine may be busy, but it did not wait for ever
-        assert time.monotonic() - started < 15
+        # generous: the machine may be busy, but it is this limit, not that of 28 s
+        assert time.monotonic() - started < 25
     world.proxy.reset()
-    assert world.client.complete(campaign_id, STATE).status_code == 200
+    # a busy machine may need more than this limit, too: then it is told so, and it goes on
+    wait_for(lambda: world.client.complete(campaign_id, STATE).status_code == 200, "its end")
 
 
 def test_connections_are_kept(make_world):

@@ -43,7 +43,7 @@ class Aws:
         endpoint = self.stack.store.s3.url if service == "s3" else self.stack.store.dynamodb.url
         return subprocess.run(
             [self.program, service, *map(str, arguments), "--endpoint-url", endpoint],
-            check=True, capture_output=True, text=True, timeout=120,
+            check=True, capture_output=True, text=True, timeout=600,
             env={"PATH": os.environ["PATH"], "HOME": str(self.stack.folder),
                  "AWS_REGION": emulators.REGION, "AWS_DEFAULT_REGION": emulators.REGION,
                  "AWS_ACCESS_KEY_ID": emulators.ACCESS_KEY, "AWS_EC2_METADATA_DISABLED": "true",
@@ -225,7 +225,7 @@ def test_fsck_in_a_bucket_without_versions(make_stack):
         done = stack.campaignctl("--json", "fsck", "--age", "0", *arguments, check=False)
         return [(found["key"], found["repaired"]) for found in json.loads(done.stdout)["list"]]
 
-    wait_for(lambda: fsck() == [(orphan, False)], "its time has passed", 10)
+    wait_for(lambda: fsck() == [(orphan, False)], "its time has passed")
     assert fsck("--repair") == [(orphan, True)]
     assert fsck("--repair", "--bytes") == []
     kept = {each["Key"] for each in s3.list_objects_v2(Bucket=stack.store.bucket)["Contents"]}
@@ -376,7 +376,7 @@ def test_a_table_of_a_python_service(make_stack):
         return [each["Key"] for each in s3.list_objects_v2(
             Bucket=stack.store.bucket, Prefix=f"campaigns/{OLD['campaign_id']}/")["Contents"]]
 
-    wait_for(lambda: kept() == sorted(old), "nobody's object is gone", 20)
+    wait_for(lambda: kept() == sorted(old), "nobody's object is gone")
     untouched = table.get_item(Key={"campaign_id": OLD["campaign_id"]})["Item"]
     assert untouched["final_state"] == OLD["final_state"]
     assert dora.delete(f"{path}/aws").status_code == 200

@@ -125,7 +125,7 @@ def test_killed_at_each_step(world, name, done):
         steps.append(kill.met)
         assert answer is None or answer.status_code >= 500, f"{steps}: it was not killed"
         world.client.close()  # has connections to the proxy, too, by links
-        wait_for(lambda: not world.proxy.tasks, "the end of the killed worker's calls", 30)
+        wait_for(lambda: not world.proxy.tasks, "the end of the killed worker's calls")
         world.stack.wait_workers()
         # the repetition first for one, the repair first for the other
         if done:

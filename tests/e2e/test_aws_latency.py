@@ -3,6 +3,7 @@ held to the number of whiles that its calls must take one after the other. And h
 seldom it waits for a connection."""
 
 import json
+import math
 import os
 import pathlib
 import subprocess
@@ -19,7 +20,8 @@ from support import TOP, end_with_parent, free_port, wait_for
 
 pytestmark = pytest.mark.plain_build
 
-DELAY = 0.5  # seconds: many times what the machine itself needs, loaded as it may be
+DELAY = 0.5  # seconds: many times what the machine itself needs
+ROUNDS = 4, 30  # of completions that are timed: always, and until the machine is quiet enough
 EXAMPLES = pathlib.Path(os.environ.get("CS_EXAMPLES", TOP / "share/example"))
 
 
@@ -27,18 +29,17 @@ class Canned:
     """canned_aws.py in a process of its own; with `tls`, the folder of a certificate, by
     https."""
 
-    def __init__(self, delay=0.0, tls=None):
+    def __init__(self, tls=None):
         port = free_port()
         self.url = f"https://localhost:{port}" if tls else f"http://127.0.0.1:{port}"
         self.verify = tls / "ca.pem" if tls else None
         certificate = [tls / "server.pem", tls / "server.key"] if tls else []
         self.process = subprocess.Popen(
-            [sys.executable, TOP / "tests/e2e/canned_aws.py", str(port), str(delay * 1000),
-             *certificate], preexec_fn=end_with_parent)
-        wait_for(self.answers, "the server", 30)
+            [sys.executable, TOP / "tests/e2e/canned_aws.py", str(port), "0", *certificate], preexec_fn=end_with_parent)
+        wait_for(self.answers, "the server")
 
     def ask(self, what):
-        return requests.get(f"{self.url}/-/{what}", verify=self.verify, timeout=5).json()
+        return requests.get(f"{self.url}/-/{what}", verify=self.verify, timeout=60).json()
 
     def answers(self):
         try:
@@ -51,19 +52,22 @@ class Canned:
         told = self.ask("calls")
         return told["calls"], told["connections"]
 
+    def answer_after(self, seconds):
+        self.ask(f"delay/{seconds * 1000}")
+
     def close(self):
         self.process.kill()
         self.process.wait()
 
 
-@pytest.fixture(params=[0.0, DELAY], ids=["at once", "after a while"], scope="module")
+@pytest.fixture(scope="module")
 def world(request, tls):
-    canned = Canned(request.param)
+    canned = Canned()
     stack = Stack(request.config.getoption("--build-dir"), tls,
                   settings=aws_settings(canned.url, "slow", WORKERS="1"))
     try:
         stack.start()
-        yield canned, stack, request.param
+        yield canned, stack
     finally:
         stack.stop()
         canned.close()
@@ -77,35 +81,40 @@ def maple_transit():
             (folder / "final_state.json").read_bytes())
 
 
-TOOK = {}
-
-
 def test_a_completion_waits_twice(world):
-    canned, stack, delay = world
+    """Beside what it takes without delays, measured in turn: what else runs on the machine
+    only adds, to either, so that of each the least says most."""
+    canned, stack = world
     brief, state = maple_transit()
     client = Client(stack, stack.token("alice"))
     client.completed(brief=brief)  # connections, fonts
-    times = []
-    for _ in range(4):
-        campaign_id = client.create(brief=brief)
-        canned.calls()
-        started = time.monotonic()
-        assert client.complete(campaign_id, state).status_code == 200
-        times.append(time.monotonic() - started)
-        calls, _connections = canned.calls()
-        assert calls.count("PutObject") == 4 and calls.count("TransactWriteItems") == 1
-        assert len(calls) == 5, calls
-    TOOK[delay] = min(times)  # what else runs on the machine only adds
-    if delay:
-        waits = (TOOK[delay] - TOOK[0.0]) / delay
-        print(f"rendering {TOOK[0.0]:.3f} s, with delays {TOOK[delay]:.3f} s: {waits:.2f} delays")
-        assert waits <= 2.3
+    took = {0.0: math.inf, DELAY: math.inf}
+    for number in range(1, ROUNDS[1] + 1):
+        for delay in took:
+            campaign_id = client.create(brief=brief)
+            canned.calls()
+            canned.answer_after(delay)
+            started = time.monotonic()
+            assert client.complete(campaign_id, state).status_code == 200
+            took[delay] = min(took[delay], time.monotonic() - started)
+            canned.answer_after(0)
+            calls, _connections = canned.calls()
+            assert calls.count("PutObject") == 4 and calls.count("TransactWriteItems") == 1
+            assert len(calls) == 5, calls
+        waits = (took[DELAY] - took[0.0]) / DELAY
+        if number >= ROUNDS[0] and waits <= 2.3:
+            break
+    print(f"rendering {took[0.0]:.3f} s, with delays {took[DELAY]:.3f} s: {waits:.2f} delays")
+    assert 1 < waits <= 2.3
+    client.close()
 
 
-def test_one_connection_for_all_requests(world):
+@pytest.mark.parametrize("delay", [0.0, DELAY], ids=["at once", "after a while"])
+def test_one_connection_for_all_requests(world, delay):
     """Of a worker to a host, where one runs at a time: over 1,000 requests at once,
     over a few slow ones."""
-    canned, stack, delay = world
+    canned, stack = world
+    canned.answer_after(delay)
     client = Client(stack, stack.token("bob"))
     campaign_id = client.create()
     _calls, before = canned.calls()
@@ -114,6 +123,7 @@ def test_one_connection_for_all_requests(world):
     calls, connections = canned.calls()
     assert len(calls) == (3 if delay else 1000)
     assert connections == before  # the one that the create was made by
+    canned.answer_after(0)
 
 
 def test_tls_sessions_are_kept(request, tls):

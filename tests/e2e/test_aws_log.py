@@ -47,7 +47,7 @@ def start(request, tls, server):
         made.append(stack)
         stack.write_settings()
         stack.campaignctl("init")
-        requests.put(f"{server.url}/policed/policy", timeout=10).raise_for_status()
+        requests.put(f"{server.url}/policed/policy", timeout=60).raise_for_status()
         stack.start()
         return stack
 
@@ -58,7 +58,7 @@ def start(request, tls, server):
 
 
 def seen(server):
-    return requests.get(f"{server.url}/policed/seen", timeout=10).json()
+    return requests.get(f"{server.url}/policed/seen", timeout=60).json()
 
 
 def live(stack):
@@ -111,7 +111,7 @@ def test_every_call_is_one_line(start, server):
 
 def test_failures_are_lines_too(start, server):
     stack = start()
-    requests.put(f"{server.url}/policed/policy", timeout=10,
+    requests.put(f"{server.url}/policed/policy", timeout=60,
                  data=b'{"Version":"2012-10-17","Statement":[]}').raise_for_status()
     skip = len(stack.log_text())
     alice = Client(stack, stack.token("alice"))
@@ -120,7 +120,7 @@ def test_failures_are_lines_too(start, server):
     calls = list(LINE.finditer(stack.log_text()[skip:]))
     assert [(call["operation"], call["level"], call["error"]) for call in calls] == [
         ("GetItem", "warn", "AccessDeniedException")]
-    requests.put(f"{server.url}/policed/policy", timeout=10).raise_for_status()
+    requests.put(f"{server.url}/policed/policy", timeout=60).raise_for_status()
 
 
 def signing_keys(secret):
@@ -139,12 +139,12 @@ def test_nothing_secret_is_written(start, server):
     stack = start(LOG_LEVEL="debug", AWS_SESSION_TOKEN=TOKEN)
     said = live(stack)
     shown = [stack.campaignctl("doctor", check=False), stack.campaignctl("fsck", check=False)]
-    requests.put(f"{server.url}/policed/policy", timeout=10,
+    requests.put(f"{server.url}/policed/policy", timeout=60,
                  data=b'{"Version":"2012-10-17","Statement":[]}').raise_for_status()
     shown += [stack.campaignctl(command, check=False) for command in ("doctor", "list", "fsck")]
     signatures = {signature for _, _, signature in seen(server) if signature}
     signatures |= set(re.findall(r"X-Amz-Signature=([0-9a-f]{64})", said))
-    requests.put(f"{server.url}/policed/policy", timeout=10).raise_for_status()
+    requests.put(f"{server.url}/policed/policy", timeout=60).raise_for_status()
     text = stack.log_text() + "".join(run.stdout + run.stderr for run in shown)
     assert len(signatures) > 5 and len(text) > 2000
     secret = emulators.SECRET_KEY
@@ -167,7 +167,7 @@ def test_an_assumed_role_is_one_line(start, server):
                       f"aws_secret_access_key = {emulators.SECRET_KEY}\n")
     stack.write_settings(AWS_ACCESS_KEY_ID="", AWS_SECRET_ACCESS_KEY="", AWS_PROFILE="store",
                          AWS_CONFIG_FILE=str(config))
-    requests.put(f"{server.url}/policed/policy", timeout=10).raise_for_status()
+    requests.put(f"{server.url}/policed/policy", timeout=60).raise_for_status()
     skip = len(stack.log_text())
     stack.start_campaignd()
     stack.wait_ready()

@@ -60,7 +60,7 @@ def assert_whole(world, campaign_id):
     for name in ("s3_website_url", "s3_artifacts_url"):
         link = whole.json()[name]
         assert "X-Amz-Signature=" in link
-        assert requests.get(link, timeout=30).status_code == 200, link
+        assert requests.get(link, timeout=60).status_code == 200, link
 
 
 def test_records_find_their_objects_in_the_bucket_before(world):

@@ -48,7 +48,7 @@ class Service:
 
     def ctl(self, *arguments, **changes):
         return subprocess.run([self.program, *arguments], cwd=self.folder, text=True,
-                              capture_output=True, check=False, timeout=120,
+                              capture_output=True, check=False, timeout=600,
                               env={"JWT_SECRET": "test-secret-of-at-least-32-bytes",
                                    "CAMPAIGN_SHARE_DIR": str(TOP / "share"),
                                    **self.settings, **changes})
@@ -59,11 +59,11 @@ class Service:
         return json.loads(made.stdout)
 
     def allow(self, policy):
-        requests.put(f"{self.server.url}/policed/policy", timeout=10,
+        requests.put(f"{self.server.url}/policed/policy", timeout=60,
                      data=json.dumps(policy) if policy else b"").raise_for_status()
 
     def needed(self):
-        return requests.get(f"{self.server.url}/policed/needed", timeout=10).json()
+        return requests.get(f"{self.server.url}/policed/needed", timeout=60).json()
 
     def boto(self, service):
         return boto3.client(service, endpoint_url=self.server.url, region_name=emulators.REGION,

@@ -23,7 +23,7 @@ ACTIVE = {"/JavaScript", "/JS", "/Launch", "/AA", "/EmbeddedFile", "/EmbeddedFil
 
 def run(*command):
     return subprocess.run([need(command[0]), *command[1:]], capture_output=True, text=True,
-                          check=False, timeout=120)
+                          check=False, timeout=600)
 
 
 def walk(value):

@@ -27,7 +27,7 @@ def tls_socket(stack, minimum=None, maximum=None, protocols=None):
         context.set_ciphers("ALL:@SECLEVEL=0")
     if protocols:
         context.set_alpn_protocols(protocols)
-    plain = socket.create_connection(("127.0.0.1", stack.port), timeout=10)
+    plain = socket.create_connection(("127.0.0.1", stack.port), timeout=60)
     return context.wrap_socket(plain, server_hostname="localhost")
 
 
@@ -79,7 +79,7 @@ def test_http2_is_offered(stack):
 
 @pytest.mark.server(tells_plain_http=True)
 def test_plain_http_is_told_to_use_https(stack):
-    connection = http.client.HTTPConnection("localhost", stack.port, timeout=10)
+    connection = http.client.HTTPConnection("localhost", stack.port, timeout=60)
     connection.request("GET", "/api/v1/health")
     assert_problem(Answer(connection.getresponse()), 400, "tls_required")
 
@@ -306,7 +306,7 @@ def test_elsewhere_is_404(anonymous, stack):
 
 @pytest.mark.server(limits_rate=True)
 def test_rate_limit_is_429_and_says_when(make_stack):
-    stack = make_stack(rate=5)
+    stack = make_stack(rate=1)  # three in a second are too many
     client = Client(stack)
     for _ in range(100):
         answer = client.get("/limits")

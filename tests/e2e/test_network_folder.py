@@ -36,17 +36,17 @@ def network_folder(tmp_path):
         process = subprocess.Popen(["bindfs", "-f", below, folder], stdout=out, stderr=out,
                                    preexec_fn=end_with_parent)
     try:
-        wait_for(lambda: type_of(folder) == FUSE_TYPE or process.poll() is not None, "the mount", 20)
+        wait_for(lambda: type_of(folder) == FUSE_TYPE or process.poll() is not None, "the mount")
         if process.poll() is not None:
             pytest.skip(f"no file system of FUSE can be mounted here: {log.read_text().strip()}")
         yield folder
     finally:
         process.terminate()  # which unmounts it
-        process.wait(20)
+        process.wait(120)
         assert not os.path.ismount(folder)
 
 
-def test_writers_lives_and_a_crash(make_stack, network_folder):
+def test_writers_lives_and_a_crash(network_folder, make_stack):
     root = network_folder / "data"
     stack = make_stack(settings={"CAMPAIGN_LOCAL_ROOT": str(root), "CAMPAIGN_ACCEL_PREFIX": ""})
 
@@ -56,7 +56,7 @@ def test_writers_lives_and_a_crash(make_stack, network_folder):
         return "ok" if answer.status_code == 201 else f"{answer.status_code} {answer.text}"
 
     with Load(stack, 8, create) as load:
-        wait_for(lambda: load.answered() >= 100 or load.failed(), "100 campaigns", 120)
+        wait_for(lambda: load.answered() >= 100 or load.failed(), "100 campaigns")
     assert load.failed() == {}
     client = Client(stack, stack.token())
     assert client.get("/campaigns?limit=1").json()["total"] == load.answered()

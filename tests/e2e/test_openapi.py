@@ -97,7 +97,7 @@ def test_the_service_keeps_it(make_stack, tmp_path, full):
          "--header", f"Authorization: Bearer {stack.admin_token()}",
          "--max-examples", "100" if full else "20"],
         cwd=tmp_path, env={**os.environ, "NO_COLOR": "1"}, capture_output=True, text=True,
-        timeout=900, check=False)
+        timeout=3600, check=False)
     assert run.returncode == 0, run.stdout[-20000:] + run.stderr[-2000:]
     tested = re.search(r"Tested: (\d+)", run.stdout)
     assert tested and int(tested[1]) == len(list(operations())), run.stdout[-3000:]

@@ -7,12 +7,14 @@ import signal
 import socket
 import ssl
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
 from client import Client
 from load import Load, get_outcome
-from support import process_alive, wait_for
+from process_limits import TRIES, in_time
+from support import children_of, process_alive, wait_for
 
 
 pytestmark = pytest.mark.server(supervised=True)
@@ -29,14 +31,14 @@ def test_a_killed_worker_costs_at_most_its_own_request(make_stack):
     stack = make_stack()
     kills = 100
     with Load(stack, 8, get_outcome("/campaigns?limit=1")) as load:
-        wait_for(lambda: load.answered() > 50, "the load", 30)
+        wait_for(lambda: load.answered() > 50, "the load")
         for number in range(kills):
             before = load.answered()
             victim = random.choice(stack.wait_workers())
             os.kill(victim, signal.SIGKILL)
             wait_for(lambda: not process_alive(victim), "the worker's end")
             # so that each kill meets requests, and the pool is whole before the next
-            wait_for(lambda: load.answered() > before + 8, f"answers after kill {number}", 30)
+            wait_for(lambda: load.answered() > before + 8, f"answers after kill {number}")
     failed = load.failed()
     assert sum(failed.values()) <= kills, failed
     # what nginx says of a worker that died in the middle of a request
@@ -45,27 +47,30 @@ def test_a_killed_worker_costs_at_most_its_own_request(make_stack):
 
 
 def test_a_killed_worker_is_replaced_within_a_second(make_stack):
-    stack = make_stack()
-    # nothing was killed before: no back-off is due
-    victim = stack.wait_workers()[0]
-    start = time.monotonic()
-    os.kill(victim, signal.SIGKILL)
-    wait_for(lambda: victim not in stack.workers() and len(stack.workers()) == 4,
-             "the new worker", 5)
-    assert time.monotonic() - start < 1.0
+    def attempt():
+        # nothing was killed before in this pool: no back-off is due
+        stack = make_stack()
+        victim = stack.wait_workers()[0]
+        start = time.monotonic()
+        os.kill(victim, signal.SIGKILL)
+        wait_for(lambda: victim not in stack.workers() and len(stack.workers()) == 4,
+                 "the new worker")
+        return time.monotonic() - start
+
+    in_time(1.0, attempt)
 
 
 def test_hup_replaces_all_workers_and_fails_no_request(make_stack):
     stack = make_stack()
     with Load(stack, 8, get_outcome("/campaigns?limit=1")) as load:
-        wait_for(lambda: load.answered() > 50, "the load", 30)
+        wait_for(lambda: load.answered() > 50, "the load")
         for _ in range(10):
             old = set(stack.wait_workers())
             before = load.answered()
             stack.supervisor.send_signal(signal.SIGHUP)
             wait_for(lambda: not old & set(stack.workers()) and len(stack.workers()) == 4,
-                     "four new workers", 30)
-            wait_for(lambda: load.answered() > before + 20, "answers after SIGHUP", 30)
+                     "four new workers")
+            wait_for(lambda: load.answered() > before + 20, "answers after SIGHUP")
     assert load.failed() == {}
     assert load.answered() > 250
 
@@ -120,16 +125,23 @@ def test_hup_with_a_bad_setting_keeps_the_old_ones(make_stack):
 @pytest.mark.parametrize("target", ["supervisor", "worker"])
 def test_term_ends_the_idle_within_a_second(make_stack, target):
     stack = make_stack()
-    workers = stack.wait_workers()
-    start = time.monotonic()
-    if target == "supervisor":
-        assert stack.stop_campaignd() == 0
-        assert not any(process_alive(pid) for pid in workers)
-        assert not stack.pid_file.exists()
-    else:
-        os.kill(workers[0], signal.SIGTERM)
-        wait_for(lambda: not process_alive(workers[0]), "the worker's end", 5)
-    assert time.monotonic() - start < 1.0
+
+    def attempt():
+        if stack.supervisor is None:
+            stack.start_campaignd()
+            stack.wait_ready()
+        workers = stack.wait_workers()
+        start = time.monotonic()
+        if target == "supervisor":
+            assert stack.stop_campaignd() == 0
+            assert not any(process_alive(pid) for pid in workers)
+            assert not stack.pid_file.exists()
+        else:
+            os.kill(workers[0], signal.SIGTERM)
+            wait_for(lambda: not process_alive(workers[0]), "the worker's end")
+        return time.monotonic() - start
+
+    in_time(1.0, attempt)
 
 
 def test_term_hits_workers_wherever_they_are(make_stack, full):
@@ -137,54 +149,42 @@ def test_term_hits_workers_wherever_they_are(make_stack, full):
     stack = make_stack()
     rng = random.Random(20241201)
     with Load(stack, 4, get_outcome("/limits")) as load:
-        wait_for(lambda: load.answered() > 20, "the load", 30)
+        wait_for(lambda: load.answered() > 20, "the load")
         for _ in range(200 if full else 50):
             victim = rng.choice(stack.wait_workers())
             wait_for(lambda until=time.monotonic() + rng.random() * 0.01:
                      time.monotonic() >= until, "a random moment")
             kill_quietly(victim, signal.SIGTERM)
-            wait_for(lambda: not process_alive(victim), "the worker's end", 3)
+            wait_for(lambda: not process_alive(victim), "the worker's end")
     assert load.failed() == {}
 
 
 def test_term_lets_a_running_request_finish(make_stack):
     stack = make_stack()
     client = Client(stack, stack.token())
-    campaign_id = client.create()
-    body = b'{"final_state":{"artifacts":{"copy":"' + b"word " * 200000 + b'"}}}'
-    outcome = []
-
-    def complete(client, _number):
-        answer = client.post(f"/campaigns/{campaign_id}/complete", data=body,
-                             headers={"Content-Type": "application/json"})
-        outcome.append(answer.status_code)
-        return "ok"
-
-    with Load(stack, 1, complete) as load:
-        load.stop.set()
-        busy = wait_for(lambda: [pid for pid in stack.workers() if cpu_ticks(pid) > 5] or outcome,
-                        "a worker at work", 20)
-        assert busy
-        stack.supervisor.terminate()
-    assert outcome == [200]
-    stack.stop_campaignd()
+    state = b'{"artifacts":{"copy":"' + b"word " * 200000 + b'"}}'
+    for _ in range(TRIES):
+        campaign_id = client.create()
+        with ThreadPoolExecutor(1) as pool:
+            completion = pool.submit(client.complete, campaign_id, state)
+            # the child that renders; it may be over before it is seen
+            wait_for(lambda: any(map(children_of, stack.workers())) or completion.done(),
+                     "a worker at work")
+            running = not completion.done()
+            if running:
+                stack.supervisor.terminate()
+        assert completion.result().status_code == 200, completion.result().text
+        if running:
+            break
+    assert running, "no completion was met in its middle"
+    assert stack.stop_campaignd() == 0
     client.close()
-
-
-def cpu_ticks(pid):
-    """Processor time of a process and of its children."""
-    try:
-        with open(f"/proc/{pid}/stat", encoding="ascii") as stat:
-            fields = stat.read().rpartition(")")[2].split()
-    except OSError:
-        return 0
-    return sum(map(int, fields[11:15]))
 
 
 def test_64_kept_connections_over_4_workers(make_stack):
     stack = make_stack()
     assert len(stack.wait_workers()) == 4
-    clients = [Client(stack, stack.token(), timeout=20) for _ in range(64)]
+    clients = [Client(stack, stack.token()) for _ in range(64)]
     try:
         for _ in range(3):
             for client in clients:
@@ -197,19 +197,23 @@ def test_64_kept_connections_over_4_workers(make_stack):
 
 def test_an_idle_front_end_connection_holds_a_worker_2_seconds_at_most(make_stack):
     stack = make_stack(settings={"WORKERS": "1"})
-    client = Client(stack, stack.token(), timeout=20)
-    with socket.socket(socket.AF_UNIX) as idle:
-        idle.connect(str(stack.socket))
-        start = time.monotonic()
-        assert client.get("/limits").status_code == 200
-        assert time.monotonic() - start < 2.5
+    client = Client(stack, stack.token())
+
+    def attempt():
+        with socket.socket(socket.AF_UNIX) as idle:
+            idle.connect(str(stack.socket))
+            start = time.monotonic()
+            assert client.get("/limits").status_code == 200
+            return time.monotonic() - start
+
+    in_time(2.5, attempt)
     client.close()
 
 
 def test_half_a_request_holds_no_worker_for_ever(make_stack):
     """A client that stops in the middle of its body waits in nginx, not in a worker."""
     stack = make_stack(settings={"WORKERS": "1"})
-    client = Client(stack, stack.token(), timeout=20)
+    client = Client(stack, stack.token())
     context = ssl.create_default_context(cafile=stack.ca)
     slow = []
     try:
@@ -231,7 +235,7 @@ def test_half_a_request_holds_no_worker_for_ever(make_stack):
 
 def test_a_client_that_leaves_stops_nobody(make_stack):
     stack = make_stack(settings={"WORKERS": "1", "CAMPAIGN_ACCEL_PREFIX": ""})
-    client = Client(stack, stack.token(), timeout=20)
+    client = Client(stack, stack.token())
     campaign_id = client.create()
     body = os.urandom(8 << 20)
     answer = client.put(f"/campaigns/{campaign_id}/files/big.bin", data=body,
@@ -252,7 +256,7 @@ def test_workers_are_recycled_after_their_requests(make_stack):
     first = set(stack.wait_workers())
     with Load(stack, 4, get_outcome("/limits")) as load:
         wait_for(lambda: load.answered() > 200 and not first & set(stack.workers()),
-                 "new workers", 30)
+                 "new workers")
     assert load.failed() == {}
 
 
@@ -289,6 +293,6 @@ def test_parallel_requests_get_their_own_answers(make_stack, full):
 
     with Load(stack, 16, work) as load:
         wait_for(lambda: load.answered() + sum(load.failed().values()) >= (2000 if full else 500),
-                 "the requests", 120)
+                 "the requests")
     assert load.failed() == {}
     client.close()

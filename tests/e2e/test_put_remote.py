@@ -15,7 +15,7 @@ import time
 import pytest
 import requests
 
-from client import Client
+from client import Client, Session
 from support import children_of, wait_for
 
 PDF_BYTES = 5 << 20
@@ -64,7 +64,7 @@ def put(stack, folder, *options, **more):
 
 def put_ok(*arguments, **options):
     process = put(*arguments, **options)
-    out, errors = process.communicate(timeout=300)
+    out, errors = process.communicate(timeout=600)
     assert process.returncode == 0, errors
     return json.loads(out)
 
@@ -128,7 +128,7 @@ def test_front_that_limits_bodies(make_stack, folder, told):
     site.write_text(text)
     before = set(children_of(stack.server.process.pid))
     stack.server.process.send_signal(signal.SIGHUP)
-    wait_for(lambda: not before & set(children_of(stack.server.process.pid)), "nginx's new workers", 30)
+    wait_for(lambda: not before & set(children_of(stack.server.process.pid)), "nginx's new workers")
 
     answer = put_ok(stack, folder)
     user = Client(stack, stack.token("alice"))
@@ -149,8 +149,6 @@ class Front(http.server.ThreadingHTTPServer):
         self.stack, self.fault = stack, fault
         self.count = itertools.count(1)
         self.log = []
-        self.session = requests.Session()
-        self.session.trust_env = False
         super().__init__(("127.0.0.1", 0), FrontHandler)
         threading.Thread(target=self.serve_forever, daemon=True).start()
 
@@ -168,6 +166,14 @@ class Front(http.server.ThreadingHTTPServer):
 
 class FrontHandler(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+
+    def setup(self):
+        super().setup()
+        self.session = Session()
+
+    def finish(self):
+        self.session.close()
+        super().finish()
 
     def log_message(self, *_):
         pass
@@ -195,7 +201,7 @@ class FrontHandler(http.server.BaseHTTPRequestHandler):
         self.body = self.rfile.read(length)
         if self.server.fault(number, self):
             return
-        answer = self.server.session.request(
+        answer = self.session.request(
             self.command, self.server.stack.base_url + self.path, data=self.body,
             headers={k: v for k, v in self.headers.items() if k.lower() != "host"},
             verify=self.server.stack.ca, timeout=60, allow_redirects=False)
@@ -267,7 +273,7 @@ def test_goes_on_after_an_interruption(stack, user, folder):
 
     with Front(stack, fault) as front:
         process = put(stack, folder, "--id", "interrupted", url=front.url, ca=False)
-        process.communicate(timeout=300)
+        process.communicate(timeout=600)
         assert killed.is_set() and process.returncode == -signal.SIGKILL
         front.log.clear()
         put_ok(stack, folder, "--id", "interrupted", url=front.url, ca=False)
@@ -283,7 +289,7 @@ def test_goes_on_after_an_interruption(stack, user, folder):
 
 def remote_ok(stack, *words, status=0, **options):
     process = remote(stack, *words, **options)
-    out, errors = process.communicate(timeout=120)
+    out, errors = process.communicate(timeout=600)
     assert process.returncode == status, errors
     return out
 
@@ -338,7 +344,7 @@ def test_list_show_delete(stack, admin):
 
 def refused(*arguments, status=1, **options):
     process = put(*arguments, **options)
-    _, errors = process.communicate(timeout=120)
+    _, errors = process.communicate(timeout=600)
     assert process.returncode == status, errors
     return errors
 

@@ -14,6 +14,7 @@ import time
 import pytest
 import requests
 
+from process_limits import in_time
 from support import TOP, free_port, process_alive, wait_for
 
 pytestmark = pytest.mark.plain_build
@@ -52,7 +53,7 @@ class Tree:
             identity = {"user": self.user.pw_uid, "group": self.user.pw_gid, "extra_groups": []}
         result = subprocess.run(
             [f"./{server}/quickstart", *options], cwd=self.folder, stdin=subprocess.DEVNULL,
-            capture_output=True, text=True, timeout=600, check=False, **identity,
+            capture_output=True, text=True, timeout=3600, check=False, **identity,
             env={"PATH": os.environ["PATH"], "HOME": str(self.home), "LC_ALL": "C.UTF-8",
                  **environment})
         if check:
@@ -71,7 +72,7 @@ class Tree:
         env = self.env()
         headers = {"Authorization": f"Bearer {env[token]}"} if token else {}
         url = path if path.startswith("https:") else env["BASE_URL"] + "/api/v1" + path
-        return requests.get(url, headers=headers, verify=env["CA_FILE"], timeout=20)
+        return requests.get(url, headers=headers, verify=env["CA_FILE"], timeout=60)
 
 
 @pytest.fixture(scope="module")
@@ -134,10 +135,14 @@ def test_its_secrets_are_its_own(tree, first):
 
 def test_a_second_run_is_fast_and_changes_nothing(tree, first):
     before = tree.pids(), tree.env()
-    start = time.monotonic()
-    # no port given: it keeps the one it has
-    tree.quickstart()
-    assert time.monotonic() - start < 10
+
+    def attempt():
+        start = time.monotonic()
+        # no port given: it keeps the one it has
+        tree.quickstart()
+        return time.monotonic() - start
+
+    in_time(10, attempt)
     assert (tree.pids(), tree.env()) == before
     check_example(tree)
 

@@ -13,6 +13,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/e2e"))
@@ -103,16 +104,26 @@ class Chroot:
         else:
             self.debootstrap()
             self.pack(bare)
-        self.run("apt-get", "-q", "update")
-        self.run("apt-get", "-q", "-y", "--no-install-recommends", "install", *self.packages)
+        again = ("-o", "Acquire::Retries=5")
+        self.run("apt-get", "-q", *again, "update")
+        self.run("apt-get", "-q", "-y", *again, "--no-install-recommends", "install",
+                 *self.packages)
         self.run("apt-get", "clean")
         self.pack(whole)
         return self
 
     def debootstrap(self):
-        run(["unshare", "--mount", "--propagation", "private", "debootstrap", "--variant=minbase",
-             self.release, self.root, mirror()], self.log,
-            env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+        for left in reversed(range(4)):
+            try:
+                run(["unshare", "--mount", "--propagation", "private", "debootstrap",
+                     "--variant=minbase", self.release, self.root, mirror()], self.log,
+                    env={**os.environ, "PATH": os.environ.get("PATH", "") + ":/usr/sbin:/sbin"})
+                break
+            except AssertionError:  # of all that it downloads, something may not come at once
+                if not left:
+                    raise
+                time.sleep(10)
+                remove(self.root)
         # nothing that is installed starts by itself
         policy = self.root / "usr/sbin/policy-rc.d"
         policy.write_text("#!/bin/sh\nexit 101\n")
@@ -145,7 +156,7 @@ class Chroot:
                 "HOME": "/root", "LC_ALL": "C.UTF-8", "DEBIAN_FRONTEND": "noninteractive",
                 "CS_BINDS": " ".join(f"{a}={b}" for a, b in self.binds)}
 
-    def run(self, *words, check=True, timeout=1800, **options):
+    def run(self, *words, check=True, timeout=7200, **options):
         """Runs it to its end as root; returns what subprocess.run does."""
         done = subprocess.run(self.command(*words), stdin=subprocess.DEVNULL,
                               env=self.environment(), capture_output=True, text=True,
@@ -175,7 +186,7 @@ class Chroot:
         for pid in children_of(process.pid):
             os.kill(pid, signal.SIGTERM)
         try:
-            process.wait(20)
+            process.wait(60)
         except subprocess.TimeoutExpired:
             inner = children_of(process.pid)
             process.kill()

@@ -17,6 +17,7 @@ import requests
 from chroots import Chroot, TOP
 import process_limits
 import system_calls
+from client import Session
 from support import descendants_of, free_port, wait_for
 
 PACKAGES = ["apache2", "apache2-suexec-custom", "libapache2-mod-fcgid"]
@@ -83,13 +84,13 @@ class Host:
             "APACHE_RUN_GROUP=www-data", "APACHE_LOG_DIR=/var/log/apache2",
             "APACHE_PID_FILE=/run/apache2-test.pid",
             "apache2", "-d", "/etc/apache2", "-f", "test.conf", "-D", "FOREGROUND")
-        wait_for(self.answers, f"an answer of {self.chroot.root.name}'s Apache", 60)
+        wait_for(self.answers, f"an answer of {self.chroot.root.name}'s Apache")
 
     def answers(self):
         if self.process.poll() is not None:
             raise AssertionError(f"Apache ended:\n{self.chroot.log.read_text()[-2000:]}{self.errors()}")
         try:
-            return requests.get(f"{self.url}/health", timeout=20).status_code == 200
+            return requests.get(f"{self.url}/health", timeout=60).status_code == 200
         except requests.RequestException:
             return False
 
@@ -114,8 +115,7 @@ class Host:
         return self.ctl("token", "--sub", user).stdout.strip()
 
     def session(self, user="alice"):
-        session = requests.Session()
-        session.trust_env = False
+        session = Session()
         session.headers["Authorization"] = f"Bearer {self.token(user)}"
         return session
 
@@ -200,11 +200,11 @@ def send_in_parts(session, base, target, data, part_bytes):
 
 def test_whole_life(host):
     """Create, upload in parts, complete, fetch, delete, doctor."""
-    health = requests.get(f"{host.url}/health", timeout=30).json()
+    health = requests.get(f"{host.url}/health", timeout=60).json()
     assert health["started_as"] == {"fastcgi": "fastcgi", "cgi": "cgi"}[host.way]
-    assert requests.get(f"{host.url}/campaigns", timeout=30).json()["code"] == \
+    assert requests.get(f"{host.url}/campaigns", timeout=60).json()["code"] == \
         "authorization_header_not_received"
-    limits = requests.get(f"{host.url}/limits", timeout=30).json()
+    limits = requests.get(f"{host.url}/limits", timeout=60).json()
     assert limits["body_bytes"] <= 131072 and limits["part_bytes"] <= 98304
 
     noise = random.Random(host.way)
@@ -243,7 +243,7 @@ def test_too_big_a_body_is_no_plain_500(host):
 
 def test_nothing_else_is_served(host):
     for path in ("/api/.htaccess", "/api/dispatch.fcgi", "/campaignstore/.env", "/api/../.env"):
-        answer = requests.get(f"http://127.0.0.1:{host.port}{path}", timeout=30)
+        answer = requests.get(f"http://127.0.0.1:{host.port}{path}", timeout=60)
         assert answer.status_code in (403, 404), path
         assert "CAMPAIGNSTORE" not in answer.text.upper() or answer.headers[
             "Content-Type"].startswith("application/problem+json")
@@ -260,7 +260,7 @@ def test_put_from_elsewhere(host, bundle, tmp_path):
         token = session.headers["Authorization"].split()[1]
         done = subprocess.run(
             [tmp_path / "bin/campaignctl", "--json", "put", "--url", host.url, folder],
-            capture_output=True, text=True, check=False, timeout=600,
+            capture_output=True, text=True, check=False, timeout=3600,
             env={"PATH": os.environ["PATH"], "CAMPAIGNCTL_TOKEN": token})
         assert done.returncode == 0, done.stderr
         campaign_id = json.loads(done.stdout)["campaign_id"]
@@ -276,7 +276,7 @@ def test_kernel_of_2013(bundle, tmp_path):
     subprocess.run(["tar", "xzf", bundle, "-C", tmp_path / "unpacked", "--strip-components=1",
                     "--no-same-owner"], check=True)
     done = subprocess.run([tmp_path / "unpacked/install"], capture_output=True, text=True,
-                          check=False, timeout=600, preexec_fn=system_calls.old_kernel,
+                          check=False, timeout=3600, preexec_fn=system_calls.old_kernel,
                           env={"PATH": os.environ["PATH"], "HOME": str(tmp_path)})
     assert done.returncode == 0, done.stdout + done.stderr
     assert "All is well." in (tmp_path / "campaignstore/doctor.txt").read_text()

@@ -46,12 +46,12 @@ static inline struct cs_store *aws_server_store(aws_server_settings settings)
 
 static inline void aws_server_empty(void)
 {
-    const struct cs_net_options options = {.connect_timeout_ms = 2000};
+    const struct cs_net_options options = {.connect_timeout_ms = 30000};
     struct cs_net_client *client = cs_net_client_new(&options, NULL);
     struct cs_net_response response;
     char url[256];
     const struct cs_net_request request = {
-        .method = "POST", .url = url, .deadline = cs_deadline_in_ms(10000)};
+        .method = "POST", .url = url, .deadline = cs_deadline_in_ms(60000)};
 
     assert_non_null(client);
     assert_true(
@@ -74,7 +74,7 @@ struct aws_server {
 
 static inline void aws_server_open(struct aws_server *server)
 {
-    const struct cs_net_options net = {.connect_timeout_ms = 2000};
+    const struct cs_net_options net = {.connect_timeout_ms = 30000};
     struct cs_aws_credentials_options credentials = {.setting = aws_server_setting,
                                                      .region = CS_LIT("ca-central-1")};
     struct cs_aws_options aws = {.log = NULL};

@@ -73,8 +73,8 @@ void fake_aws_init(struct fake_aws *fake, const struct cs_retry_policy *policy)
 {
     static const struct cs_retry_policy quick = {
         .max_attempts = 4, .base_us = 1000, .cap_us = 20000};
-    const struct cs_net_options net_options = {.connect_timeout_ms = 2000,
-                                               .idle_timeout_ms = 2000};
+    const struct cs_net_options net_options = {.connect_timeout_ms = 30000,
+                                               .idle_timeout_ms = 30000};
     struct cs_aws_credentials_options credentials = {
         .setting = setting, .payload = fake, .region = CS_LIT("eu-central-1")};
     struct cs_aws_options options = {.retry = policy != NULL ? *policy : quick,

@@ -246,7 +246,7 @@ static void test_call(void **state)
     fake_aws_play(&b->fake, script);
     assert_ok(cs_dynamodb_call(b->db, "GetItem", CS_LIT("t"),
                                CS_LIT("{\"TableName\":\"t\"}"), &answer,
-                               cs_deadline_in_ms(5000), err));
+                               cs_deadline_in_ms(60000), err));
     assert_view(cs_item_text(cs_json_get(answer, "Item"), "id"), "x");
     assert_true(cs_dynamodb_units(b->db) == 0.5);
     cs_json_free(answer);
@@ -256,12 +256,12 @@ static void test_call(void **state)
         fake_aws_saw(&b->fake, "Content-Type: application/x-amz-json-1.0\r\n"), 1);
     assert_int_equal(fake_aws_saw(&b->fake, "/eu-central-1/dynamodb/aws4_request"), 1);
     assert_int_equal(cs_dynamodb_call(b->db, "GetItem", CS_LIT("t"), CS_LIT("{}"),
-                                      &answer, cs_deadline_in_ms(5000), &why),
+                                      &answer, cs_deadline_in_ms(60000), &why),
                      CS_ENOTFOUND);
     assert_null(answer);
     assert_string_equal(why.reason, "ResourceNotFoundException");
     assert_int_equal(cs_dynamodb_call(b->db, "GetItem", CS_LIT("t"), CS_LIT("{}"),
-                                      &answer, cs_deadline_in_ms(5000), NULL),
+                                      &answer, cs_deadline_in_ms(60000), NULL),
                      CS_EUPSTREAM);
     assert_null(answer);
 }
@@ -310,7 +310,7 @@ static void check_example(struct bench *b, const char *operation,
     script[0].body = cs_buf_cstr(&texts[1]);
     fake_aws_play(&b->fake, script);
     assert_ok(cs_dynamodb_call(b->db, operation, CS_LIT("Music"), cs_buf_view(&texts[0]),
-                               &answer, cs_deadline_in_ms(5000), err));
+                               &answer, cs_deadline_in_ms(60000), err));
     assert_int_equal(fake_aws_saw(&b->fake, "POST / HTTP/1.1\r\n"), 1);
     assert_int_equal(fake_aws_saw(&b->fake, cs_buf_cstr(&texts[3])), 1);
     assert_int_equal(
@@ -342,7 +342,7 @@ static void test_examples(void **state)
             if (strcmp(operation, "ListTables") == 0)
                 assert_int_equal(cs_dynamodb_call(b->db, operation, CS_LIT("Music"),
                                                   CS_LIT("{}"), NULL,
-                                                  cs_deadline_in_ms(5000), NULL),
+                                                  cs_deadline_in_ms(60000), NULL),
                                  CS_EINTERNAL);
             else
                 check_example(b, operation, example);
@@ -371,7 +371,7 @@ static void test_answer_as_text(void **state)
     fake_aws_play(&b->fake, script);
     for (size_t i = 0; script[i].status != 0; i++) {
         assert_ok(cs_dynamodb_call(b->db, "GetItem", CS_LIT("t"), CS_LIT("{}"), NULL,
-                                   cs_deadline_in_ms(5000), err));
+                                   cs_deadline_in_ms(60000), err));
         if (i == 0) {
             assert_ok(cs_dynamodb_answer(b->db, &answer, err));
             assert_view(answer, script[i].body);
@@ -400,13 +400,13 @@ static void test_batch_write(void **state)
         requests[i] = CS_LIT("{\"DeleteRequest\":{\"Key\":{\"id\":{\"S\":\"k\"}}}}");
     fake_aws_play(&b->fake, script);
     assert_ok(cs_dynamodb_batch_write(b->db, CS_LIT("t"), requests, 60,
-                                      cs_deadline_in_ms(5000), err));
+                                      cs_deadline_in_ms(60000), err));
     assert_int_equal(fake_aws_saw(&b->fake, "\"k\""), 60);
     assert_int_equal(fake_aws_saw(&b->fake, "\"left\""), 2);
     assert_int_equal(fake_aws_saw(&b->fake, "POST / "), 3 + 2);
     fake_aws_play(&b->fake, never);
     assert_int_equal(cs_dynamodb_batch_write(b->db, CS_LIT("t"), requests, 1,
-                                             cs_deadline_in_ms(300), NULL),
+                                             cs_deadline_in_ms(1500), NULL),
                      CS_EBUSY);
 }
 
@@ -472,7 +472,7 @@ static void test_batch_get(void **state)
         keys[i] = CS_LIT("{\"id\":{\"S\":\"k\"}}");
     fake_aws_play(&b->fake, script);
     assert_ok(cs_dynamodb_batch_get(b->db, CS_LIT("t"), keys, 150, count_item, &count,
-                                    cs_deadline_in_ms(5000), err));
+                                    cs_deadline_in_ms(60000), err));
     assert_int_equal(count, 1 + 2 + 2);
     assert_int_equal(fake_aws_saw(&b->fake, "\"left\""), 1);
     assert_int_equal(fake_aws_saw(&b->fake, "\"k\""), 150);
@@ -504,7 +504,7 @@ static enum cs_code ensure(struct bench *b, const struct fake_answer *script,
 {
     cs_buf_reset(report);
     fake_aws_play(&b->fake, script);
-    return cs_dynamodb_ensure(b->db, &table, report, cs_deadline_in_ms(3000), NULL);
+    return cs_dynamodb_ensure(b->db, &table, report, cs_deadline_in_ms(60000), NULL);
 }
 
 static void test_ensure(void **state)
@@ -587,25 +587,25 @@ static void test_expiry(void **state)
     expiring.expiry = "gone_at";
     fake_aws_play(&b->fake, denied);
     assert_int_equal(
-        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), &why),
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(60000), &why),
         CS_EDENIED);
     assert_non_null(strstr(why.text, "dynamodb:UpdateTimeToLive"));
     fake_aws_play(&b->fake, malformed);
     assert_int_equal(
-        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), NULL),
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(60000), NULL),
         CS_EUPSTREAM);
     assert_int_equal(report.len, 0);
     for (size_t i = 0; i < CS_COUNT(kept); i++) {
         cs_buf_reset(&report);
         fake_aws_play(&b->fake, kept[i]);
         assert_ok(
-            cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), err));
+            cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(60000), err));
         assert_view(cs_buf_view(&report), "DynamoDB table t is there\n");
     }
     cs_buf_reset(&report);
     fake_aws_play(&b->fake, off);
     assert_ok(
-        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(3000), err));
+        cs_dynamodb_ensure(b->db, &expiring, &report, cs_deadline_in_ms(60000), err));
     assert_view(cs_buf_view(&report), "DynamoDB table t lets items expire by gone_at\n");
     assert_int_equal(fake_aws_saw(&b->fake,
                                   "{\"TableName\":\"t\",\"TimeToLiveSpecification\":"

@@ -351,7 +351,7 @@ static void test_waited(void **state)
         int64_t max_ms;
         enum cs_code fault;
     } cases[] = {
-        {"t=", "", 9000000, "CONTENT_LENGTH=", 10000, CS_OK},
+        {"t=", "", 5000000, "CONTENT_LENGTH=", 10000, CS_OK},
         {"t=", "", 11000000, "CONTENT_LENGTH=", 10000, CS_EBUSY},
         {"t=", "", 11000000, "CONTENT_LENGTH=0", 10000, CS_EBUSY},
         /* the body may have been slow */

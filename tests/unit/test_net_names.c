@@ -66,7 +66,7 @@ static void test_names_are_kept(void **state)
     (void)snprintf(url, sizeof(url), "http://kept.test:%u/", fake_http_port(server));
     for (unsigned i = 1; i <= 20; i++) {
         struct cs_net_call call = {
-            .request = {.url = url, .deadline = cs_deadline_in_ms(10000)},
+            .request = {.url = url, .deadline = cs_deadline_in_ms(60000)},
             .response = &response,
             .small = i > 10,
         };

@@ -43,7 +43,7 @@ static int tear_down(void **state)
 
 static struct cs_deadline soon(void)
 {
-    return cs_deadline_in_ms(10000);
+    return cs_deadline_in_ms(60000);
 }
 
 static struct cs_s3_put hello(const char *key)

@@ -134,7 +134,6 @@ static void test_journals(void **state)
     assert_intact(folder);
 }
 
-/* A file that is in use in the other mode: the answer comes by the deadline. */
 /* f_type of statfs(2), as the kernel's linux/magic.h has it. */
 static void test_network_file_systems(void **state)
 {
@@ -190,15 +189,16 @@ static void test_root_opened_to_everybody(void **state)
     struct cs_store_health health;
 
     assert_int_equal(chmod(*state, 0755), 0);
-    store->ops->health(store, &health, cs_deadline_in_ms(10000));
+    store->ops->health(store, &health, cs_deadline_in_ms(60000));
     assert_false(health.records_ok);
     assert_non_null(strstr(health.records_text, "chmod o-rwx"));
     assert_int_equal(chmod(*state, 0700), 0);
-    store->ops->health(store, &health, cs_deadline_in_ms(10000));
+    store->ops->health(store, &health, cs_deadline_in_ms(60000));
     assert_true(health.records_ok);
     store->ops->free(store);
 }
 
+/* A file that is in use in the other mode: the answer comes by the deadline. */
 static void test_journal_in_use(void **state)
 {
     const char *folder = *state;
@@ -212,7 +212,7 @@ static void test_journal_in_use(void **state)
     assert_int_equal(
         other->ops->get(other, CS_LIT("a"), &record, cs_deadline_in_ms(200), NULL),
         CS_ETIMEOUT);
-    assert_true(cs_clock_monotonic_us() - start_us < 5 * CS_SECOND_US);
+    assert_true(cs_clock_monotonic_us() - start_us < 30 * CS_SECOND_US);
     store->ops->free(store);
     assert_ok(other->ops->get(other, CS_LIT("a"), &record, soon(), err));
     cs_record_free(record);

