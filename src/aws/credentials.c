@@ -8,7 +8,7 @@
 #include "aws/credentials_internal.h"
 #include "aws/retry.h"
 #include "base/file.h"
-#include "json/tree.h"
+#include "json/scan.h"
 
 #define REFRESH_AHEAD_US (5 * 60 * CS_SECOND_US)
 #define RETRY_LATER_US \
@@ -96,24 +96,31 @@ enum cs_code cs_keyset_set(struct cs_keyset *keys, struct cs_view access_key_id,
     return cs_err_nomem(err);
 }
 
+/* Cut out of the text, so that the secret is in no memory that nobody wipes. */
 enum cs_code cs_keyset_from_json(struct cs_keyset *out, struct cs_view json,
                                  struct cs_err *err)
 {
-    struct cs_json *root;
-    struct cs_view end;
-    enum cs_code rc;
+    static const char *const names[] = {"AccessKeyId", "SecretAccessKey", "Token",
+                                        "Expiration"};
+    struct cs_buf texts[CS_COUNT(names)];
+    enum cs_code rc = cs_json_validate(json, NULL, err);
 
-    if ((rc = cs_json_parse(&root, json, NULL, err)) != CS_OK)
-        return rc;
-    end = cs_json_get_string(root, "Expiration");
-    rc = cs_keyset_set(out, cs_json_get_string(root, "AccessKeyId"),
-                       cs_json_get_string(root, "SecretAccessKey"),
-                       cs_json_get_string(root, "Token"), err);
-    if (rc == CS_OK && end.len > 0)
-        rc = cs_time_parse(&out->expires_at_us, end, err);
-    if (rc != CS_OK)
+    for (size_t i = 0; i < CS_COUNT(names); i++) {
+        cs_buf_init(&texts[i], CS_KEY_TOKEN_MAX);
+        if (rc != CS_OK)
+            continue;
+        cs_buf_reserve(&texts[i], cs_json_slice(json, names[i]).len);
+        (void)cs_json_slice_string(&texts[i], json, names[i]);
+        rc = cs_buf_check(&texts[i], err);
+    }
+    if (rc == CS_OK)
+        rc = cs_keyset_set(out, cs_buf_view(&texts[0]), cs_buf_view(&texts[1]),
+                           cs_buf_view(&texts[2]), err);
+    if (rc == CS_OK && texts[3].len > 0 &&
+        (rc = cs_time_parse(&out->expires_at_us, cs_buf_view(&texts[3]), err)) != CS_OK)
         cs_keyset_clear(out);
-    cs_json_free(root);
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        cs_buf_wipe(&texts[i]);
     return rc;
 }
 
@@ -216,6 +223,23 @@ static int64_t next_search_us(const struct cs_keyset *found, int64_t now_us)
                : later_us;
 }
 
+/* What a source calls malformed, too long or forbidden is so of ours, and must not be
+ * taken for a word about the request that needed the keys. */
+static enum cs_code as_credentials_fault(enum cs_code code, struct cs_err *why)
+{
+    switch (code) {
+    case CS_ENOMEM:
+    case CS_EUPSTREAM:
+    case CS_ETIMEOUT:
+    case CS_EBUSY:
+        return code;
+    default:
+        if (why->upstream_status == 0)
+            why->code = CS_EUNAUTH;
+        return why->code;
+    }
+}
+
 static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
                             struct cs_deadline deadline)
 {
@@ -227,7 +251,7 @@ static enum cs_code refresh(struct cs_aws_credentials *c, int64_t now_us,
     c->failure = CS_ERR_NONE;
     rc = search_all(&search, &fresh, &c->failure);
     if (rc != CS_OK)
-        return rc;
+        return as_credentials_fault(rc, &c->failure);
     cs_keyset_clear(&c->keys);
     c->keys = fresh;
     c->expired = false;

@@ -214,6 +214,14 @@ static void play(void *payload, const struct fake_request *request,
         fake_reply_with(reply, 200, "", CS_LIT("test-role\n"));
     else if (cs_view_ends(request->target, CS_LIT("/security-credentials/test-role")))
         json_keys(reply, b->answers, "2030-01-01T01:00:00Z");
+    else if (cs_view_eq(request->target, CS_LIT("/login")))
+        fake_reply_with(reply, 200, "", CS_LIT("<html>Log in first</html>"));
+    else if (cs_view_eq(request->target, CS_LIT("/someday")))
+        json_keys(reply, b->answers, "someday");
+    else if (cs_view_eq(request->target, CS_LIT("/escaped")))
+        fake_reply_with(reply, 200, "",
+                        CS_LIT("{\"Token\":\"a\\/b\\u003d\",\"AccessKeyId\":\"ASIAJSON\","
+                               "\"SecretAccessKey\":\"s\\u002b\",\"Expiration\":null}"));
     else if (cs_view_eq(request->target, CS_LIT("/container")))
         json_keys(reply, b->answers, "2030-01-01T01:00:00Z");
     else if (cs_view_find(request->body, CS_LIT("Action=AssumeRoleWithWebIdentity&")) !=
@@ -484,6 +492,36 @@ static void test_container(void **state)
     assert_non_null(strstr(cs_buf_cstr(&b->seen), "Authorization: pod-token\r\n"));
 }
 
+static void test_what_the_container_says(void **state)
+{
+    static const char *const broken[] = {"/login", "/someday", "/nowhere"};
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/escaped");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIAJSON");
+    assert_view(keys.secret, "s+");
+    assert_view(keys.token, "a/b=");
+    assert_int_equal(keys.expires_at_us, 0);
+    /* no fault of those whose requests need the keys, whatever it is */
+    for (size_t i = 0; i < CS_COUNT(broken); i++) {
+        struct cs_err why = CS_ERR_NONE;
+
+        set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", broken[i]);
+        cs_aws_credentials_expire(b->credentials);
+        assert_int_equal(ask_at(b, T0, &keys, &why), CS_EUNAUTH);
+        assert_int_equal(why.code, CS_EUNAUTH);
+    }
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    set(b, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "two\r\nlines");
+    cs_aws_credentials_expire(b->credentials);
+    assert_int_equal(ask_at(b, T0, &keys, NULL), CS_EUNAUTH);
+    set(b, "AWS_CONFIG_FILE", "/"); /* no file */
+    cs_aws_credentials_expire(b->credentials);
+    assert_int_equal(ask_at(b, T0, &keys, NULL), CS_EUNAUTH);
+}
+
 static void test_instance(void **state)
 {
     struct bench *b = *state;
@@ -649,6 +687,7 @@ int main(void)
         with_bench(test_web_identity),
         with_bench(test_endpoint_of_sts),
         with_bench(test_container),
+        with_bench(test_what_the_container_says),
         with_bench(test_instance),
         with_bench(test_a_metadata_service_that_is_off_is_none),
         with_bench(test_a_dead_metadata_service_costs_little_and_once),
