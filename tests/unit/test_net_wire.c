@@ -280,6 +280,17 @@ static void answer_one(struct line *line)
         (void)SSL_shutdown(line->tls);
 }
 
+static void answer_one_and_listen(struct line *line)
+{
+    (void)hear(line);
+    (void)say(line, CS_LIT("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\none"));
+    if (line->tls != NULL)
+        (void)SSL_shutdown(line->tls);
+    (void)shutdown(line->fd, SHUT_WR);
+    (void)sem_post(&line->peer->said);
+    (void)stay(line, -1);
+}
+
 static void die_having_read(struct line *line)
 {
     (void)hear(line);
@@ -646,23 +657,60 @@ static void test_refuses_strange_certificates(void **state)
     bench_stop(&b);
 }
 
+static enum cs_code perform_by_the_set(struct bench *b,
+                                       const struct cs_net_request *request,
+                                       struct cs_err *err)
+{
+    return cs_net_perform(b->client, request, &b->response, err);
+}
+
+/* On either way of a call. */
 static void test_a_handshake_ends_with_its_limits(void **state)
 {
+    static enum cs_code (*const ways[])(struct bench *, const struct cs_net_request *,
+                                        struct cs_err *) = {perform, perform_by_the_set};
     const struct identity *identity = *state;
     const struct cs_net_options options = {.connect_timeout_ms = 5000};
     struct bench b = {.peer = {.mute = true, .tls = identity->tls}};
-    struct cs_net_request request;
 
     start(&b, &options);
-    request = request_of(&b, CS_LIT("x"));
-    request.connect_timeout_ms = 100;
-    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
-    assert_int_equal(b.response.fault, CS_NET_CONNECT);
-    request = request_of(&b, CS_LIT("x"));
-    request.deadline = cs_deadline_in_ms(100);
-    assert_int_equal(perform(&b, &request, NULL), CS_ETIMEOUT);
-    assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+    for (size_t i = 0; i < CS_COUNT(ways); i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT("x"));
+
+        request.connect_timeout_ms = 100;
+        assert_int_equal(ways[i](&b, &request, NULL), CS_ETIMEOUT);
+        assert_int_equal(b.response.fault, CS_NET_CONNECT);
+        request = request_of(&b, CS_LIT("x"));
+        request.deadline = cs_deadline_in_ms(100);
+        assert_int_equal(ways[i](&b, &request, NULL), CS_ETIMEOUT);
+        assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+    }
     bench_stop(&b);
+}
+
+/* What the other side will say no more on is not used again, and costs no try. */
+static void check_half_closed(const struct identity *identity)
+{
+    struct bench b;
+
+    bench_start(&b, answer_one_and_listen, identity);
+    for (unsigned i = 1; i <= 3; i++) {
+        struct cs_net_request request = request_of(&b, CS_LIT("x"));
+
+        assert_ok(perform(&b, &request, err));
+        assert_view(cs_buf_view(&b.response.body), "one");
+        assert_int_equal(b.response.tries, 1);
+        assert_int_equal(cs_net_client_counts(b.client).connections, i);
+        await(&b.peer.said);
+    }
+    assert_int_equal(cs_net_client_counts(b.client).replaced, 0);
+    bench_stop(&b);
+}
+
+static void test_a_half_closed_connection_is_left(void **state)
+{
+    check_half_closed(NULL);
+    check_half_closed(*state);
 }
 
 /* ---- without memory ---- */
@@ -801,6 +849,7 @@ int main(void)
         cmocka_unit_test(test_a_connection_that_dies_with_a_request_is_replaced),
         cmocka_unit_test(test_refuses_strange_certificates),
         cmocka_unit_test(test_a_handshake_ends_with_its_limits),
+        cmocka_unit_test(test_a_half_closed_connection_is_left),
         cmocka_unit_test(test_failing_allocations),
     };
 
