@@ -152,6 +152,20 @@ static enum cs_code redirect(struct cs_exchange *x, struct cs_view name,
     return rc;
 }
 
+static enum cs_code find(struct cs_exchange *x, const struct cs_record *record,
+                         struct cs_view name, struct cs_artifact *out, struct cs_err *err)
+{
+    struct cs_view bucket = x->app->store->ops->names(x->app->store)->bucket_name;
+    struct cs_err why = CS_ERR_NONE;
+    enum cs_code rc = cs_artifact_find(record, name, out, &why);
+
+    if (rc == CS_ENOTFOUND && cs_artifact_find_told(record, name, bucket, out))
+        return CS_OK;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
+    return rc;
+}
+
 static enum cs_code get_artifact(struct cs_exchange *x, struct cs_view name,
                                  struct cs_err *err)
 {
@@ -161,7 +175,7 @@ static enum cs_code get_artifact(struct cs_exchange *x, struct cs_view name,
                                        CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
 
     if (rc == CS_OK)
-        rc = cs_artifact_find(record, name, &artifact, err);
+        rc = find(x, record, name, &artifact, err);
     if (rc == CS_OK)
         rc = is_elsewhere(x, &artifact) ? redirect(x, name, &artifact, err)
                                         : cs_download(x, name, &artifact, err);

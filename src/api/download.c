@@ -119,7 +119,8 @@ static enum cs_code add_headers(struct cs_exchange *x, struct cs_view name,
     if (rc != CS_OK)
         return rc;
     cs_response_header(x->response, "Content-Type", type);
-    cs_response_header(x->response, "ETag", cs_view_cstr(etag));
+    if (*etag != '\0')
+        cs_response_header(x->response, "ETag", cs_view_cstr(etag));
     cs_response_header(x->response, "X-Content-Type-Options", CS_LIT("nosniff"));
     cs_response_header(x->response, "Content-Security-Policy",
                        page ? CS_LIT(PAGE_POLICY) : CS_LIT(FILE_POLICY));
@@ -264,18 +265,18 @@ bool cs_download_is_plain(struct cs_exchange *x, const struct cs_artifact *artif
 enum cs_code cs_download(struct cs_exchange *x, struct cs_view name,
                          const struct cs_artifact *artifact, struct cs_err *err)
 {
-    struct cs_buf etag = CS_BUF_INIT(4096);
+    struct cs_buf etag = CS_BUF_INIT(4096); /* none where nothing tells two apart */
+    struct cs_view tag = artifact->sha256.len > 0 ? artifact->sha256 : artifact->version;
     enum cs_code rc;
 
-    cs_buf_add_byte(&etag, '"');
-    cs_buf_add(&etag, artifact->sha256.len > 0 ? artifact->sha256 : artifact->version);
-    cs_buf_add_byte(&etag, '"');
+    if (tag.len > 0)
+        cs_buf_add_fmt(&etag, "\"%.*s\"", CS_FMT(tag));
     if ((rc = cs_buf_check(&etag, err)) != CS_OK ||
         (rc = check_match(x, cs_buf_cstr(&etag), err)) != CS_OK ||
         (rc = add_headers(x, name, artifact, cs_buf_cstr(&etag), err)) != CS_OK)
         goto out;
     cs_response_status(x->response, 200);
-    if (cs_exchange_not_modified(x, cs_buf_cstr(&etag)))
+    if (etag.len > 0 && cs_exchange_not_modified(x, cs_buf_cstr(&etag)))
         goto out;
     if (may_hand_over(x, artifact) && hand_over(x, artifact))
         goto out;

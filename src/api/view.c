@@ -116,14 +116,28 @@ static enum cs_code write_urls(struct cs_view_urls *urls, struct cs_exchange *x,
     return CS_OK;
 }
 
-/* Of objects that another program stored, its record tells the addresses: plain ones, of
- * buckets that need not be ours to sign for. */
+/* Of objects that another program stored, its record tells the addresses: plain ones,
+ * which get a link where they are of our bucket, */
+static void take_told(struct links *links, struct cs_exchange *x,
+                      const struct cs_record *record)
+{
+    struct cs_view bucket = x->app->store->ops->names(x->app->store)->bucket_name;
+
+    for (size_t i = 0; i < CS_VIEW_URLS; i++)
+        if (!links->there[i])
+            links->there[i] = cs_artifact_find_told(record, linked[i].artifact, bucket,
+                                                    &links->artifacts[i]);
+}
+
+/* and are shown as they are where they are of others, which need not be ours to sign
+ * for. */
 static void take_others(struct cs_view_urls *urls, const struct cs_record *record)
 {
     for (size_t i = 0; i < CS_VIEW_URLS; i++) {
         struct cs_view told = cs_json_slice(record->detail, linked[i].member);
 
-        if (cs_json_kind(urls->values[i]) != '"' && cs_json_kind(told) == '"')
+        if (cs_json_kind(urls->values[i]) != '"' && cs_json_kind(told) == '"' &&
+            !cs_view_eq(told, CS_LIT("\"\"")))
             urls->values[i] = told;
     }
 }
@@ -143,6 +157,8 @@ enum cs_code cs_view_make_urls(struct cs_view_urls *urls, struct cs_exchange *x,
         cs_artifact_each(record, take_artifact, &links);
     else
         cs_artifact_each_listed(record, take_listed, &links);
+    if (record->extra.len > 0)
+        take_told(&links, x, record);
     rc = write_urls(urls, x, &links, err);
     if (rc == CS_OK && record->extra.len > 0)
         take_others(urls, record);

@@ -15,20 +15,20 @@
 
 static const struct cs_artifact_kind kinds[] = {
     {"website", "website/index.html", "text/html; charset=utf-8", "index.html",
-     CACHE_PRIVATE, true},
+     CACHE_PRIVATE, true, "s3_website_url"},
     {"pdf", "pdf/campaign_report.pdf", "application/pdf", "campaign_report.pdf",
-     CACHE_PRIVATE, false},
+     CACHE_PRIVATE, false, "s3_pdf_url"},
     {"artifacts", "artifacts/workflow_state.json", "application/json",
-     "workflow_state.json", CACHE_PRIVATE, true},
+     "workflow_state.json", CACHE_PRIVATE, true, "s3_artifacts_url"},
     {"metadata", "metadata/campaign_metadata.json", "application/json",
-     "campaign_metadata.json", CACHE_PRIVATE, true},
+     "campaign_metadata.json", CACHE_PRIVATE, true, "s3_metadata_url"},
     {"brief", "metadata/campaign_brief.json", "application/json", "campaign_brief.json",
-     CACHE_PRIVATE, true},
+     CACHE_PRIVATE, true, NULL},
 };
 
 /* A client's own file: path, type and name come from the file's name. */
-static const struct cs_artifact_kind file_kind = {"files/", "files/",      "",
-                                                  "",       CACHE_PRIVATE, false};
+static const struct cs_artifact_kind file_kind = {"files/",      "files/", "",  "",
+                                                  CACHE_PRIVATE, false,    NULL};
 
 /* What a browser is told; all others are plain bytes to save. */
 static const struct {
@@ -188,6 +188,48 @@ enum cs_code cs_artifact_find(const struct cs_record *record, struct cs_view nam
     return cs_err_field(err, CS_ENOTFOUND, "", "artifact_not_found",
                         "the campaign has no %.*s yet; it is %.*s", CS_FMT(name),
                         CS_FMT(record->status));
+}
+
+/* "https://bucket.s3...", or "https://host/bucket/". */
+static bool is_of_bucket(struct cs_view front, struct cs_view bucket)
+{
+    bool secure = cs_view_starts(front, CS_LIT("https://"));
+    struct cs_view host = cs_view_from(front, secure ? 8 : 7);
+
+    if ((!secure && !cs_view_starts(front, CS_LIT("http://"))) || bucket.len == 0 ||
+        !cs_view_ends(front, CS_LIT("/")))
+        return false;
+    if (cs_view_starts(host, bucket) &&
+        cs_view_starts(cs_view_from(host, bucket.len), CS_LIT(".s3")))
+        return true;
+    front.len--;
+    if (!cs_view_ends(front, bucket))
+        return false;
+    front.len -= bucket.len;
+    return cs_view_ends(front, CS_LIT("/"));
+}
+
+bool cs_artifact_find_told(const struct cs_record *record, struct cs_view name,
+                           struct cs_view bucket, struct cs_artifact *out)
+{
+    const struct cs_artifact_kind *kind = cs_artifact_kind(name);
+    struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
+    struct cs_view url = CS_LIT("");
+    bool told;
+
+    if (record->extra.len > 0 && kind != NULL && kind->url_member != NULL)
+        url = plain_text(cs_json_slice(record->detail, kind->url_member));
+    cs_artifact_key(&key, record->key, name);
+    told = cs_buf_check(&key, NULL) == CS_OK && cs_view_ends(url, cs_buf_view(&key)) &&
+           is_of_bucket(cs_view_sub(url, 0, url.len - key.len), bucket);
+    *out = (struct cs_artifact){.key = cs_view_from(url, told ? url.len - key.len : 0),
+                                .version = CS_LIT(""),
+                                .bucket = CS_LIT(""),
+                                .sha256 = CS_LIT(""),
+                                .content_type = cs_artifact_content_type(name),
+                                .size = UINT64_MAX};
+    cs_buf_clear(&key);
+    return told;
 }
 
 void cs_artifact_each(const struct cs_record *record, cs_artifact_fn *callback,

@@ -14,6 +14,8 @@ struct cs_artifact_kind {
     const char *file_name; /* proposed for a download */
     const char *cache_control;
     bool compressible;
+    const char *url_member; /* of other programs' records, with its plain address; NULL:
+                             * they have none */
 };
 
 /* NULL for a name that is no artifact's. */
@@ -38,6 +40,12 @@ struct cs_artifact {
 /* CS_ENOTFOUND with a sentence when the record has none of that name. */
 enum cs_code cs_artifact_find(const struct cs_record *record, struct cs_view name,
                               struct cs_artifact *out, struct cs_err *err) CS_MUST_USE;
+
+/* An artifact that another program stored: its record has no `files`, but a plain
+ * address. True where that is of this bucket, and of the key that the artifact has in our
+ * layout; of version, size and SHA-256 nothing is known (size UINT64_MAX). */
+bool cs_artifact_find_told(const struct cs_record *record, struct cs_view name,
+                           struct cs_view bucket, struct cs_artifact *out);
 
 /* Calls back for each artifact of the record. */
 typedef bool cs_artifact_fn(void *payload, struct cs_view name,

@@ -14,6 +14,7 @@ import time
 
 import boto3
 import pytest
+import requests
 from boto3.dynamodb.conditions import Key
 
 import emulators
@@ -225,6 +226,10 @@ def test_fsck_in_a_bucket_without_versions(make_stack):
         done = stack.campaignctl("--json", "fsck", "--age", "0", *arguments, check=False)
         return [(found["key"], found["repaired"]) for found in json.loads(done.stdout)["list"]]
 
+    # what may belong to a completion that runs is left alone, and said to be
+    young = json.loads(stack.campaignctl("--json", "fsck").stdout)
+    assert young["list"] == [] and young["young"] == young["objects"] == 7
+    assert "7 objects are too young" in stack.campaignctl("fsck").stdout
     wait_for(lambda: fsck() == [(orphan, False)], "its time has passed")
     assert fsck("--repair") == [(orphan, True)]
     assert fsck("--repair", "--bytes") == []
@@ -318,6 +323,38 @@ def make_old_table(stack):
     return table
 
 
+def check_links_to_its_objects(stack, dora, table):
+    """What it stored in our bucket gets links; addresses elsewhere stay what they are."""
+    path, bucket = f"/campaigns/{OLD['campaign_id']}", stack.store.bucket
+    website = f"campaigns/{OLD['campaign_id']}/{NAMES['website']}"
+    boto(stack, "client", "s3").put_object(Bucket=bucket, Key=website, Body=b"<html>of before")
+    elsewhere = dora.get(path).json()["s3_pdf_url"]
+    assert "X-Amz-" not in elsewhere
+
+    def tell(address):
+        table.update_item(Key={"campaign_id": OLD["campaign_id"]},
+                          UpdateExpression="SET s3_website_url = :address",
+                          ExpressionAttributeValues={":address": address})
+        shown = dora.get(path).json()
+        files = dora.get(f"{path}/aws").json()["aws_services"]["s3"]["files"]
+        assert shown["s3_pdf_url"] == elsewhere and files["pdf"] is None
+        assert dora.get(f"{path}/pdf").status_code == 404
+        return shown["s3_website_url"], files["website"], dora.get(f"{path}/website")
+
+    for address in (f"https://{bucket}.s3.ca-central-1.amazonaws.com/{website}",
+                    f"https://s3.ca-central-1.amazonaws.com/{bucket}/{website}"):
+        told, link, got = tell(address)
+        assert "X-Amz-Signature=" in told and "X-Amz-Signature=" in link
+        assert got.content == requests.get(link, timeout=20).content == b"<html>of before"
+        assert dora.head(f"{path}/website").headers["Content-Length"] == "15"
+    for address in ("", f"https://{bucket}x.s3.ca-central-1.amazonaws.com/{website}",
+                    f"https://s3.ca-central-1.amazonaws.com/x{bucket}/{website}",
+                    f"https://{bucket}.s3.ca-central-1.amazonaws.com/{website}.bak",
+                    f"https://{bucket}.s3.ca-central-1.amazonaws.com/x", f"s3://{bucket}/{website}"):
+        told, link, got = tell(address)
+        assert (told, link, got.status_code) == (address or None, None, 404), address
+
+
 @pytest.mark.server(supervised=True)
 def test_a_table_of_a_python_service(make_stack):
     stack = make_stack()
@@ -350,6 +387,8 @@ def test_a_table_of_a_python_service(make_stack):
     assert OLD["campaign_name"] in stack.campaignctl("show", OLD["campaign_id"]).stdout
     stack.campaignctl("recount")
     assert admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"] == 2
+
+    check_links_to_its_objects(stack, dora, table)
 
     # written by us, and still there for the other
     path = f"/campaigns/{OLD_RUNNING['campaign_id']}"
