@@ -189,6 +189,7 @@ static int report(struct finding_list *list, const struct cs_verify_report *resu
         cs_json_object(&w);
         cs_json_member_u64(&w, "records", result->records);
         cs_json_member_u64(&w, "objects", result->objects);
+        cs_json_member_u64(&w, "young", result->young);
         cs_json_member_u64(&w, "findings", result->findings);
         cs_json_member_u64(&w, "repaired", result->repaired);
         cs_json_member_raw(&w, "list", cs_buf_view(&list->json));
@@ -202,6 +203,11 @@ static int report(struct finding_list *list, const struct cs_verify_report *resu
         cs_buf_add_cstr(&text, " found, ");
         ctl_add_count(&text, result->repaired);
         cs_buf_add_cstr(&text, " mended");
+        if (result->young > 0) {
+            cs_buf_add_cstr(&text, "; ");
+            ctl_add_count(&text, result->young);
+            cs_buf_add_cstr(&text, " objects are too young to be looked at (--age)");
+        }
     }
     code = ctl_print(&text);
     cs_buf_clear(&text);

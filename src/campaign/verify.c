@@ -342,8 +342,10 @@ static bool check_object(void *payload, const struct cs_object_entry *entry)
 
     v->report->objects++;
     step(v);
-    if (entry->modified_us > v->call->now_us - v->options->orphan_age_us)
+    if (entry->modified_us > v->call->now_us - v->options->orphan_age_us) {
+        v->report->young++;
         return true;
+    }
     if ((v->rc = is_named(v, entry, &named)) != CS_OK)
         return false;
     if (named)

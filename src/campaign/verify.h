@@ -40,6 +40,7 @@ struct cs_verify_options {
 struct cs_verify_report {
     uint64_t records;
     uint64_t objects;
+    uint64_t young; /* of these, what was left alone */
     uint64_t findings;
     uint64_t repaired;
 };
