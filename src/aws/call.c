@@ -275,6 +275,18 @@ static void name_permission(struct cs_aws_call *call)
     cs_buf_clear(&actions);
 }
 
+static enum cs_aws_retry judge_good(struct cs_aws_call *call)
+{
+    char what[96];
+
+    if (call->is_sound == NULL || call->is_sound(call->response))
+        return CS_AWS_RETRY_NONE;
+    what_text(call, what, sizeof(what));
+    call->code = cs_err_field(&call->err, CS_EUPSTREAM, "", "answer_damaged",
+                              "%s: the answer was damaged on its way", what);
+    return CS_AWS_RETRY_TRANSIENT;
+}
+
 /* Reads the answer into call->error, call->code and call->err; returns the class. */
 static enum cs_aws_retry judge(struct cs_aws *aws, struct cs_aws_call *call,
                                const struct cs_net_call *net)
@@ -295,7 +307,7 @@ static enum cs_aws_retry judge(struct cs_aws *aws, struct cs_aws_call *call,
     if (status / 100 == 2 &&
         !(call->error_in_200 && cs_view_find(cs_buf_view(&call->response->body),
                                              CS_LIT("<Error>")) != SIZE_MAX))
-        return CS_AWS_RETRY_NONE;
+        return judge_good(call);
     call->code = cs_aws_error_read(call->error, call->response, &call->err);
     if (call->code != CS_OK)
         return CS_AWS_RETRY_NONE;

@@ -52,6 +52,9 @@ struct cs_aws_call {
     /* Points endpoint and region to the region that the service named; false when
      * that can't be. NULL: never tried. */
     bool (*relocate)(struct cs_aws_call *call, struct cs_view region);
+    /* Whether a good answer arrived as it was sent; one that did not is asked for again.
+     * NULL: not looked at. */
+    bool (*is_sound)(const struct cs_net_response *response);
     /* Reads consumed capacity units out of a good answer, for log and metrics. */
     double (*units_of)(const struct cs_net_response *response);
     void *payload_of_owner;

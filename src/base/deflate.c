@@ -52,6 +52,11 @@ enum cs_code cs_deflate_add(struct cs_deflate *work, struct cs_buf *out,
     return CS_OK;
 }
 
+uint32_t cs_crc32(struct cs_view bytes)
+{
+    return libdeflate_crc32(0, bytes.ptr, bytes.len);
+}
+
 #define GZIP_TAIL 8u /* checksum and size (RFC 1952 section 2.3.1) */
 
 static uint32_t size_in_tail(struct cs_view packed)

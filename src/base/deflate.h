@@ -1,5 +1,5 @@
 /* base/deflate.h: compression in the zlib format (RFC 1950), and both ways in the gzip
- * format (RFC 1952). */
+ * format (RFC 1952), with the checksum of the latter. */
 #ifndef CS_BASE_DEFLATE_H
 #define CS_BASE_DEFLATE_H
 
@@ -26,6 +26,9 @@ void cs_inflate_free(struct cs_inflate *work);
  * ceiling of out. */
 enum cs_code cs_inflate_gzip(struct cs_inflate *work, struct cs_buf *out,
                              struct cs_view packed, struct cs_err *err) CS_MUST_USE;
+
+/* CRC-32 of RFC 1952 section 8. */
+uint32_t cs_crc32(struct cs_view bytes);
 
 /* ---- gzip, piece by piece ---- */
 

@@ -557,6 +557,13 @@ static void test_log_lines_can_not_be_forged(void **state)
     cs_buf_clear(&text);
 }
 
+static void test_crc32(void **state)
+{
+    (void)state;
+    assert_int_equal(cs_crc32(CS_LIT("")), 0);
+    assert_int_equal(cs_crc32(CS_LIT("123456789")), 0xcbf43926); /* the usual check */
+}
+
 static void test_inflate_gzip(void **state)
 {
     struct cs_buf packed = CS_BUF_INIT(65536), read = CS_BUF_INIT(4096);
@@ -623,6 +630,7 @@ int main(void)
         cmocka_unit_test(test_file_part_block_by_block),
         cmocka_unit_test(test_file_open_below_follows_nothing),
         cmocka_unit_test(test_log_lines_can_not_be_forged),
+        cmocka_unit_test(test_crc32),
         cmocka_unit_test(test_inflate_gzip),
     };
 

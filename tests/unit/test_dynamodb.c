@@ -382,6 +382,30 @@ static void test_answer_as_text(void **state)
     }
 }
 
+/* By the checksum that goes along; without one there is nothing to compare. */
+static void test_damaged_answers(void **state)
+{
+    static const struct fake_answer script[] = {
+        {200, "x-amz-crc32: 2745614146\r\n", "{}", FAKE_KEEP, 0},
+        {200, "x-amz-crc32: 2745614147\r\n", "{}", FAKE_KEEP, 0},
+        {200, "x-amz-crc32: none\r\n", "{}", FAKE_KEEP, 0},
+        {200, "x-amz-crc32: 2745614147\r\n", "{ }", FAKE_KEEP, 4},
+        {0}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    fake_aws_play(&b->fake, script);
+    for (int i = 0; i < 2; i++)
+        assert_ok(cs_dynamodb_call(b->db, "GetItem", CS_LIT("campaigns"), CS_LIT("{}"),
+                                   NULL, cs_deadline_in_ms(10000), err));
+    assert_int_equal(fake_aws_saw(&b->fake, "DynamoDB_20120810.GetItem"), 3);
+    assert_int_equal(cs_dynamodb_call(b->db, "GetItem", CS_LIT("campaigns"), CS_LIT("{}"),
+                                      NULL, cs_deadline_in_ms(10000), &why),
+                     CS_EUPSTREAM);
+    assert_string_equal(why.reason, "answer_damaged");
+    assert_int_equal(fake_aws_saw(&b->fake, "DynamoDB_20120810.GetItem"), 7);
+}
+
 static void test_batch_write(void **state)
 {
     static const struct fake_answer script[] = {
@@ -626,6 +650,7 @@ int main(void)
         with_bench(test_call),
         with_bench(test_examples),
         with_bench(test_answer_as_text),
+        with_bench(test_damaged_answers),
         with_bench(test_batch_write),
         with_bench(test_batch_waits),
         with_bench(test_batch_get),
