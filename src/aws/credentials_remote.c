@@ -98,28 +98,24 @@ static enum cs_code ask_for_keys(const struct cs_key_search *search, const char 
 
 /* Plain http goes to the addresses of ECS, EKS and this machine alone: the token
  * would else be sent in the clear to wherever the variable points. */
-static bool is_allowed(struct cs_view url)
+static bool is_allowed(const char *url)
 {
-    static const struct cs_view hosts[] = {
-        CS_LIT_INIT("127.0.0.1"),      CS_LIT_INIT("localhost"),
-        CS_LIT_INIT("[::1]"),          CS_LIT_INIT("169.254.170.2"),
-        CS_LIT_INIT("169.254.170.23"), CS_LIT_INIT("[fd00:ec2::23]"),
+    static const struct cs_view agents[] = {
+        CS_LIT_INIT("http://169.254.170.2"),
+        CS_LIT_INIT("http://169.254.170.23"),
+        CS_LIT_INIT("http://[fd00:ec2::23]"),
     };
-    struct cs_view rest = cs_view_from(url, 7);
+    struct cs_view text = cs_view_cstr(url);
 
-    if (cs_view_starts(url, CS_LIT("https://")))
-        return true;
-    if (!cs_view_starts(url, CS_LIT("http://")))
-        return false;
-    for (size_t i = 0; i < CS_COUNT(hosts); i++) {
-        struct cs_view behind = cs_view_from(rest, hosts[i].len);
+    for (size_t i = 0; i < CS_COUNT(agents); i++) {
+        struct cs_view behind = cs_view_from(text, agents[i].len);
 
-        if (cs_view_starts(rest, hosts[i]) &&
+        if (cs_view_starts(text, agents[i]) &&
             (behind.len == 0 || behind.ptr[0] == '/' || behind.ptr[0] == ':') &&
-            cs_view_find_byte(rest, '@') == SIZE_MAX)
+            cs_view_find_byte(text, '@') == SIZE_MAX)
             return true;
     }
-    return false;
+    return cs_net_url_is_safe(url);
 }
 
 static enum cs_code container_url(const struct cs_key_search *search, struct cs_buf *url,
@@ -136,7 +132,7 @@ static enum cs_code container_url(const struct cs_key_search *search, struct cs_
         if (relative[0] != '/')
             cs_buf_add_byte(url, '/');
         cs_buf_add_cstr(url, relative);
-    } else if (is_allowed(cs_view_cstr(full))) {
+    } else if (is_allowed(full)) {
         cs_buf_add_cstr(url, full);
     } else {
         return cs_err_field(

@@ -327,6 +327,12 @@ static void test_what_is_refused(void **state)
     refused(b, "credentials_url_refused");
     set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://127.0.0.1.example/keys");
     refused(b, "credentials_url_refused");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.2:80@192.0.2.1/");
+    refused(b, "credentials_url_refused");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "http://169.254.170.254/");
+    refused(b, "credentials_url_refused");
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "ftp://127.0.0.1/keys");
+    refused(b, "credentials_url_refused");
     assert_int_equal(b->answers, 0);
 }
 
@@ -497,6 +503,8 @@ static void test_what_the_container_says(void **state)
     static const char *const broken[] = {"/login", "/someday", "/nowhere"};
     struct bench *b = *state;
     struct cs_aws_keys keys;
+    struct cs_err why = CS_ERR_NONE;
+    char other[64];
 
     set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/escaped");
     assert_ok(ask_at(b, T0, &keys, err));
@@ -506,13 +514,20 @@ static void test_what_the_container_says(void **state)
     assert_int_equal(keys.expires_at_us, 0);
     /* no fault of those whose requests need the keys, whatever it is */
     for (size_t i = 0; i < CS_COUNT(broken); i++) {
-        struct cs_err why = CS_ERR_NONE;
-
         set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", broken[i]);
         cs_aws_credentials_expire(b->credentials);
+        why = CS_ERR_NONE;
         assert_int_equal(ask_at(b, T0, &keys, &why), CS_EUNAUTH);
         assert_int_equal(why.code, CS_EUNAUTH);
     }
+    /* the whole of 127.0.0.0/8 is this machine */
+    assert_true(snprintf(other, sizeof(other), "http://127.0.0.2:%u/keys",
+                         fake_http_port(b->server)) > 0);
+    set(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", other);
+    cs_aws_credentials_expire(b->credentials);
+    why = CS_ERR_NONE;
+    assert_int_not_equal(ask_at(b, T0, &keys, &why), CS_OK);
+    assert_string_not_equal(why.reason, "credentials_url_refused");
     set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
     set(b, "AWS_CONTAINER_AUTHORIZATION_TOKEN", "two\r\nlines");
     cs_aws_credentials_expire(b->credentials);
