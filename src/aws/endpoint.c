@@ -122,7 +122,9 @@ static enum cs_code check_bucket(struct cs_view bucket, struct cs_err *err)
     if (good)
         return CS_OK;
     return cs_err_field(err, CS_EINVAL, "S3_BUCKET_NAME", "bucket_malformed",
-                        "\"%.*s\" is no name of a bucket", CS_FMT(bucket));
+                        "S3_BUCKET_NAME is \"%.*s\": a bucket's name has at least 3 "
+                        "letters, digits, - and .",
+                        CS_FMT(bucket));
 }
 
 /* A name with a dot matches no certificate as a host; others are no host at all. */

@@ -109,6 +109,9 @@ enum cs_code cs_aws_store_open(struct cs_aws_store *store,
 /* Table and bucket (without its tags) as they are to be. */
 struct cs_dynamodb_table cs_aws_store_table(const struct cs_aws_store *store);
 struct cs_s3_bucket_settings cs_aws_store_bucket(const struct cs_aws_store *store);
+/* Whether S3_BUCKET_TAGS can be read. */
+enum cs_code cs_aws_store_check_tags(const struct cs_aws_store *store,
+                                     struct cs_err *err) CS_MUST_USE;
 
 /* "arn:aws:s3:::bucket" or "arn:aws:dynamodb:region:account:table/name", appended. */
 void cs_aws_store_add_arn(struct cs_buf *out, const struct cs_aws_store *store,

@@ -73,6 +73,14 @@ static enum cs_code read_tags(const struct cs_aws_store *store,
     return CS_OK;
 }
 
+enum cs_code cs_aws_store_check_tags(const struct cs_aws_store *store, struct cs_err *err)
+{
+    struct cs_net_header tags[TAGS_MAX];
+    size_t count;
+
+    return read_tags(store, tags, &count, err);
+}
+
 static enum cs_code ensure_bucket(struct cs_aws_store *store, struct cs_buf *report,
                                   struct cs_deadline deadline, struct cs_err *err)
 {

@@ -376,15 +376,37 @@ static enum cs_code check_places(const struct cs_aws_store *store,
         else if (rc == CS_ENOMEM)
             rc = cs_err_nomem(err);
     }
-    options = (struct cs_aws_endpoint_options){.service = CS_AWS_STS,
-                                               .region = cs_view_cstr(bucket_region)};
+    options = (struct cs_aws_endpoint_options){
+        .service = CS_AWS_S3,
+        .region = cs_view_cstr(bucket_region),
+        .bucket = cs_view_cstr(store->options.bucket_name)};
     if (rc == CS_OK)
         rc = cs_aws_endpoint_make(&endpoint, &options, err);
-    options.region = cs_view_cstr(table_region);
+    options = (struct cs_aws_endpoint_options){.service = CS_AWS_DYNAMODB,
+                                               .region = cs_view_cstr(table_region)};
     if (rc == CS_OK)
         rc = cs_aws_endpoint_make(&endpoint, &options, err);
     cs_aws_endpoint_clear(&endpoint);
     return rc;
+}
+
+/* DynamoDB Developer Guide, "Naming rules". */
+static enum cs_code check_table(struct cs_view name, struct cs_err *err)
+{
+    bool good = name.len >= 3 && name.len <= 255;
+
+    for (size_t i = 0; i < name.len && good; i++) {
+        char c = name.ptr[i];
+
+        good = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+               (c >= '0' && c <= '9') || c == '_' || c == '-' || c == '.';
+    }
+    if (good)
+        return CS_OK;
+    return cs_err_field(err, CS_EINVAL, "DYNAMODB_TABLE_NAME", "table_malformed",
+                        "DYNAMODB_TABLE_NAME is \"%.*s\": a table's name has 3 to 255 "
+                        "letters, digits, _, - and .",
+                        CS_FMT(name));
 }
 
 static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
@@ -409,7 +431,9 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                          &store->status_shards, err)) != CS_OK ||
         (rc = read_count(store, "AWS_MAX_ATTEMPTS", ATTEMPTS_MAX, &store->attempts,
                          err)) != CS_OK ||
-        (rc = check_places(store, bucket_region, table_region, err)) != CS_OK)
+        (rc = check_places(store, bucket_region, table_region, err)) != CS_OK ||
+        (rc = cs_aws_store_check_tags(store, err)) != CS_OK ||
+        (rc = check_table(cs_view_cstr(store->options.table_name), err)) != CS_OK)
         return rc;
     store->gzip = cs_aws_store_flag(store, "S3_GZIP", false);
     store->create_missing = cs_aws_store_flag(store, "AWS_CREATE_MISSING", true);

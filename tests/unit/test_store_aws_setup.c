@@ -224,19 +224,6 @@ static void test_missing_index_switched_off(void **state)
     store->ops->free(store);
 }
 
-static void test_bad_tags(void **state)
-{
-    static const char *const bad[] = {"S3_BUCKET_TAGS=team", NULL};
-    struct cs_store *store = aws_server_store(bad);
-    struct cs_err why = CS_ERR_NONE;
-    struct cs_object object;
-
-    (void)state;
-    assert_int_equal(put_bytes(store, "a/b", text("x"), &object, &why), CS_EINVAL);
-    assert_string_equal(why.field, "S3_BUCKET_TAGS");
-    store->ops->free(store);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -248,7 +235,6 @@ int main(void)
         cmocka_unit_test_setup(test_many_at_once, empty),
         cmocka_unit_test_setup(test_missing_index, empty),
         cmocka_unit_test_setup(test_missing_index_switched_off, empty),
-        cmocka_unit_test_setup(test_bad_tags, empty),
     };
     int missing = aws_server_missing();
 

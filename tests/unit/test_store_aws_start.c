@@ -11,7 +11,8 @@
 #include "store/store_aws.h"
 
 struct settings {
-    const char *first; /* "NAME=value", in place of the usual one; or NULL */
+    const char *first;          /* "NAME=value", in place of the usual one; or NULL */
+    const char *bucket, *table; /* NULL: good ones */
     char s3[64];
     char dynamodb[64];
 };
@@ -43,10 +44,11 @@ static const char *setting(const void *payload, const char *name)
 
 static struct cs_store *store_of(const struct settings *settings, struct cs_err *err)
 {
-    const struct cs_store_aws_options options = {.bucket_name = "outputs",
-                                                 .table_name = "campaigns",
-                                                 .setting = setting,
-                                                 .payload = settings};
+    const struct cs_store_aws_options options = {
+        .bucket_name = settings->bucket != NULL ? settings->bucket : "outputs",
+        .table_name = settings->table != NULL ? settings->table : "campaigns",
+        .setting = setting,
+        .payload = settings};
 
     return cs_store_aws_new(&options, err);
 }
@@ -64,6 +66,8 @@ static void test_settings(void **state)
         "AWS_MAX_ATTEMPTS=0",
         "AWS_MAX_ATTEMPTS=many",
         "DYNAMODB_COUNTER_SHARDS=65",
+        "S3_BUCKET_TAGS=team",
+        "S3_BUCKET_TAGS=team=a,=b",
     };
 
     (void)state;
@@ -76,6 +80,26 @@ static void test_settings(void **state)
         assert_non_null(value_of(bad[i], why.field));
         if (strstr(why.text, why.field) == NULL)
             fail_msg("\"%s\" does not name %s", why.text, why.field);
+    }
+}
+
+static void test_names(void **state)
+{
+    static const char *const bad[] = {"", "ab", "a/b", "two words", "a:b:c"};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(bad); i++) {
+        const struct settings bucket = {.bucket = bad[i]};
+        const struct settings table = {.table = bad[i]};
+        struct cs_err why = CS_ERR_NONE;
+
+        if (*bad[i] != '\0') {
+            assert_null(store_of(&bucket, &why));
+            assert_string_equal(why.field, "S3_BUCKET_NAME");
+        }
+        why = CS_ERR_NONE;
+        assert_null(store_of(&table, &why));
+        assert_string_equal(why.field, "DYNAMODB_TABLE_NAME");
     }
 }
 
@@ -127,6 +151,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings),
+        cmocka_unit_test(test_names),
         cmocka_unit_test(test_health_of_each),
     };
 
