@@ -162,7 +162,7 @@ static enum cs_code take_head(struct cs_net_answer *answer, struct cs_view *byte
         return strange(err, "CR or NUL within a line of its head");
     if (answer->status == 0)
         return read_status(answer, line, err);
-    if (cs_net_header_is_folded(line))
+    if (cs_net_header_starts_blank(line))
         return unfold(answer, line_at, err);
     if (line.len > 0)
         return read_field(answer, line, err);
@@ -200,6 +200,7 @@ static enum cs_code take_rest(struct cs_net_answer *answer, struct cs_view *byte
 static enum cs_code read_chunk_size(struct cs_net_answer *answer, struct cs_view line,
                                     struct cs_err *err)
 {
+    struct cs_view behind;
     size_t count = 0;
 
     answer->left = 0;
@@ -216,8 +217,10 @@ static enum cs_code read_chunk_size(struct cs_net_answer *answer, struct cs_view
             return strange(err, "the size of a chunk");
         answer->left = answer->left << 4 | (uint64_t)digit;
     }
-    if (count == 0 ||
-        (count < line.len && line.ptr[count] != ';' && line.ptr[count] != ' '))
+    behind = cs_view_from(line, count);
+    while (cs_net_header_starts_blank(behind))
+        behind = cs_view_from(behind, 1);
+    if (count == 0 || (behind.len > 0 && behind.ptr[0] != ';'))
         return strange(err, "the size of a chunk");
     answer->phase = answer->left > 0 ? CS_NET_ANSWER_CHUNK : CS_NET_ANSWER_TRAILER;
     return CS_OK;

@@ -21,12 +21,13 @@ static inline bool cs_net_header_is_plain(const struct cs_net_header *header)
     return header->name.len > 0;
 }
 
-static inline bool cs_net_header_is_folded(struct cs_view line)
+/* Begins with a space or tab. */
+static inline bool cs_net_header_starts_blank(struct cs_view line)
 {
     return line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
 }
 
-/* Such a line, at `at` in the head, goes on with the field before it: what ended that
+/* A line that does, at `at` in the head, goes on with the field before it: what ended that
  * one's line becomes spaces (RFC 9112 section 5.2). */
 static inline void cs_net_header_unfold(char *head, size_t at)
 {

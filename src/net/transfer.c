@@ -31,7 +31,7 @@ static size_t on_header(char *bytes, size_t size, size_t count, void *payload)
     /* A new status line: what came before was 1xx. */
     if (cs_view_starts(line, CS_LIT("HTTP/")))
         cs_buf_reset(&t->response->head);
-    if (cs_net_header_is_folded(line))
+    if (cs_net_header_starts_blank(line))
         cs_net_header_unfold(t->response->head.ptr, t->response->head.len);
     cs_buf_add(&t->response->head, line);
     t->local = cs_buf_check(&t->response->head, NULL);

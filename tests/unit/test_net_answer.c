@@ -65,6 +65,9 @@ static const struct reading readings[] = {
     {"HTTP/1.0 200 OK\r\nConnection: keep-alive\r\nTransfer-Encoding: chunked\r\n\r\n"
      "1\r\na\r\n0\r\n\r\n",
      CS_OK, false, true, 200, false, "a"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1 \t;x\r\na\r\n1 "
+     "\r\nb\r\n0\r\n\r\n",
+     CS_OK, false, true, 200, true, "ab"},
     /* what is none */
     {"SSH-2.0-OpenSSH\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
     {"HTTP/2 200\r\n", CS_EUPSTREAM, false, false, 0, false, ""},
@@ -105,6 +108,10 @@ static const struct reading readings[] = {
      CS_EUPSTREAM, false, false, 200, false, ""},
     {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\nab\r\n", CS_EUPSTREAM,
      false, false, 200, false, "a"},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1 2\r\n", CS_EUPSTREAM, false,
+     false, 200, false, ""},
+    {"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n0x1\r\n", CS_EUPSTREAM, false,
+     false, 200, false, ""},
     /* above a ceiling of 20 bytes */
     {"HTTP/1.1 200 OK\r\nContent-Length: 21\r\n\r\n012345678901234567890", CS_ETOOBIG,
      false, false, 200, false, NULL},
