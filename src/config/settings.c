@@ -30,7 +30,7 @@ static const char *const our_prefixes[] = {
     "AUTH_TENANT_", "AUTH_MODE",  "RENDER_",    "WORKER_MAX_", "LIMIT_",
 };
 
-/* Names that may stand beside ours for the AWS SDK conventions; read by aws/. */
+/* Names that may stand beside ours, by the conventions of the AWS SDKs. */
 static const char *const foreign_prefixes[] = {"AWS_"};
 
 struct cs_settings {
@@ -38,7 +38,6 @@ struct cs_settings {
         char *text;
         char *origin;
         int64_t integer;
-        enum cs_setting_source source;
     } values[CS_SETTING_COUNT];
     struct {
         char *name;
@@ -72,8 +71,8 @@ static bool find_setting(struct cs_view name, enum cs_setting_id *id_out)
     return false;
 }
 
-/* How far two names are apart: differing bytes over the better of both
- * alignments from the front and from the back. Enough to find a typing slip. */
+/* How far two names are apart: what is left of the longer one between their common
+ * beginning and their common end. Enough to find a typing slip. */
 static size_t distance(struct cs_view a, struct cs_view b)
 {
     size_t shorter = a.len < b.len ? a.len : b.len;
@@ -142,6 +141,9 @@ static enum cs_code bad_value(const struct cs_setting *setting, struct cs_view v
             "%lld",
             setting->name, CS_FMT(shown), origin, setting->choices,
             (long long)setting->min, (long long)setting->max);
+    if (setting->kind == CS_SETTING_TEXT)
+        return cs_err_field(err, CS_EINVAL, setting->name, "setting_invalid",
+                            "%s (%s) has a NUL byte in it", setting->name, origin);
     return cs_err_field(
         err, CS_EINVAL, setting->name, "setting_invalid",
         "%s is \"%.*s\" (%s): it must be one of %s", setting->name, CS_FMT(shown), origin,
@@ -168,10 +170,17 @@ static enum cs_code check_value(const struct cs_setting *setting, struct cs_view
     return good ? CS_OK : bad_value(setting, value, origin, err);
 }
 
+static void free_wiped(char *text)
+{
+    if (text != NULL)
+        cs_wipe(text, strlen(text));
+    free(text);
+}
+
 /* Sets one value; an empty one means "not set", so the default holds. */
 static enum cs_code set_value(struct cs_settings *settings, enum cs_setting_id id,
-                              struct cs_view value, enum cs_setting_source source,
-                              const char *origin, struct cs_err *err)
+                              struct cs_view value, const char *origin,
+                              struct cs_err *err)
 {
     const struct cs_setting *setting = &table[id];
     char *text;
@@ -179,9 +188,8 @@ static enum cs_code set_value(struct cs_settings *settings, enum cs_setting_id i
     int64_t integer;
     enum cs_code rc;
 
-    if (value.len == 0 && source != CS_SOURCE_DEFAULT) {
+    if (value.len == 0) {
         value = cs_view_cstr(setting->fallback);
-        source = CS_SOURCE_DEFAULT;
         origin = "default";
     }
     if ((rc = check_value(setting, value, origin, &integer, err)) != CS_OK)
@@ -193,14 +201,11 @@ static enum cs_code set_value(struct cs_settings *settings, enum cs_setting_id i
         free(where);
         return cs_err_nomem(err);
     }
-    if (setting->secret && settings->values[id].text != NULL)
-        cs_wipe(settings->values[id].text, strlen(settings->values[id].text));
-    free(settings->values[id].text);
+    free_wiped(settings->values[id].text);
     free(settings->values[id].origin);
     settings->values[id].text = text;
     settings->values[id].origin = where;
     settings->values[id].integer = integer;
-    settings->values[id].source = source;
     return CS_OK;
 }
 
@@ -214,13 +219,6 @@ static enum cs_code unknown_name(struct cs_view name, const char *origin,
                         "%.*s (%s) is no setting of campaignstore; did you mean %s? "
                         "(env.example lists them all)",
                         CS_FMT(cs_view_sub(name, 0, 60)), origin, nearest_name(name));
-}
-
-static void free_wiped(char *text)
-{
-    if (text != NULL)
-        cs_wipe(text, strlen(text));
-    free(text);
 }
 
 static enum cs_code add_extra(struct cs_settings *settings, struct cs_view name,
@@ -324,7 +322,7 @@ static enum cs_code read_env_line(struct cs_settings *settings, struct cs_view l
         CS_OK)
         return rc;
     if (find_setting(name, &id))
-        return set_value(settings, id, cs_buf_view(value), CS_SOURCE_FILE, origin, err);
+        return set_value(settings, id, cs_buf_view(value), origin, err);
     if (has_prefix(name, foreign_prefixes, CS_COUNT(foreign_prefixes)))
         return keep_extra(settings, name, cs_buf_view(value), CS_SOURCE_FILE, err);
     return unknown_name(name, origin, err);
@@ -381,8 +379,7 @@ static enum cs_code read_pair(struct cs_settings *settings, const char *pair,
                    : CS_OK;
     name.len = equals;
     if (find_setting(name, &id))
-        return set_value(settings, id, cs_view_cstr(pair + equals + 1), source, origin,
-                         err);
+        return set_value(settings, id, cs_view_cstr(pair + equals + 1), origin, err);
     if (has_prefix(name, foreign_prefixes, CS_COUNT(foreign_prefixes)))
         /* of the environment an empty one is as good as none, as to the SDKs */
         return source == CS_SOURCE_OPTION || pair[equals + 1] != '\0'
@@ -407,7 +404,7 @@ struct cs_settings *cs_settings_load(const char *env_file, char *const *environm
     }
     for (size_t i = 0; i < CS_SETTING_COUNT && rc == CS_OK; i++)
         rc = set_value(settings, (enum cs_setting_id)i, cs_view_cstr(table[i].fallback),
-                       CS_SOURCE_DEFAULT, "default", err);
+                       "default", err);
     if (rc == CS_OK)
         rc = read_env_file(settings, env_file != NULL ? env_file : ".env",
                            env_file != NULL, err);
@@ -459,12 +456,6 @@ bool cs_settings_is(const struct cs_settings *settings, enum cs_setting_id id,
                     const char *choice)
 {
     return strcmp(settings->values[id].text, choice) == 0;
-}
-
-enum cs_setting_source cs_settings_source(const struct cs_settings *settings,
-                                          enum cs_setting_id id)
-{
-    return settings->values[id].source;
 }
 
 const char *cs_settings_origin(const struct cs_settings *settings, enum cs_setting_id id)

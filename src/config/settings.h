@@ -1,5 +1,5 @@
 /* config/settings.h: every setting, from defaults < .env < environment < options.
- * One table (settings_table.c) describes them all: name, kind, default, range,
+ * One table (settings.def) describes them all: name, kind, default, range,
  * one line of help; env.example and the manual are checked against it. */
 #ifndef CS_CONFIG_SETTINGS_H
 #define CS_CONFIG_SETTINGS_H
@@ -8,7 +8,7 @@
 
 enum cs_setting_kind {
     CS_SETTING_TEXT,
-    CS_SETTING_INTEGER, /* with optional unit K, M, G for bytes where the unit says so */
+    CS_SETTING_INTEGER,
     CS_SETTING_BOOLEAN,
     CS_SETTING_CHOICE /* one of `choices`, separated by '|' */
 };
@@ -30,13 +30,6 @@ struct cs_setting {
     const char *help;     /* one line */
 };
 
-enum cs_setting_source {
-    CS_SOURCE_DEFAULT,
-    CS_SOURCE_FILE,
-    CS_SOURCE_ENVIRONMENT,
-    CS_SOURCE_OPTION
-};
-
 struct cs_settings;
 
 /* Reads them all. env_file NULL: ".env" in the working folder when it is there;
@@ -56,10 +49,15 @@ bool cs_settings_is(const struct cs_settings *settings, enum cs_setting_id id,
                     const char *choice);
 
 const struct cs_setting *cs_setting_describe(enum cs_setting_id id);
-enum cs_setting_source cs_settings_source(const struct cs_settings *settings,
-                                          enum cs_setting_id id);
 /* "default", ".env line 12", "environment", "option": borrowed. */
 const char *cs_settings_origin(const struct cs_settings *settings, enum cs_setting_id id);
+
+enum cs_setting_source {
+    CS_SOURCE_DEFAULT,
+    CS_SOURCE_FILE,
+    CS_SOURCE_ENVIRONMENT,
+    CS_SOURCE_OPTION
+};
 
 /* An AWS_* name that is none of ours, as options, environment and the .env file have it,
  * in this order; NULL when not set (empty). *source_out says where it stands, unless

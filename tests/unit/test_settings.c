@@ -61,7 +61,7 @@ static void test_later_sources_win(void **state)
     (void)state;
     assert_non_null(settings);
     assert_int_equal(cs_settings_integer(settings, CS_SET_WORKERS), 5);
-    assert_int_equal(cs_settings_source(settings, CS_SET_WORKERS), CS_SOURCE_OPTION);
+    assert_string_equal(cs_settings_origin(settings, CS_SET_WORKERS), "option");
     assert_string_equal(cs_settings_text(settings, CS_SET_BUCKET_NAME),
                         "from-environment");
     assert_string_equal(cs_settings_text(settings, CS_SET_TABLE_NAME), "t");
@@ -190,6 +190,22 @@ static void test_secrets_are_not_told(void **state)
     cs_settings_free(settings);
 }
 
+static void test_a_text_holds_no_nul(void **state)
+{
+    char *path = env_file("");
+    struct cs_err fault = CS_ERR_NONE;
+
+    (void)state;
+    assert_ok(cs_file_write(path, CS_LIT("JWT_SECRET=told\0untold\n"), 0600, err));
+    assert_null(cs_settings_load(path, no_environment, NULL, &fault));
+    assert_int_equal(fault.code, CS_EINVAL);
+    assert_string_equal(fault.field, "JWT_SECRET");
+    assert_non_null(strstr(fault.text, "NUL"));
+    assert_null(strstr(fault.text, "told"));
+    assert_int_equal(unlink(path), 0);
+    free(path);
+}
+
 static void test_env_file_for_everybody(void **state)
 {
     static const struct {
@@ -235,6 +251,7 @@ int main(void)
         cmocka_unit_test(test_faults_name_setting_place_and_remedy),
         cmocka_unit_test(test_unknown_names_of_the_environment),
         cmocka_unit_test(test_secrets_are_not_told),
+        cmocka_unit_test(test_a_text_holds_no_nul),
     };
 
     return cmocka_run_group_tests_name("settings", tests, NULL, NULL);
