@@ -366,11 +366,6 @@ struct cs_view cs_item_text(const struct cs_json *item, const char *name)
     return cs_json_get_string(cs_json_get(item, name), "S");
 }
 
-struct cs_view cs_item_number(const struct cs_json *item, const char *name)
-{
-    return cs_json_get_string(cs_json_get(item, name), "N");
-}
-
 bool cs_attribute_integer(struct cs_view text, int64_t *out)
 {
     bool negative = cs_view_starts(text, CS_LIT("-"));
@@ -385,7 +380,7 @@ bool cs_attribute_integer(struct cs_view text, int64_t *out)
 
 bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out)
 {
-    return cs_attribute_integer(cs_item_number(item, name), out);
+    return cs_attribute_integer(cs_json_get_string(cs_json_get(item, name), "N"), out);
 }
 
 void cs_item_add_text(struct cs_json_writer *w, const char *name, struct cs_view text)
@@ -412,9 +407,8 @@ void cs_item_add_binary(struct cs_json_writer *w, const char *name, struct cs_vi
     cs_json_key(w, name);
     cs_json_object(w);
     cs_json_key(w, "B");
-    cs_json_raw(w, CS_LIT("\""));
+    cs_buf_add_byte(w->out, '"');
     cs_base64_encode(w->out, bytes);
     cs_buf_add_byte(w->out, '"');
-    w->comma = true;
     cs_json_object_end(w);
 }

@@ -25,12 +25,12 @@ enum cs_code cs_attribute_rewrite(struct cs_buf *out, const struct cs_json *valu
 /* Whether a JSON number is written as DynamoDB would give it back. */
 bool cs_attribute_keeps_number(struct cs_view number);
 
-/* Text of an item's S or N attribute; .ptr NULL when it has none of that kind. */
+/* Text of an item's S attribute; .ptr NULL when it has none of that kind. */
 struct cs_view cs_item_text(const struct cs_json *item, const char *name);
-struct cs_view cs_item_number(const struct cs_json *item, const char *name);
+/* The integer of an item's N attribute; false when it has none. */
 bool cs_item_integer(const struct cs_json *item, const char *name, int64_t *out);
 
-/* The integer that the text of an N attribute is. */
+/* The integer that the text of an N attribute is; false for another number. */
 bool cs_attribute_integer(struct cs_view text, int64_t *out);
 
 /* A member "name":{"S":text}, {"N":text} or {"B":base64 of bytes}. */

@@ -10,6 +10,7 @@
 #define URL_MAX            (64u << 10)
 #define SKEW_SUSPICIOUS_US (4 * 60 * CS_SECOND_US) /* services allow 5 or 15 minutes */
 #define WORTH_TRYING_US    20000 /* time that must be left behind a wait */
+#define WHAT_MAX           96u   /* bytes of "DynamoDB TransactWriteItems" and the like */
 
 struct cs_aws {
     struct cs_aws_options options;
@@ -291,7 +292,7 @@ static enum cs_aws_retry judge_good(struct cs_aws_call *call)
 static enum cs_aws_retry judge(struct cs_aws *aws, struct cs_aws_call *call,
                                const struct cs_net_call *net)
 {
-    char what[96];
+    char what[WHAT_MAX];
     int status = call->response->status;
 
     call->err = CS_ERR_NONE;
@@ -419,7 +420,7 @@ static void log_call(struct cs_aws *aws, const struct cs_aws_call *call)
 {
     static const char *const subject_names[] = {
         [CS_AWS_S3] = "key", [CS_AWS_DYNAMODB] = "table", [CS_AWS_STS] = "region"};
-    char what[96];
+    char what[WHAT_MAX];
     char units[32] = "";
     struct cs_view code = cs_aws_error_text(call->error, CS_AWS_ERROR_CODE);
     struct cs_view id = cs_aws_error_text(call->error, CS_AWS_ERROR_REQUEST_ID);

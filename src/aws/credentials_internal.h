@@ -59,7 +59,7 @@ enum cs_code cs_keyset_from_json(struct cs_keyset *out, struct cs_view json,
 
 struct cs_assume_role {
     struct cs_view role_arn;
-    struct cs_view session_name; /* "": "campaignstore" */
+    struct cs_view session_name; /* "": the package's name */
     struct cs_view external_id;  /* or "" */
     struct cs_view region;       /* of STS; "": that of the options */
     const char *duration_s;      /* as text, or NULL */

@@ -83,7 +83,7 @@ static enum cs_code make_body(struct cs_buf *body, const struct cs_assume_role *
     add_param(body, "Version", CS_LIT("2011-06-15"));
     add_param(body, "RoleArn", role->role_arn);
     add_param(body, "RoleSessionName",
-              role->session_name.len > 0 ? role->session_name : CS_LIT("campaignstore"));
+              role->session_name.len > 0 ? role->session_name : CS_LIT(PACKAGE_NAME));
     add_param(body, "ExternalId", role->external_id);
     add_param(body, "DurationSeconds", cs_view_cstr(role->duration_s));
     if (web && (rc = cs_key_file(&token, role->web_identity_file, err)) == CS_OK)

@@ -20,7 +20,6 @@ struct cs_dynamodb {
     struct cs_aws_endpoint endpoint;
     struct cs_net_response response;
     struct cs_aws_error error;
-    double units;
 };
 
 struct cs_dynamodb *cs_dynamodb_new(const struct cs_dynamodb_options *options,
@@ -68,11 +67,6 @@ void cs_dynamodb_free(struct cs_dynamodb *db)
 const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db)
 {
     return &db->error;
-}
-
-double cs_dynamodb_units(const struct cs_dynamodb *db)
-{
-    return db->units;
 }
 
 /* Sums the "CapacityUnits" of the answer: one a table, as callers ask for TOTAL. */
@@ -155,7 +149,6 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
     if ((rc = cs_sha256_hex_of(payload, body, err)) != CS_OK)
         return rc;
     rc = cs_aws_perform(db->aws, &call, err);
-    db->units = call.units;
     if (rc == CS_OK && out != NULL &&
         (rc = cs_json_parse(out, cs_buf_view(&db->response.body), NULL, NULL)) != CS_OK)
         rc = rc == CS_ENOMEM

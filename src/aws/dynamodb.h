@@ -43,9 +43,6 @@ enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *ou
 /* Of the last call; valid until the next. */
 const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db);
 
-/* Units that the last call consumed, as far as it was asked to say. */
-double cs_dynamodb_units(const struct cs_dynamodb *db);
-
 /* BatchWriteItem for any number of {"PutRequest":...} and {"DeleteRequest":...}
  * texts: in batches of 25, what was left unprocessed again, within the deadline. */
 enum cs_code cs_dynamodb_batch_write(struct cs_dynamodb *db, struct cs_view table,

@@ -140,14 +140,10 @@ static bool can_be_host(struct cs_view bucket)
 
 /* ---- the operator's own ---- */
 
-static bool strip_port(struct cs_view *authority, struct cs_view port)
+static void strip_port(struct cs_view *authority, struct cs_view port)
 {
-    struct cs_view ending = *authority;
-
-    if (!cs_view_ends(ending, port))
-        return false;
-    authority->len -= port.len;
-    return true;
+    if (cs_view_ends(*authority, port))
+        authority->len -= port.len;
 }
 
 /* The default port is left out, since curl leaves it out of the Host header. */
@@ -171,7 +167,7 @@ static enum cs_code use_url(struct cs_aws_endpoint *out, struct cs_view url,
         return cs_err_field(err, CS_EINVAL, "AWS_ENDPOINT_URL", "endpoint_malformed",
                             "\"%.*s\" is no endpoint; one looks like https://host:port",
                             CS_FMT(url));
-    (void)strip_port(&authority, secure ? CS_LIT(":443") : CS_LIT(":80"));
+    strip_port(&authority, secure ? CS_LIT(":443") : CS_LIT(":80"));
     cs_buf_add(&out->origin, secure ? CS_LIT("https://") : CS_LIT("http://"));
     cs_buf_add(&out->origin, authority);
     cs_buf_add(&out->path, path);

@@ -121,7 +121,6 @@ static void read_json(struct cs_aws_error *error, struct cs_view body)
 {
     struct cs_json *root;
     const struct cs_json *item;
-
     enum cs_code rc = cs_json_parse(&root, body, NULL, NULL);
 
     if (rc == CS_ENOMEM)

@@ -66,7 +66,7 @@ struct cs_view cs_aws_error_reason(const struct cs_aws_error *error, size_t inde
 bool cs_aws_error_is(const struct cs_aws_error *error, const char *code);
 
 /* Turns it into a code and a sentence: denied, not found, conflict, ... with the
- * upstream status and request id. what: "S3 PutObject campaigns/x". */
+ * upstream status and request id. what: "S3 PutObject". */
 enum cs_code cs_aws_error_report(const struct cs_aws_error *error, const char *what,
                                  struct cs_err *err);
 

@@ -1,6 +1,7 @@
 /* aws/operations.h: every operation that is ever called, with the IAM actions that
  * allow it. cs_aws_perform() refuses what is not listed here, so what is made from
- * this table (a policy, the name of a missing permission) can't fall behind.
+ * this table (a policy, the name of a missing permission) can't fall behind. Not listed
+ * is AssumeRole: credentials are had before any policy of theirs counts.
  *
  * Source: AWS Service Authorization Reference, "Actions, resources, and condition
  * keys" for Amazon S3 and for Amazon DynamoDB; Amazon S3 User Guide, "Required

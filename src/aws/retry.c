@@ -4,6 +4,8 @@
 
 #include "base/clock.h"
 
+#define DAY_S 86400u
+
 static const struct cs_view throttling_codes[] = {
     CS_LIT_INIT("Throttling"),
     CS_LIT_INIT("ThrottlingException"),
@@ -66,7 +68,7 @@ int64_t cs_retry_after_us(struct cs_view header, int64_t now_us)
     int64_t at_us;
 
     if (cs_view_to_u64(header, &seconds))
-        return seconds > 86400 ? 86400 * CS_SECOND_US : (int64_t)seconds * CS_SECOND_US;
+        return (int64_t)(seconds < DAY_S ? seconds : DAY_S) * CS_SECOND_US;
     if (cs_time_parse_http_date(&at_us, header) && at_us > now_us)
         return at_us - now_us;
     return 0;

@@ -27,8 +27,8 @@ bool cs_retry_is_transient(int status, struct cs_view code);
 int64_t cs_retry_backoff_us(const struct cs_retry_policy *policy, unsigned attempt,
                             double random);
 
-/* Seconds, or an HTTP date (RFC 9110 section 10.2.3), as microseconds from now_us;
- * 0 for none, a past one and anything else. */
+/* Seconds (more than a day's count as a day's), or an HTTP date (RFC 9110 section
+ * 10.2.3), as microseconds from now_us; 0 for none, a past one and anything else. */
 int64_t cs_retry_after_us(struct cs_view header, int64_t now_us);
 
 /* ---- tokens ---- */

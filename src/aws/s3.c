@@ -109,11 +109,6 @@ struct cs_view cs_s3_region(const struct cs_s3 *s3)
     return cs_view_cstr(s3->region);
 }
 
-const struct cs_aws_error *cs_s3_error(const struct cs_s3 *s3)
-{
-    return &s3->error;
-}
-
 /* The bucket lives elsewhere: from now on it is asked there. */
 static bool relocate(struct cs_aws_call *call, struct cs_view region)
 {

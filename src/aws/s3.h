@@ -47,9 +47,6 @@ void cs_s3_free(struct cs_s3 *s3);
  * a redirect. Borrowed. */
 struct cs_view cs_s3_region(const struct cs_s3 *s3);
 
-/* The service's words about the last single call that failed. */
-const struct cs_aws_error *cs_s3_error(const struct cs_s3 *s3);
-
 /* ---- objects ---- */
 
 struct cs_s3_info { /* views; empty where it does not matter */
@@ -176,8 +173,6 @@ enum cs_code cs_s3_delete_many(struct cs_s3 *s3, const struct cs_s3_name *names,
 
 /* ---- uploads in parts ---- */
 
-#define CS_S3_PART_MIN (5u << 20) /* bytes; all but the last */
-
 struct cs_s3_upload; /* of one object, with its parts so far */
 
 enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
@@ -185,7 +180,8 @@ enum cs_code cs_s3_upload_begin(struct cs_s3 *s3, const struct cs_s3_info *info,
                                 struct cs_err *err) CS_MUST_USE;
 /* Its id at S3. Borrowed. */
 struct cs_view cs_s3_upload_id(const struct cs_s3_upload *upload);
-/* The next `count` parts, side by side, each BYTES or FILE. */
+/* The next `count` parts, side by side, each BYTES or FILE. S3 wants all but the last to
+ * have 5 MiB. */
 enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
                                 const struct cs_net_body *parts, size_t count,
                                 struct cs_deadline deadline,

@@ -13,7 +13,7 @@ static enum cs_code stream(struct cs_s3_way *out, enum cs_stream_kind kind,
         cs_buf_add_byte(&out->encoding, ',');
         cs_buf_add(&out->encoding, encoding);
     }
-    out->trailing = kind != CS_STREAM_SIGNED;
+    out->trailing = cs_stream_has_trailer(kind);
     out->streamed = cs_aws_streamed_new(kind, body, err);
     if (out->streamed == NULL)
         return err != NULL && err->code != CS_OK ? err->code : CS_ENOMEM;

@@ -37,22 +37,12 @@ struct cs_view cs_stream_payload(enum cs_stream_kind kind)
     return payloads[kind];
 }
 
-static bool is_signed(enum cs_stream_kind kind)
-{
-    return kind != CS_STREAM_UNSIGNED_TRAILER;
-}
-
-static bool has_trailer(enum cs_stream_kind kind)
-{
-    return kind != CS_STREAM_SIGNED;
-}
-
 struct cs_stream *cs_stream_new(const struct cs_stream_options *options,
                                 struct cs_err *err)
 {
     struct cs_stream *stream;
 
-    if (is_signed(options->kind) &&
+    if (cs_stream_is_signed(options->kind) &&
         (options->key == NULL || options->seed.len != CS_SIGV4_HEX_LEN)) {
         (void)cs_err_set(err, CS_EINVAL,
                          "a signed stream needs a key and a seed signature");
@@ -68,7 +58,7 @@ struct cs_stream *cs_stream_new(const struct cs_stream_options *options,
     cs_buf_init(&stream->to_sign, 2 * SCOPE_MAX + 4 * CS_SIGV4_HEX_LEN);
     cs_buf_init(&stream->checksum, CHECKSUM_TEXT_LEN + 1);
     stream->whole = cs_sha256_new();
-    if (is_signed(options->kind)) {
+    if (cs_stream_is_signed(options->kind)) {
         stream->key = *options->key;
         memcpy(stream->previous, options->seed.ptr, CS_SIGV4_HEX_LEN);
         cs_buf_add(&stream->prefix, options->date);
@@ -109,7 +99,7 @@ static uint64_t chunk_length(enum cs_stream_kind kind, uint64_t size)
 {
     uint64_t head = hex_digits(size) + 2;
 
-    if (is_signed(kind))
+    if (cs_stream_is_signed(kind))
         head += sizeof(SIGNATURE_LABEL) - 1 + CS_SIGV4_HEX_LEN;
     return head + size + (size > 0 ? 2 : 0);
 }
@@ -122,7 +112,7 @@ uint64_t cs_stream_length(enum cs_stream_kind kind, uint64_t size, size_t chunk_
 
     if (rest > 0)
         length += chunk_length(kind, rest);
-    if (has_trailer(kind))
+    if (cs_stream_has_trailer(kind))
         length += sizeof(CS_STREAM_TRAILER ":") - 1 + CHECKSUM_TEXT_LEN + 2;
     if (kind == CS_STREAM_SIGNED_TRAILER)
         length += sizeof(TRAILER_LABEL) - 1 + CS_SIGV4_HEX_LEN + 2;
@@ -165,7 +155,7 @@ static enum cs_code add_chunk_head(struct cs_stream *stream, struct cs_view byte
     enum cs_code rc;
 
     add_hex(out, bytes.len);
-    if (is_signed(stream->kind)) {
+    if (cs_stream_is_signed(stream->kind)) {
         if ((rc = cs_sha256_hex_of(hex, bytes, err)) != CS_OK)
             return rc;
         if ((rc = sign_next(stream, CS_LIT("AWS4-HMAC-SHA256-PAYLOAD"), true, hex,
@@ -185,7 +175,7 @@ enum cs_code cs_stream_chunk(struct cs_stream *stream, struct cs_view bytes,
 
     if (bytes.len == 0)
         return cs_err_set(err, CS_EINVAL, "an empty chunk would end the stream");
-    if (has_trailer(stream->kind) &&
+    if (cs_stream_has_trailer(stream->kind) &&
         (rc = cs_sha256_add(stream->whole, bytes, err)) != CS_OK)
         return rc;
     if ((rc = add_chunk_head(stream, bytes, out, err)) != CS_OK)
@@ -236,7 +226,8 @@ enum cs_code cs_stream_end(struct cs_stream *stream, struct cs_buf *out,
 
     if ((rc = add_chunk_head(stream, cs_view_of("", 0), out, err)) != CS_OK)
         return rc;
-    if (has_trailer(stream->kind) && (rc = add_trailer(stream, out, err)) != CS_OK)
+    if (cs_stream_has_trailer(stream->kind) &&
+        (rc = add_trailer(stream, out, err)) != CS_OK)
         return rc;
     cs_buf_add(out, CS_LIT("\r\n"));
     return cs_buf_check(out, err);

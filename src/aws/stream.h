@@ -8,14 +8,21 @@
 
 #include "aws/sigv4.h"
 
-#define CS_STREAM_CHUNK_MIN 8192u /* S3 takes no smaller one but the last */
-#define CS_STREAM_CHUNK_MAX (1u << 20)
-
 enum cs_stream_kind {
     CS_STREAM_SIGNED,          /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD */
     CS_STREAM_SIGNED_TRAILER,  /* STREAMING-AWS4-HMAC-SHA256-PAYLOAD-TRAILER */
     CS_STREAM_UNSIGNED_TRAILER /* STREAMING-UNSIGNED-PAYLOAD-TRAILER */
 };
+
+static inline bool cs_stream_is_signed(enum cs_stream_kind kind)
+{
+    return kind != CS_STREAM_UNSIGNED_TRAILER;
+}
+
+static inline bool cs_stream_has_trailer(enum cs_stream_kind kind)
+{
+    return kind != CS_STREAM_SIGNED;
+}
 
 /* What goes into x-amz-content-sha256 (and struct cs_sigv4_request.payload). */
 struct cs_view cs_stream_payload(enum cs_stream_kind kind);
@@ -38,7 +45,8 @@ struct cs_stream *cs_stream_new(const struct cs_stream_options *options,
                                 struct cs_err *err);
 void cs_stream_free(struct cs_stream *stream);
 
-/* Content-Length of the encoding of `size` bytes in chunks of chunk_size. */
+/* Content-Length of the encoding of `size` bytes in chunks of chunk_size, of which S3
+ * wants at least 8192. */
 uint64_t cs_stream_length(enum cs_stream_kind kind, uint64_t size, size_t chunk_size);
 
 /* Appends one encoded chunk of at least one byte. All but the last must have the

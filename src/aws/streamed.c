@@ -30,11 +30,6 @@ struct cs_aws_streamed {
     size_t wire_at;
 };
 
-static bool is_signed(enum cs_stream_kind kind)
-{
-    return kind != CS_STREAM_UNSIGNED_TRAILER;
-}
-
 struct cs_aws_streamed *cs_aws_streamed_new(enum cs_stream_kind kind,
                                             const struct cs_net_body *body,
                                             struct cs_err *err)
@@ -83,7 +78,7 @@ void cs_aws_streamed_free(struct cs_aws_streamed *streamed)
 
 bool cs_aws_streamed_is_signed(const struct cs_aws_streamed *streamed)
 {
-    return is_signed(streamed->kind);
+    return cs_stream_is_signed(streamed->kind);
 }
 
 struct cs_view cs_aws_streamed_payload(const struct cs_aws_streamed *streamed)
@@ -104,7 +99,7 @@ size_t cs_aws_streamed_headers(const struct cs_aws_streamed *streamed,
 
     out[count++] = (struct cs_net_header){CS_LIT("x-amz-decoded-content-length"),
                                           cs_view_cstr(streamed->size_text)};
-    if (streamed->kind != CS_STREAM_SIGNED)
+    if (cs_stream_has_trailer(streamed->kind))
         out[count++] =
             (struct cs_net_header){CS_LIT("x-amz-trailer"), CS_LIT(CS_STREAM_TRAILER)};
     return count;
@@ -219,7 +214,8 @@ enum cs_code cs_aws_streamed_start(struct cs_aws_streamed *streamed,
 {
     enum cs_code rc;
 
-    if (is_signed(streamed->kind) && (rc = keep_seed(streamed, seed, err)) != CS_OK)
+    if (cs_stream_is_signed(streamed->kind) &&
+        (rc = keep_seed(streamed, seed, err)) != CS_OK)
         return rc;
     *out = (struct cs_net_body){
         .kind = CS_NET_BODY_STREAM,

@@ -130,7 +130,7 @@ enum cs_code cs_xml_read(struct cs_view document, cs_xml_element_fn *callback,
     return rc;
 }
 
-void cs_xml_escape(struct cs_buf *out, struct cs_view text)
+static void escape(struct cs_buf *out, struct cs_view text)
 {
     for (size_t i = 0; i < text.len; i++) {
         char c = text.ptr[i];
@@ -172,7 +172,7 @@ void cs_xml_add(struct cs_buf *out, const char *name, struct cs_view text)
     cs_buf_add_byte(out, '<');
     cs_buf_add_cstr(out, name);
     cs_buf_add_byte(out, '>');
-    cs_xml_escape(out, text);
+    escape(out, text);
     cs_buf_add(out, CS_LIT("</"));
     cs_buf_add_cstr(out, name);
     cs_buf_add_byte(out, '>');

@@ -16,11 +16,8 @@ typedef bool cs_xml_element_fn(void *payload, struct cs_view path, struct cs_vie
 enum cs_code cs_xml_read(struct cs_view document, cs_xml_element_fn *callback,
                          void *payload, struct cs_err *err) CS_MUST_USE;
 
-/* Appends text with & < > " ' escaped; control characters that XML 1.0 can't hold
- * become U+FFFD. */
-void cs_xml_escape(struct cs_buf *out, struct cs_view text);
-
-/* "<name>text</name>", text escaped. */
+/* Appends "<name>text</name>", with & < > " ' escaped; control characters that XML 1.0
+ * can't hold become U+FFFD. */
 void cs_xml_add(struct cs_buf *out, const char *name, struct cs_view text);
 
 #endif

@@ -52,7 +52,7 @@ static bool copy_options(struct cs_net_client *client, const struct cs_net_optio
            copy_text(&own->proxy, &client->texts[1], given->proxy) &&
            copy_text(&own->no_proxy, &client->texts[2], given->no_proxy) &&
            copy_text(&own->user_agent, &client->texts[3],
-                     given->user_agent != NULL ? given->user_agent : "campaignstore");
+                     given->user_agent != NULL ? given->user_agent : PACKAGE_NAME);
 }
 
 static bool start_curl(struct cs_net_client *client)

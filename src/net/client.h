@@ -25,7 +25,7 @@ struct cs_net_options {
     const char *ca_bundle; /* PEM file of trusted roots; NULL: the system's */
     const char *proxy; /* "http://host:port"; NULL: none, whatever the environment says */
     const char *no_proxy; /* hosts reached without it, "a.example,10.0.0.0/8"; or NULL */
-    const char *user_agent; /* NULL: "campaignstore" */
+    const char *user_agent; /* NULL: the package's name */
     int connect_timeout_ms; /* 0: 3000 */
     int idle_timeout_ms; /* a transfer that moves no byte for so long fails; 0: 10000 */
     size_t keep_connections; /* open connections kept between requests; 0: 16 */

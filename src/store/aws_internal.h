@@ -187,11 +187,6 @@ enum cs_code cs_aws_store_make_bucket(struct cs_aws_store *store,
                                       struct cs_err *err) CS_MUST_USE;
 bool cs_aws_store_lacks_bucket(const struct cs_err *err);
 
-/* Waits until a table that is there can be used. */
-enum cs_code cs_aws_store_settle_table(struct cs_aws_store *store, bool *absent_out,
-                                       struct cs_deadline deadline,
-                                       struct cs_err *err) CS_MUST_USE;
-
 /* ---- texts that are kept compressed in items (aws_packing.c) ---- */
 
 /* A member "name" of an item: {"S":text}, or {"B":...} of what it compresses to where

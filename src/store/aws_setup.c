@@ -182,8 +182,8 @@ bool cs_aws_store_lacks_bucket(const struct cs_err *err)
 
 /* A table that is being made or restored answers as a missing one does, so it is looked
  * at: only one that is not there at all is as good as an empty one. */
-enum cs_code cs_aws_store_settle_table(struct cs_aws_store *store, bool *absent_out,
-                                       struct cs_deadline deadline, struct cs_err *err)
+static enum cs_code settle_table(struct cs_aws_store *store, bool *absent_out,
+                                 struct cs_deadline deadline, struct cs_err *err)
 {
     bool found = false;
     enum cs_code rc =
@@ -254,7 +254,7 @@ static enum cs_code fetch(struct cs_aws_store *store, const char *operation,
 
         why = CS_ERR_NONE;
         rc = index ? make_index(store, deadline, &why)
-                   : cs_aws_store_settle_table(store, absent, deadline, &why);
+                   : settle_table(store, absent, deadline, &why);
         if (rc == CS_OK && !*absent)
             rc = cs_aws_store_call(store, operation, out, deadline, &why);
     }
@@ -303,8 +303,7 @@ enum cs_code cs_aws_store_fetch_many(struct cs_aws_store *store,
     /* the table can't go missing after a first batch: nothing was handed over yet */
     if (rc == CS_ENOTFOUND && lacks_table(store)) {
         why = CS_ERR_NONE;
-        if ((rc = cs_aws_store_settle_table(store, &absent, deadline, &why)) == CS_OK &&
-            !absent)
+        if ((rc = settle_table(store, &absent, deadline, &why)) == CS_OK && !absent)
             rc = cs_dynamodb_batch_get(store->db, cs_view_cstr(store->table), keys, count,
                                        callback, payload, deadline, &why);
     }

@@ -81,8 +81,7 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
 {
     const struct cs_net_options net = {.ca_bundle =
                                            cs_aws_store_setting(store, "AWS_CA_BUNDLE"),
-                                       .proxy = cs_aws_store_setting(store, "AWS_PROXY"),
-                                       .user_agent = "campaignstore"};
+                                       .proxy = cs_aws_store_setting(store, "AWS_PROXY")};
     const struct cs_aws_credentials_options credentials = {
         .log = store->options.log,
         .setting = store->options.setting,
