@@ -57,7 +57,7 @@ struct cs_aws_call {
     bool (*is_sound)(const struct cs_net_response *response);
     /* Reads consumed capacity units out of a good answer, for log and metrics. */
     double (*units_of)(const struct cs_net_response *response);
-    void *payload_of_owner;
+    void *owner; /* for relocate(); not looked at */
 
     struct cs_net_response *response; /* with its ceiling, sink or hold set */
     struct cs_aws_error *error;       /* initialised; read when the call has failed */

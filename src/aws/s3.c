@@ -8,11 +8,7 @@
 #include "aws/xml.h"
 #include "base/encoding.h"
 
-#define PATH_MAX_BYTES  8192u /* a key of 1024 bytes, each encoded */
-#define QUERY_MAX_BYTES 16384u
-
-static const char empty_sha256[] =
-    "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+#define PATH_MAX_BYTES 8192u /* a key of 1024 bytes, each encoded */
 
 /* ---- the client ---- */
 
@@ -76,7 +72,7 @@ struct cs_s3 *cs_s3_new(const struct cs_s3_options *options, struct cs_err *err)
     cs_net_response_init(&s3->response, CS_S3_ANSWER_MAX);
     cs_aws_error_init(&s3->error);
     cs_buf_init(&s3->link_path, PATH_MAX_BYTES);
-    cs_buf_init(&s3->link_query, QUERY_MAX_BYTES);
+    cs_buf_init(&s3->link_query, CS_S3_QUERY_MAX);
     if (fill(s3, options, err) != CS_OK) {
         cs_s3_free(s3);
         return NULL;
@@ -112,7 +108,7 @@ struct cs_view cs_s3_region(const struct cs_s3 *s3)
 /* The bucket lives elsewhere: from now on it is asked there. */
 static bool relocate(struct cs_aws_call *call, struct cs_view region)
 {
-    struct cs_s3 *s3 = call->payload_of_owner;
+    struct cs_s3 *s3 = call->owner;
     char *copy;
     char *old = s3->region;
 
@@ -163,12 +159,10 @@ static enum cs_code choose_payload(struct cs_s3_call *out,
         out->call.streamed = request->streamed;
     } else if (request->payload.len > 0) {
         out->call.payload = request->payload;
-    } else if (request->body.kind == CS_NET_BODY_BYTES) {
+    } else {
         if ((rc = cs_sha256_hex_of(out->payload, request->body.bytes, err)) != CS_OK)
             return rc;
         out->call.payload = cs_view_of(out->payload, CS_SHA256_HEX_LEN);
-    } else {
-        out->call.payload = cs_view_of(empty_sha256, CS_SHA256_HEX_LEN);
     }
     return CS_OK;
 }
@@ -196,7 +190,7 @@ enum cs_code cs_s3_call_init(struct cs_s3_call *out, struct cs_s3 *s3,
         .deadline = deadline,
         .error_in_200 = request->error_in_200,
         .relocate = relocate,
-        .payload_of_owner = s3,
+        .owner = s3,
         .response = response,
         .error = error,
     };
@@ -260,143 +254,40 @@ size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,
     return count;
 }
 
-/* One put with all its memory. */
-struct putting {
-    struct cs_s3_call call;
-    struct cs_net_response response;
-    struct cs_aws_error error;
-    struct cs_net_header headers[CS_S3_INFO_HEADERS_MAX + CS_S3_WAY_HEADERS_MAX + 1];
-    struct cs_s3_way way;
-    struct cs_s3_checksum_header checksum;
-};
-
-static void putting_clear(struct putting *p)
+static enum cs_code take_version(void *payload, size_t n,
+                                 const struct cs_net_response *response,
+                                 struct cs_view checksum, struct cs_err *err)
 {
-    cs_s3_call_clear(&p->call);
-    cs_net_response_clear(&p->response);
-    cs_aws_error_clear(&p->error);
-    cs_s3_way_clear(&p->way);
-    cs_buf_clear(&p->checksum.text);
-}
+    struct cs_s3_put *puts = payload;
 
-static enum cs_code putting_init(struct putting *p, struct cs_s3 *s3,
-                                 const struct cs_s3_put *put, struct cs_deadline deadline,
-                                 struct cs_err *err)
-{
-    struct cs_s3_info info = put->info;
-    struct cs_s3_request request = {.operation = "PutObject",
-                                    .method = "PUT",
-                                    .key = put->info.key,
-                                    .headers = p->headers,
-                                    .body = put->body};
-    size_t count;
-    enum cs_code rc;
-
-    cs_net_response_init(&p->response, CS_S3_ANSWER_MAX);
-    cs_aws_error_init(&p->error);
-    cs_buf_init(&p->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
-    cs_buf_init(&p->call.path, 0);
-    if ((rc = cs_s3_way_choose(&p->way, s3, &put->body, info.content_encoding, err)) !=
-        CS_OK)
-        return rc;
-    if (p->way.streamed != NULL)
-        info.content_encoding = cs_view_of("", 0); /* the way's headers have it */
-    else if ((rc = cs_s3_checksum_add(s3, &put->body, put->payload_sha256, false,
-                                      &p->checksum, err)) != CS_OK)
-        return rc;
-    count = cs_s3_info_headers(s3, &info, p->headers);
-    count += cs_s3_way_headers(&p->way, p->headers + count);
-    if (p->checksum.count > 0)
-        p->headers[count++] = p->checksum.header;
-    request.header_count = count;
-    request.streamed = p->way.streamed;
-    request.payload =
-        p->way.payload.len > 0 ? p->way.payload : cs_view_cstr(put->payload_sha256);
-    return cs_s3_call_init(&p->call, s3, &request, &p->response, &p->error, deadline,
-                           err);
-}
-
-static enum cs_code put_round(struct cs_s3 *s3, struct putting *all,
-                              struct cs_s3_put *puts, size_t count,
-                              struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_aws_call *calls[CS_S3_PUT_MANY_MAX] = {NULL};
-    enum cs_code rc = CS_OK;
-    size_t ready = 0;
-
-    for (; ready < count && rc == CS_OK; ready++) {
-        rc = putting_init(&all[ready], s3, &puts[ready], deadline, err);
-        calls[ready] = &all[ready].call.call;
-    }
-    if (rc == CS_OK)
-        cs_aws_perform_many(s3->aws, calls, count, count, err);
-    for (size_t i = 0; i < ready; i++) {
-        puts[i].code = rc != CS_OK ? rc : calls[i]->code;
-        if (puts[i].code == CS_OK) {
-            puts[i].version_out = cs_s3_header_dup(&all[i].response, "x-amz-version-id");
-            if (puts[i].version_out == NULL)
-                puts[i].code = cs_err_nomem(err);
-        }
-    }
-    for (size_t i = 0; i < count && rc == CS_OK; i++)
-        rc = puts[i].code;
-    return rc;
-}
-
-/* The first that was refused because of its checksum; NULL: none was. */
-static const struct cs_aws_error *refused_checksum(const struct putting *all,
-                                                   size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if ((all[i].checksum.count > 0 || all[i].way.trailing) &&
-            cs_s3_checksum_is_refused(&all[i].error))
-            return &all[i].error;
-    return NULL;
-}
-
-static void forget_versions(struct cs_s3_put *puts, size_t count)
-{
-    for (size_t i = 0; i < count; i++) {
-        free(puts[i].version_out);
-        puts[i].version_out = NULL;
-    }
+    (void)checksum;
+    puts[n].version_out = cs_s3_header_dup(response, "x-amz-version-id");
+    return puts[n].version_out != NULL ? CS_OK : cs_err_nomem(err);
 }
 
 enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t count,
                             struct cs_deadline deadline, struct cs_err *err)
 {
-    struct putting *all = calloc(count > 0 ? count : 1, sizeof(*all));
-    const struct cs_aws_error *refused;
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc = CS_OK;
+    struct cs_s3_outgoing items[CS_S3_PUT_MANY_MAX];
+    const struct cs_s3_batch batch = {items, count, take_version, puts};
+    enum cs_code rc;
 
     for (size_t i = 0; i < count; i++)
         puts[i].version_out = NULL;
-    if (all == NULL)
-        return cs_err_nomem(err);
-    if (count > CS_S3_PUT_MANY_MAX) {
-        rc = cs_err_set(&why, CS_EINTERNAL, "too many puts at once");
-        goto out;
-    }
-    rc = put_round(s3, all, puts, count, deadline, &why);
-    /* Not every server that speaks S3 knows the newer headers. */
-    if (rc != CS_OK && (refused = refused_checksum(all, count)) != NULL) {
-        why = CS_ERR_NONE;
-        if ((rc = cs_s3_checksum_give_up(s3, refused, &why)) == CS_OK) {
-            forget_versions(puts, count);
-            for (size_t i = 0; i < count; i++)
-                putting_clear(&all[i]);
-            rc = put_round(s3, all, puts, count, deadline, &why);
-        }
-    }
-    if (rc != CS_OK)
-        forget_versions(puts, count);
+    if (count > CS_S3_PUT_MANY_MAX)
+        return cs_err_set(err, CS_EINTERNAL, "too many puts at once");
     for (size_t i = 0; i < count; i++)
-        putting_clear(&all[i]);
-out:
-    free(all);
-    if (rc != CS_OK)
-        cs_err_hand_on(err, &why);
+        items[i] = (struct cs_s3_outgoing){.request = {.operation = "PutObject",
+                                                       .method = "PUT",
+                                                       .key = puts[i].info.key,
+                                                       .body = puts[i].body},
+                                           .info = &puts[i].info,
+                                           .sha256 = puts[i].payload_sha256};
+    rc = cs_s3_send(s3, &batch, deadline, err);
+    for (size_t i = 0; i < count && rc != CS_OK; i++) {
+        free(puts[i].version_out);
+        puts[i].version_out = NULL;
+    }
     return rc;
 }
 
@@ -415,7 +306,7 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
                        struct cs_err *err)
 {
     struct cs_net_header headers[2];
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_buf query = CS_BUF_INIT(CS_S3_QUERY_MAX);
     struct cs_s3_request request = {.operation = get->head ? "HeadObject" : "GetObject",
                                     .method = get->head ? "HEAD" : "GET",
                                     .key = get->key,
@@ -445,7 +336,7 @@ enum cs_code cs_s3_get(struct cs_s3 *s3, const struct cs_s3_get *get,
 enum cs_code cs_s3_delete(struct cs_s3 *s3, struct cs_view key, struct cs_view version,
                           struct cs_deadline deadline, struct cs_err *err)
 {
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_buf query = CS_BUF_INIT(CS_S3_QUERY_MAX);
     struct cs_s3_request request = {
         .operation = "DeleteObject", .method = "DELETE", .key = key};
     struct cs_err why = CS_ERR_NONE;

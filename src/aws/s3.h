@@ -64,11 +64,10 @@ struct cs_s3_put {
     struct cs_net_body body;    /* BYTES or FILE */
     const char *payload_sha256; /* hex, of the body as it is sent */
     char *version_out; /* freed by the caller; "" without versioning, NULL on failure */
-    enum cs_code code;
 };
 
-/* PutObject for each, side by side. The first failure is returned; look at each
- * put's code. A server that refuses the checksum header of the mode that was asked for
+/* PutObject for each, side by side. The first failure is returned, and none has a version
+ * then. A server that refuses the checksum header of the mode that was asked for
  * is CS_EUNSUPPORTED with the setting's name. */
 enum cs_code cs_s3_put_many(struct cs_s3 *s3, struct cs_s3_put *puts, size_t count,
                             struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;

@@ -7,7 +7,6 @@
 
 #define BODY_MAX 65536u
 #define POLL_MS  200
-#define XMLNS    " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
 enum cs_code cs_s3_check(struct cs_s3 *s3, struct cs_deadline deadline,
                          struct cs_err *err)
@@ -57,7 +56,7 @@ static enum cs_code send_create(struct cs_s3 *s3, struct cs_deadline deadline,
     enum cs_code rc;
 
     if (!cs_view_eq(cs_s3_region(s3), CS_LIT("us-east-1"))) {
-        cs_buf_add_cstr(&body, "<CreateBucketConfiguration" XMLNS ">");
+        cs_buf_add_cstr(&body, "<CreateBucketConfiguration" CS_S3_XMLNS ">");
         cs_xml_add(&body, "LocationConstraint", cs_s3_region(s3));
         cs_buf_add_cstr(&body, "</CreateBucketConfiguration>");
     }
@@ -119,8 +118,9 @@ static enum cs_code set_versioning(struct cs_s3 *s3, struct cs_deadline deadline
     struct cs_buf body = CS_BUF_INIT(BODY_MAX);
     enum cs_code rc;
 
-    cs_buf_add_cstr(&body, "<VersioningConfiguration" XMLNS "><Status>Enabled</Status>"
-                           "</VersioningConfiguration>");
+    cs_buf_add_cstr(&body,
+                    "<VersioningConfiguration" CS_S3_XMLNS "><Status>Enabled</Status>"
+                    "</VersioningConfiguration>");
     rc = put_setting(s3, "PutBucketVersioning", "versioning=", &body, deadline, err);
     cs_buf_clear(&body);
     return rc;
@@ -134,7 +134,7 @@ static enum cs_code block_public(struct cs_s3 *s3, struct cs_deadline deadline,
     struct cs_buf body = CS_BUF_INIT(BODY_MAX);
     enum cs_code rc;
 
-    cs_buf_add_cstr(&body, "<PublicAccessBlockConfiguration" XMLNS ">");
+    cs_buf_add_cstr(&body, "<PublicAccessBlockConfiguration" CS_S3_XMLNS ">");
     for (size_t i = 0; i < CS_COUNT(rules); i++)
         cs_xml_add(&body, rules[i], CS_LIT("true"));
     cs_buf_add_cstr(&body, "</PublicAccessBlockConfiguration>");
@@ -150,7 +150,7 @@ static enum cs_code set_encryption(struct cs_s3 *s3, struct cs_deadline deadline
     struct cs_buf body = CS_BUF_INIT(BODY_MAX);
     enum cs_code rc;
 
-    cs_buf_add_cstr(&body, "<ServerSideEncryptionConfiguration" XMLNS
+    cs_buf_add_cstr(&body, "<ServerSideEncryptionConfiguration" CS_S3_XMLNS
                            "><Rule><ApplyServerSideEncryptionByDefault>");
     cs_xml_add(&body, "SSEAlgorithm",
                s3->kms_key != NULL ? CS_LIT("aws:kms") : CS_LIT("AES256"));
@@ -172,7 +172,7 @@ static enum cs_code set_tags(struct cs_s3 *s3,
     struct cs_buf body = CS_BUF_INIT(BODY_MAX);
     enum cs_code rc;
 
-    cs_buf_add_cstr(&body, "<Tagging" XMLNS "><TagSet>");
+    cs_buf_add_cstr(&body, "<Tagging" CS_S3_XMLNS "><TagSet>");
     for (size_t i = 0; i < settings->tag_count; i++) {
         cs_buf_add_cstr(&body, "<Tag>");
         cs_xml_add(&body, "Key", settings->tags[i].name);

@@ -5,8 +5,6 @@
 
 #include "aws/s3_internal.h"
 
-#define QUERY_MAX_BYTES 8192u
-
 struct fetching {
     struct cs_s3_call call;
     struct cs_aws_error error;
@@ -22,7 +20,7 @@ static enum cs_code fetching_init(struct fetching *f, struct cs_s3 *s3,
     enum cs_code rc;
 
     cs_aws_error_init(&f->error);
-    cs_buf_init(&f->query, QUERY_MAX_BYTES);
+    cs_buf_init(&f->query, CS_S3_QUERY_MAX);
     cs_buf_init(&f->call.path, 0);
     if (fetch->version.len > 0)
         cs_s3_add_param(&f->query, "versionId", fetch->version);

@@ -6,6 +6,8 @@
 #include "base/file.h"
 
 #define CS_S3_ANSWER_MAX (8u << 20) /* a page of 1000 versions with the longest keys */
+#define CS_S3_QUERY_MAX  16384u
+#define CS_S3_XMLNS      " xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\""
 
 #define CS_S3_RETIRED_MAX 8u
 
@@ -99,30 +101,36 @@ bool cs_s3_checksum_is_refused(const struct cs_aws_error *error);
 enum cs_code cs_s3_checksum_give_up(struct cs_s3 *s3, const struct cs_aws_error *error,
                                     struct cs_err *err) CS_MUST_USE;
 
-/* How an upload's bytes are sent. */
-struct cs_s3_way {
-    struct cs_view payload; /* literal, for a request; or empty: their SHA-256 */
-    struct cs_aws_streamed *streamed; /* or NULL */
-    struct cs_buf encoding;           /* Content-Encoding, where streamed */
-    bool trailing;                    /* a checksum comes behind them */
-};
-#define CS_S3_WAY_NONE     ((struct cs_s3_way){.encoding = CS_BUF_INIT(CS_S3_ENCODING_MAX)})
-#define CS_S3_ENCODING_MAX 128u
-
-/* As the client's options have it. encoding: the object's own, or "". End it with
- * cs_s3_way_clear(). */
-enum cs_code cs_s3_way_choose(struct cs_s3_way *out, const struct cs_s3 *s3,
-                              const struct cs_net_body *body, struct cs_view encoding,
-                              struct cs_err *err) CS_MUST_USE;
-void cs_s3_way_clear(struct cs_s3_way *way);
-
-#define CS_S3_WAY_HEADERS_MAX (CS_STREAMED_HEADERS_MAX + 1u)
-/* What the head must say for it; returns how many. */
-size_t cs_s3_way_headers(const struct cs_s3_way *way, struct cs_net_header *out);
-
 #define CS_S3_INFO_HEADERS_MAX 9u
 /* Headers that say what an object is, encryption included; returns how many. */
 size_t cs_s3_info_headers(const struct cs_s3 *s3, const struct cs_s3_info *info,
                           struct cs_net_header *out);
+
+/* A body to be sent: of an object, or of a part of one. All borrowed. */
+struct cs_s3_outgoing {
+    struct cs_s3_request request;  /* its body is BYTES or FILE; headers and payload come
+                                    * by themselves */
+    const struct cs_s3_info *info; /* of the object; NULL for a part */
+    const char *sha256;            /* of the body, in hex; NULL for a part */
+};
+
+/* Takes the answer to the nth, and the SHA-256 that went along with it, in base64: ""
+ * where the mode wants none. Both are gone afterwards. */
+typedef enum cs_code cs_s3_sent_fn(void *payload, size_t n,
+                                   const struct cs_net_response *response,
+                                   struct cs_view checksum, struct cs_err *err);
+
+struct cs_s3_batch {
+    const struct cs_s3_outgoing *items;
+    size_t count; /* at most CS_S3_SEND_MAX */
+    cs_s3_sent_fn *sent;
+    void *payload;
+};
+#define CS_S3_SEND_MAX CS_S3_PUT_MANY_MAX
+
+/* All of them side by side, and then `sent` for each in its order. The first failure is
+ * returned: `sent` is not called then, or no more. */
+enum cs_code cs_s3_send(struct cs_s3 *s3, const struct cs_s3_batch *batch,
+                        struct cs_deadline deadline, struct cs_err *err) CS_MUST_USE;
 
 #endif

@@ -8,9 +8,8 @@
 #include "base/clock.h"
 #include "base/encoding.h"
 
-#define QUERY_MAX_BYTES 16384u
-#define TEXT_MAX        8192u
-#define PAGES_MAX       1000000u /* a server that never ends must not keep us */
+#define TEXT_MAX  8192u
+#define PAGES_MAX 1000000u /* a server that never ends must not keep us */
 
 /* ---- pages ---- */
 
@@ -237,7 +236,7 @@ enum cs_code cs_s3_list(struct cs_s3 *s3, enum cs_s3_list kind, struct cs_view p
         .held = {.key = CS_BUF_INIT(TEXT_MAX), .version = CS_BUF_INIT(TEXT_MAX)},
         .next_key = CS_BUF_INIT(TEXT_MAX),
         .next_id = CS_BUF_INIT(TEXT_MAX)};
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX_BYTES);
+    struct cs_buf query = CS_BUF_INIT(CS_S3_QUERY_MAX);
     enum cs_code rc;
 
     for (size_t pages = 0;; pages++) {
@@ -315,8 +314,7 @@ static enum cs_code check_refusals(struct cs_s3 *s3, bool *passing_out,
 
 static void write_names(struct cs_buf *body, const struct cs_s3_name *names, size_t count)
 {
-    cs_buf_add_cstr(body, "<Delete xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">"
-                          "<Quiet>true</Quiet>");
+    cs_buf_add_cstr(body, "<Delete" CS_S3_XMLNS "><Quiet>true</Quiet>");
     for (size_t i = 0; i < count; i++) {
         cs_buf_add_cstr(body, "<Object>");
         cs_xml_add(body, "Key", names[i].key);

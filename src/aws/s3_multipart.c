@@ -9,7 +9,6 @@
 #define ID_MAX    4096u
 #define ETAG_MAX  256u
 #define PARTS_MAX 10000u
-#define QUERY_MAX 16384u
 
 struct cs_s3_upload {
     struct cs_s3 *s3;
@@ -120,102 +119,14 @@ struct cs_view cs_s3_upload_id(const struct cs_s3_upload *upload)
 
 /* ---- parts ---- */
 
-struct part {
-    struct cs_s3_call call;
-    struct cs_net_response response;
-    struct cs_aws_error error;
-    struct cs_buf query;
-    struct cs_s3_way way;
-    struct cs_s3_checksum_header checksum;
-    struct cs_net_header headers[CS_S3_WAY_HEADERS_MAX + 1];
-    char payload[CS_SHA256_HEX_LEN + 1];
-};
-
-static enum cs_code hash_body(const struct cs_net_body *body,
-                              char hex[CS_SHA256_HEX_LEN + 1], struct cs_err *err)
+static enum cs_code note_part(void *payload, size_t n,
+                              const struct cs_net_response *response,
+                              struct cs_view checksum, struct cs_err *err)
 {
-    const struct cs_file_part file = cs_s3_body_file(body);
+    struct cs_s3_upload *upload = payload;
+    struct cs_view etag = cs_net_response_header(response, "etag");
 
-    return body->kind == CS_NET_BODY_FILE ? cs_file_sha256(&file, hex, err)
-                                          : cs_sha256_hex_of(hex, body->bytes, err);
-}
-
-/* How the part's bytes are vouched for: by the way that they are sent, or by a digest
- * beside them, which is made once for the signature and the checksum. */
-static enum cs_code protect(struct part *part, const struct cs_s3 *s3,
-                            const struct cs_net_body *body, struct cs_s3_request *request,
-                            struct cs_err *err)
-{
-    enum cs_code rc = cs_s3_way_choose(&part->way, s3, body, cs_view_of("", 0), err);
-
-    request->streamed = part->way.streamed;
-    request->payload = part->way.payload;
-    if (rc != CS_OK || part->way.streamed != NULL)
-        return rc;
-    if (request->payload.len == 0) {
-        if ((rc = hash_body(body, part->payload, err)) != CS_OK)
-            return rc;
-        request->payload = cs_view_of(part->payload, CS_SHA256_HEX_LEN);
-    }
-    return cs_s3_checksum_add(s3, body, part->payload, false, &part->checksum, err);
-}
-
-static enum cs_code part_init(struct part *part, struct cs_s3_upload *upload,
-                              unsigned number, const struct cs_net_body *body,
-                              struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_s3_request request = {.operation = "UploadPart",
-                                    .method = "PUT",
-                                    .key = cs_view_cstr(upload->key),
-                                    .headers = part->headers,
-                                    .body = *body};
-    enum cs_code rc;
-
-    cs_net_response_init(&part->response, CS_S3_ANSWER_MAX);
-    cs_aws_error_init(&part->error);
-    cs_buf_init(&part->query, QUERY_MAX);
-    cs_buf_init(&part->call.path, 0);
-    cs_buf_init(&part->checksum.text, CS_S3_CHECKSUM_TEXT_MAX);
-    cs_buf_add_fmt(&part->query, "partNumber=%u", number);
-    cs_s3_add_param(&part->query, "uploadId", cs_buf_view(&upload->id));
-    request.query = cs_buf_view(&part->query);
-    rc = protect(part, upload->s3, body, &request, err);
-    request.header_count = cs_s3_way_headers(&part->way, part->headers);
-    if (part->checksum.count > 0)
-        part->headers[request.header_count++] = part->checksum.header;
-    if (rc != CS_OK || (rc = cs_buf_check(&part->query, err)) != CS_OK)
-        return rc;
-    return cs_s3_call_init(&part->call, upload->s3, &request, &part->response,
-                           &part->error, deadline, err);
-}
-
-static void part_clear(struct part *part)
-{
-    cs_s3_call_clear(&part->call);
-    cs_net_response_clear(&part->response);
-    cs_aws_error_clear(&part->error);
-    cs_buf_clear(&part->query);
-    cs_s3_way_clear(&part->way);
-    cs_buf_clear(&part->checksum.text);
-}
-
-/* The SHA-256 that went along; "" where none did. */
-static struct cs_view checksum_of(const struct part *part)
-{
-    if (part->way.trailing)
-        return cs_aws_streamed_checksum(part->way.streamed);
-    if (part->checksum.count == 0 ||
-        !cs_view_eq(part->checksum.header.name, CS_LIT("x-amz-checksum-sha256")))
-        return cs_view_of("", 0);
-    return part->checksum.header.value;
-}
-
-static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *part,
-                              struct cs_err *err)
-{
-    struct cs_view checksum = checksum_of(part);
-    struct cs_view etag = cs_net_response_header(&part->response, "etag");
-
+    (void)n; /* they come in their order */
     if (etag.len == 0 || etag.len > ETAG_MAX)
         return cs_err_set(err, CS_EUPSTREAM, "S3 UploadPart gave no ETag");
     upload->count++;
@@ -227,74 +138,35 @@ static enum cs_code note_part(struct cs_s3_upload *upload, const struct part *pa
     return cs_buf_check(&upload->parts, err);
 }
 
-static enum cs_code send_parts(struct cs_s3_upload *upload, struct part *all,
-                               const struct cs_net_body *parts, size_t count,
-                               size_t *ready, struct cs_deadline deadline,
-                               struct cs_err *err)
-{
-    struct cs_aws_call *calls[CS_S3_PARTS_AT_ONCE] = {NULL};
-    enum cs_code rc = CS_OK;
-
-    for (; *ready < count && rc == CS_OK; ++*ready) {
-        rc = part_init(&all[*ready], upload, upload->count + 1 + (unsigned)*ready,
-                       &parts[*ready], deadline, err);
-        calls[*ready] = &all[*ready].call.call;
-    }
-    if (rc != CS_OK)
-        return rc;
-    cs_aws_perform_many(upload->s3->aws, calls, count, count, err);
-    for (size_t i = 0; i < count && rc == CS_OK; i++)
-        rc = calls[i]->code;
-    for (size_t i = 0; i < count && rc == CS_OK; i++)
-        rc = note_part(upload, &all[i], err);
-    return rc;
-}
-
-/* The first that was refused because of its checksum; NULL: none was. */
-static const struct cs_aws_error *refused_checksum(const struct part *all, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if ((all[i].checksum.count > 0 || all[i].way.trailing) &&
-            cs_s3_checksum_is_refused(&all[i].error))
-            return &all[i].error;
-    return NULL;
-}
-
-static void parts_clear(struct part *all, size_t *ready)
-{
-    while (*ready > 0)
-        part_clear(&all[--*ready]);
-}
-
 enum cs_code cs_s3_upload_parts(struct cs_s3_upload *upload,
                                 const struct cs_net_body *parts, size_t count,
                                 struct cs_deadline deadline, struct cs_err *err)
 {
-    const struct cs_aws_error *refused;
-    struct cs_err why = CS_ERR_NONE;
-    struct part *all;
-    size_t ready = 0;
-    enum cs_code rc;
+    struct cs_s3_outgoing items[CS_S3_PARTS_AT_ONCE];
+    struct cs_buf queries[CS_S3_PARTS_AT_ONCE];
+    const struct cs_s3_batch batch = {items, count, note_part, upload};
+    enum cs_code rc = CS_OK;
 
     if (count > CS_S3_PARTS_AT_ONCE)
         return cs_err_set(err, CS_EINTERNAL, "too many parts at once");
     if (upload->count + count > PARTS_MAX)
         return cs_err_set(err, CS_ETOOBIG, "an object of more than %u parts", PARTS_MAX);
-    all = calloc(count > 0 ? count : 1, sizeof(*all));
-    if (all == NULL)
-        return cs_err_nomem(err);
-    rc = send_parts(upload, all, parts, count, &ready, deadline, &why);
-    if (rc != CS_OK && (refused = refused_checksum(all, ready)) != NULL) {
-        why = CS_ERR_NONE;
-        if ((rc = cs_s3_checksum_give_up(upload->s3, refused, &why)) == CS_OK) {
-            parts_clear(all, &ready);
-            rc = send_parts(upload, all, parts, count, &ready, deadline, &why);
-        }
+    for (size_t i = 0; i < count; i++) {
+        cs_buf_init(&queries[i], CS_S3_QUERY_MAX);
+        cs_buf_add_fmt(&queries[i], "partNumber=%zu", upload->count + 1 + i);
+        cs_s3_add_param(&queries[i], "uploadId", cs_buf_view(&upload->id));
+        if (rc == CS_OK)
+            rc = cs_buf_check(&queries[i], err);
+        items[i] = (struct cs_s3_outgoing){.request = {.operation = "UploadPart",
+                                                       .method = "PUT",
+                                                       .key = cs_view_cstr(upload->key),
+                                                       .query = cs_buf_view(&queries[i]),
+                                                       .body = parts[i]}};
     }
-    parts_clear(all, &ready);
-    free(all);
-    if (rc != CS_OK)
-        cs_err_hand_on(err, &why);
+    if (rc == CS_OK)
+        rc = cs_s3_send(upload->s3, &batch, deadline, err);
+    for (size_t i = 0; i < count; i++)
+        cs_buf_clear(&queries[i]);
     return rc;
 }
 
@@ -330,7 +202,7 @@ static enum cs_code find_completed(struct cs_s3_upload *upload, char **version_o
 enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_out,
                                    struct cs_deadline deadline, struct cs_err *err)
 {
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX);
+    struct cs_buf query = CS_BUF_INIT(CS_S3_QUERY_MAX);
     struct cs_buf body = CS_BUF_INIT(upload->parts.len + 200);
     const struct cs_net_header header = {CS_LIT("Content-Type"),
                                          CS_LIT("application/xml")};
@@ -345,8 +217,7 @@ enum cs_code cs_s3_upload_complete(struct cs_s3_upload *upload, char **version_o
 
     *version_out = NULL;
     cs_s3_add_param(&query, "uploadId", cs_buf_view(&upload->id));
-    cs_buf_add_cstr(&body, "<CompleteMultipartUpload "
-                           "xmlns=\"http://s3.amazonaws.com/doc/2006-03-01/\">");
+    cs_buf_add_cstr(&body, "<CompleteMultipartUpload" CS_S3_XMLNS ">");
     cs_buf_add(&body, cs_buf_view(&upload->parts));
     cs_buf_add_cstr(&body, "</CompleteMultipartUpload>");
     request.query = cs_buf_view(&query);
@@ -369,7 +240,7 @@ enum cs_code cs_s3_upload_drop(struct cs_s3 *s3, struct cs_view key,
                                struct cs_view upload_id, struct cs_deadline deadline,
                                struct cs_err *err)
 {
-    struct cs_buf query = CS_BUF_INIT(QUERY_MAX);
+    struct cs_buf query = CS_BUF_INIT(CS_S3_QUERY_MAX);
     struct cs_s3_request request = {
         .operation = "AbortMultipartUpload", .method = "DELETE", .key = key};
     struct cs_err why = CS_ERR_NONE;

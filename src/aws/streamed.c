@@ -81,6 +81,11 @@ bool cs_aws_streamed_is_signed(const struct cs_aws_streamed *streamed)
     return cs_stream_is_signed(streamed->kind);
 }
 
+bool cs_aws_streamed_has_trailer(const struct cs_aws_streamed *streamed)
+{
+    return cs_stream_has_trailer(streamed->kind);
+}
+
 struct cs_view cs_aws_streamed_payload(const struct cs_aws_streamed *streamed)
 {
     return cs_stream_payload(streamed->kind);

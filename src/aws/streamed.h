@@ -31,6 +31,7 @@ struct cs_view cs_aws_streamed_payload(const struct cs_aws_streamed *streamed);
 struct cs_view cs_aws_streamed_checksum(const struct cs_aws_streamed *streamed);
 
 bool cs_aws_streamed_is_signed(const struct cs_aws_streamed *streamed);
+bool cs_aws_streamed_has_trailer(const struct cs_aws_streamed *streamed);
 
 /* How the head was signed. */
 struct cs_aws_streamed_seed {

@@ -247,7 +247,7 @@ static void test_skewed_clock(void **state)
 
 static bool move(struct cs_aws_call *call, struct cs_view region)
 {
-    struct bench *b = call->payload_of_owner;
+    struct bench *b = call->owner;
     const struct cs_aws_endpoint_options options = {
         .service = CS_AWS_S3, .region = region, .url = cs_view_cstr(b->fake.url)};
 
@@ -273,7 +273,7 @@ static void test_wrong_region(void **state)
 
     assert_int_equal(perform(b, redirect, NULL), CS_EUPSTREAM); /* nobody to move it */
     b->call.relocate = move;
-    b->call.payload_of_owner = b;
+    b->call.owner = b;
     assert_ok(perform(b, redirect, err));
     assert_int_equal(b->moves, 1);
     assert_int_equal(fake_aws_saw(&b->fake, "/eu-west-3/s3/aws4_request"), 1);
