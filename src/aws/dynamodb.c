@@ -111,6 +111,14 @@ static bool is_sound(const struct cs_net_response *response)
            checksum == cs_crc32(cs_buf_view(&response->body));
 }
 
+/* What the reader of an answer found: no fault of whoever asked. */
+static enum cs_code as_answer(enum cs_code rc, struct cs_err *err)
+{
+    if (rc == CS_OK || rc == CS_ENOMEM)
+        return rc == CS_OK ? CS_OK : cs_err_nomem(err);
+    return cs_err_set(err, CS_EUPSTREAM, "DynamoDB: the answer is no valid JSON");
+}
+
 enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
                               struct cs_view subject, struct cs_view body,
                               struct cs_json **out, struct cs_deadline deadline,
@@ -149,12 +157,9 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
     if ((rc = cs_sha256_hex_of(payload, body, err)) != CS_OK)
         return rc;
     rc = cs_aws_perform(db->aws, &call, err);
-    if (rc == CS_OK && out != NULL &&
-        (rc = cs_json_parse(out, cs_buf_view(&db->response.body), NULL, NULL)) != CS_OK)
-        rc = rc == CS_ENOMEM
-                 ? cs_err_nomem(err)
-                 : cs_err_set(err, CS_EUPSTREAM,
-                              "DynamoDB %s: the answer is no valid JSON", operation);
+    if (rc == CS_OK && out != NULL)
+        rc = as_answer(cs_json_parse(out, cs_buf_view(&db->response.body), NULL, NULL),
+                       err);
     return rc;
 }
 
@@ -170,9 +175,7 @@ enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *ou
     enum cs_code rc = cs_json_validate(text, NULL, NULL);
 
     *out = rc == CS_OK ? text : cs_view_of(NULL, 0);
-    if (rc == CS_OK || rc == CS_ENOMEM)
-        return rc == CS_OK ? CS_OK : cs_err_nomem(err);
-    return cs_err_set(err, CS_EUPSTREAM, "DynamoDB: the answer is no valid JSON");
+    return as_answer(rc, err);
 }
 
 /* ---- batches ---- */
@@ -181,6 +184,10 @@ struct batch {
     struct cs_dynamodb *db;
     struct cs_view table;
     struct cs_deadline deadline;
+    const char *operation;
+    const char *left;              /* member of an answer: what is to be sent again */
+    cs_dynamodb_item_fn *callback; /* for each item that comes; or NULL */
+    void *payload;
     struct cs_buf body;
     unsigned pauses; /* on end */
 };
@@ -207,14 +214,11 @@ static void begin_items(struct batch *batch, struct cs_json_writer *w)
     cs_json_object(w);
     cs_json_member_cstr(w, "ReturnConsumedCapacity", "TOTAL");
     cs_json_key(w, "RequestItems");
-    cs_json_object(w);
-    cs_json_key_view(w, batch->table);
 }
 
 static enum cs_code end_items(struct batch *batch, struct cs_json_writer *w,
                               struct cs_err *err)
 {
-    cs_json_object_end(w);
     cs_json_object_end(w);
     return cs_buf_check(&batch->body, err);
 }
@@ -228,83 +232,83 @@ static void write_list(struct cs_json_writer *w, const struct cs_view *texts,
     cs_json_array_end(w);
 }
 
-/* Sends batch->body, hands each answer to `use`, and again what comes back under
- * `left`, until nothing does. */
-static enum cs_code drain(struct batch *batch, const char *operation, const char *left,
-                          enum cs_code (*use)(void *payload, const struct cs_json *answer,
-                                              struct cs_err *err),
-                          void *payload, struct cs_err *err)
+static enum cs_code hand_over(const struct batch *batch, const struct cs_json *answer,
+                              struct cs_err *err)
 {
+    struct cs_json_iter iter = {0};
+    enum cs_code rc = CS_OK;
+
+    if (batch->callback == NULL)
+        return CS_OK;
+    while (rc == CS_OK && cs_json_next(&iter, cs_json_get(answer, "Responses")))
+        for (size_t i = 0; i < cs_json_length(iter.value) && rc == CS_OK; i++)
+            rc = batch->callback(batch->payload, cs_json_at(iter.value, i), err);
+    return rc;
+}
+
+/* Sends batch->body and leaves in it what is to be sent again; *more_out: there is
+ * something. */
+static enum cs_code send_batch(struct batch *batch, bool *more_out, struct cs_err *err)
+{
+    const struct cs_json *rest;
+    struct cs_json_writer w;
+    struct cs_json *answer;
+    enum cs_code rc;
+
+    rc = cs_dynamodb_call(batch->db, batch->operation, batch->table,
+                          cs_buf_view(&batch->body), &answer, batch->deadline, err);
+    if (rc == CS_OK)
+        rc = hand_over(batch, answer, err);
+    rest = cs_json_get(answer, batch->left);
+    *more_out = rc == CS_OK && cs_json_length(rest) > 0;
+    if (*more_out) {
+        begin_items(batch, &w);
+        cs_json_write_node(&batch->body, rest);
+        rc = end_items(batch, &w, err);
+    }
+    cs_json_free(answer);
+    return rc;
+}
+
+static enum cs_code send_until_taken(struct batch *batch, struct cs_err *err)
+{
+    bool more;
     enum cs_code rc;
 
     batch->pauses = 0;
-    for (;;) {
-        const struct cs_json *rest;
-        struct cs_json_writer w;
-        struct cs_json *answer;
-
-        rc = cs_dynamodb_call(batch->db, operation, batch->table,
-                              cs_buf_view(&batch->body), &answer, batch->deadline, err);
-        if (rc == CS_OK && use != NULL)
-            rc = use(payload, answer, err);
-        rest = cs_json_get(answer, left);
-        if (rc != CS_OK || cs_json_length(rest) == 0) {
-            cs_json_free(answer);
-            return rc;
-        }
-        cs_buf_reset(&batch->body);
-        cs_json_writer_init(&w, &batch->body);
-        cs_json_object(&w);
-        cs_json_member_cstr(&w, "ReturnConsumedCapacity", "TOTAL");
-        cs_json_key(&w, "RequestItems");
-        cs_json_write_node(&batch->body, rest);
-        cs_json_object_end(&w);
-        cs_json_free(answer);
-        if ((rc = cs_buf_check(&batch->body, err)) != CS_OK)
-            return rc;
+    while ((rc = send_batch(batch, &more, err)) == CS_OK && more)
         if (!pause_batch(batch))
             return cs_err_set(err, CS_EBUSY,
                               "DynamoDB %s: not all was taken in the time allowed",
-                              operation);
-    }
+                              batch->operation);
+    return rc;
 }
 
 enum cs_code cs_dynamodb_batch_write(struct cs_dynamodb *db, struct cs_view table,
                                      const struct cs_view *requests, size_t count,
                                      struct cs_deadline deadline, struct cs_err *err)
 {
-    struct batch batch = {db, table, deadline, CS_BUF_INIT(REQUEST_MAX), 0};
+    struct batch batch = {.db = db,
+                          .table = table,
+                          .deadline = deadline,
+                          .operation = "BatchWriteItem",
+                          .left = "UnprocessedItems",
+                          .body = CS_BUF_INIT(REQUEST_MAX)};
     enum cs_code rc = CS_OK;
 
     for (size_t at = 0; at < count && rc == CS_OK; at += BATCH_WRITES) {
         struct cs_json_writer w;
 
         begin_items(&batch, &w);
+        cs_json_object(&w);
+        cs_json_key_view(&w, table);
         write_list(&w, requests + at,
                    count - at < BATCH_WRITES ? count - at : BATCH_WRITES);
+        cs_json_object_end(&w);
         if ((rc = end_items(&batch, &w, err)) == CS_OK)
-            rc = drain(&batch, "BatchWriteItem", "UnprocessedItems", NULL, NULL, err);
+            rc = send_until_taken(&batch, err);
     }
     cs_buf_clear(&batch.body);
-    return rc;
-}
-
-struct getter {
-    struct cs_view table;
-    cs_dynamodb_item_fn *callback;
-    void *payload;
-};
-
-static enum cs_code use_items(void *payload, const struct cs_json *answer,
-                              struct cs_err *err)
-{
-    const struct getter *getter = payload;
-    struct cs_json_iter iter = {0};
-    enum cs_code rc = CS_OK;
-
-    while (rc == CS_OK && cs_json_next(&iter, cs_json_get(answer, "Responses")))
-        for (size_t i = 0; i < cs_json_length(iter.value) && rc == CS_OK; i++)
-            rc = getter->callback(getter->payload, cs_json_at(iter.value, i), err);
     return rc;
 }
 
@@ -313,8 +317,14 @@ enum cs_code cs_dynamodb_batch_get(struct cs_dynamodb *db, struct cs_view table,
                                    cs_dynamodb_item_fn *callback, void *payload,
                                    struct cs_deadline deadline, struct cs_err *err)
 {
-    struct batch batch = {db, table, deadline, CS_BUF_INIT(REQUEST_MAX), 0};
-    struct getter getter = {table, callback, payload};
+    struct batch batch = {.db = db,
+                          .table = table,
+                          .deadline = deadline,
+                          .operation = "BatchGetItem",
+                          .left = "UnprocessedKeys",
+                          .callback = callback,
+                          .payload = payload,
+                          .body = CS_BUF_INIT(REQUEST_MAX)};
     enum cs_code rc = CS_OK;
 
     for (size_t at = 0; at < count && rc == CS_OK; at += BATCH_KEYS) {
@@ -322,14 +332,15 @@ enum cs_code cs_dynamodb_batch_get(struct cs_dynamodb *db, struct cs_view table,
 
         begin_items(&batch, &w);
         cs_json_object(&w);
-        cs_json_key(&w, "ConsistentRead");
-        cs_json_boolean(&w, true);
+        cs_json_key_view(&w, table);
+        cs_json_object(&w);
+        cs_json_member_bool(&w, "ConsistentRead", true);
         cs_json_key(&w, "Keys");
         write_list(&w, keys + at, count - at < BATCH_KEYS ? count - at : BATCH_KEYS);
         cs_json_object_end(&w);
+        cs_json_object_end(&w);
         if ((rc = end_items(&batch, &w, err)) == CS_OK)
-            rc =
-                drain(&batch, "BatchGetItem", "UnprocessedKeys", use_items, &getter, err);
+            rc = send_until_taken(&batch, err);
     }
     cs_buf_clear(&batch.body);
     return rc;

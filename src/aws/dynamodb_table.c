@@ -4,10 +4,11 @@
 
 #include "aws/dynamodb.h"
 
-#define BODY_MAX       65536u
-#define POLL_MS        500
-#define RETRY_AFTER_S  10
-#define ATTRIBUTES_MAX 16u
+#define BODY_MAX      65536u
+#define POLL_MS       500
+#define RETRY_AFTER_S 10
+/* Keys of a table and all indexes that it may have. */
+#define ATTRIBUTES_MAX (1u + 2u * CS_DYNAMODB_INDEXES_MAX)
 
 /* ---- requests ---- */
 
@@ -144,31 +145,44 @@ static void write_add_index(struct cs_buf *body, const struct cs_dynamodb_table 
 
 /* ---- the state of things ---- */
 
+/* A call that names the table and nothing else. */
+static enum cs_code ask(struct cs_dynamodb *db, const char *operation,
+                        struct cs_view table, struct cs_json **out,
+                        struct cs_deadline deadline, struct cs_err *err)
+{
+    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
+    struct cs_json_writer w;
+    enum cs_code rc;
+
+    *out = NULL;
+    cs_json_writer_init(&w, &body);
+    cs_json_object(&w);
+    cs_json_member_str(&w, "TableName", table);
+    cs_json_object_end(&w);
+    if ((rc = cs_buf_check(&body, err)) == CS_OK)
+        rc = cs_dynamodb_call(db, operation, table, cs_buf_view(&body), out, deadline,
+                              err);
+    cs_buf_clear(&body);
+    return rc;
+}
+
 struct task {
     struct cs_dynamodb *db;
     const struct cs_dynamodb_table *table;
     struct cs_buf *report;
     struct cs_deadline deadline;
     struct cs_buf body;
-    bool found; /* set by look() */
+    bool found; /* set by check_usable() */
 };
 
 /* *out NULL: there is no such table. */
-static enum cs_code describe(struct task *task, struct cs_json **out, struct cs_err *err)
+static enum cs_code describe(const struct task *task, struct cs_json **out,
+                             struct cs_err *err)
 {
-    struct cs_json_writer w;
     struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc;
+    enum cs_code rc =
+        ask(task->db, "DescribeTable", task->table->name, out, task->deadline, &why);
 
-    cs_buf_reset(&task->body);
-    cs_json_writer_init(&w, &task->body);
-    cs_json_object(&w);
-    cs_json_member_str(&w, "TableName", task->table->name);
-    cs_json_object_end(&w);
-    *out = NULL;
-    if ((rc = cs_buf_check(&task->body, &why)) == CS_OK)
-        rc = cs_dynamodb_call(task->db, "DescribeTable", task->table->name,
-                              cs_buf_view(&task->body), out, task->deadline, &why);
     if (rc == CS_ENOTFOUND)
         return CS_OK;
     if (rc != CS_OK)
@@ -427,7 +441,7 @@ static bool is_usable(const struct cs_json *table)
            cs_view_eq(cs_json_get_string(table, "TableStatus"), CS_LIT("UPDATING"));
 }
 
-static enum cs_code look(struct task *task, bool *done_out, struct cs_err *err)
+static enum cs_code check_usable(struct task *task, bool *done_out, struct cs_err *err)
 {
     struct cs_json *answer;
     enum cs_code rc;
@@ -448,7 +462,7 @@ enum cs_code cs_dynamodb_find(struct cs_dynamodb *db, struct cs_view name,
     const struct cs_dynamodb_table table = {.name = name};
     struct task task = {
         .db = db, .table = &table, .deadline = deadline, .body = CS_BUF_INIT(BODY_MAX)};
-    enum cs_code rc = run(&task, look, err);
+    enum cs_code rc = run(&task, check_usable, err);
 
     *found_out = task.found;
     return rc;
@@ -494,27 +508,6 @@ static void look_at(const struct cs_dynamodb_table *table,
         out->indexes[i].active = is_active(index, "IndexStatus");
         out->indexes[i].shows_all = shows_all(index, wanted);
     }
-}
-
-/* A call that names the table and nothing else. */
-static enum cs_code ask(struct cs_dynamodb *db, const char *operation,
-                        struct cs_view table, struct cs_json **out,
-                        struct cs_deadline deadline, struct cs_err *err)
-{
-    struct cs_buf body = CS_BUF_INIT(BODY_MAX);
-    struct cs_json_writer w;
-    enum cs_code rc;
-
-    *out = NULL;
-    cs_json_writer_init(&w, &body);
-    cs_json_object(&w);
-    cs_json_member_str(&w, "TableName", table);
-    cs_json_object_end(&w);
-    if ((rc = cs_buf_check(&body, err)) == CS_OK)
-        rc = cs_dynamodb_call(db, operation, table, cs_buf_view(&body), out, deadline,
-                              err);
-    cs_buf_clear(&body);
-    return rc;
 }
 
 enum cs_code cs_dynamodb_look(struct cs_dynamodb *db,
