@@ -230,6 +230,23 @@ static enum cs_code set_up(struct cs_s3 *s3, const struct cs_s3_bucket_settings 
     return rc;
 }
 
+/* Of a bucket of another account S3 says no more than this. */
+static enum cs_code no_access(const struct cs_s3 *s3, const struct cs_err *why,
+                              struct cs_err *err)
+{
+    enum cs_code rc = cs_err_field(err, CS_EDENIED, "S3_BUCKET_NAME", "bucket_denied",
+                                   "S3 gives no access to the bucket %s: check the "
+                                   "credentials, allow s3:ListBucket, "
+                                   "or set S3_BUCKET_NAME to another name where it is "
+                                   "another account's, as names are "
+                                   "shared by all",
+                                   s3->bucket);
+
+    if (err != NULL)
+        err->upstream_status = why->upstream_status;
+    return rc;
+}
+
 enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *settings,
                           struct cs_buf *report, struct cs_deadline deadline,
                           struct cs_err *err)
@@ -242,6 +259,8 @@ enum cs_code cs_s3_ensure(struct cs_s3 *s3, const struct cs_s3_bucket_settings *
         made = true;
         if ((rc = create(s3, deadline, err)) == CS_OK)
             rc = wait_for_it(s3, deadline, err);
+    } else if (rc == CS_EDENIED) {
+        rc = no_access(s3, &why, err);
     } else if (rc != CS_OK) {
         cs_err_hand_on(err, &why);
     }

@@ -181,6 +181,8 @@ static void explain_denial(struct cs_aws_diagnosis *d, const struct cs_aws_probe
     if (d->caller.len > 0)
         cs_buf_add_fmt(&d->fix, " for %s", cs_buf_cstr(&d->caller));
     cs_buf_add_cstr(&d->fix, "; campaignctl policy prints all that is needed");
+    if (probe->or_else != NULL)
+        cs_buf_add_cstr(&d->fix, probe->or_else);
 }
 
 static void explain(struct cs_aws_diagnosis *d, const struct cs_aws_probe *probe,

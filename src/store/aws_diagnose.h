@@ -48,6 +48,7 @@ struct cs_aws_probe {
     const char *action;    /* where it is one of the operation's several; or NULL */
     const char *resource; /* behind the ARN of bucket or table: "", "/" and a star, ... */
     const char *fix;      /* for what no error code explains */
+    const char *or_else;  /* behind the fix of a denial; or NULL */
     bool versioned;       /* the call names a version */
     const char *only_for; /* who alone needs it: not allowed, it is skipped; or NULL */
 };

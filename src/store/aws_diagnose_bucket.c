@@ -358,7 +358,9 @@ static enum cs_code delete_versions(struct cs_aws_diagnosis *d, struct cs_err *e
 static const struct cs_aws_probe probes[] = {
     {.name = "bucket", .run = find_bucket, .needs = CS_NEEDS_KEYS, .loses = CS_NEEDS_BUCKET,
      .operation = "ListObjectsV2",
-     .fix = "check S3_BUCKET_NAME, S3_BUCKET_REGION and AWS_ENDPOINT_URL_S3"},
+     .fix = "check S3_BUCKET_NAME, S3_BUCKET_REGION and AWS_ENDPOINT_URL_S3",
+     .or_else = "; where the bucket is another account's, as names are shared by all, set "
+                "S3_BUCKET_NAME to another name"},
     {.name = "clock against AWS", .run = cs_aws_probe_clock, .needs = CS_NEEDS_KEYS,
      .fix = "timedatectl set-ntp true; until then the first call of each worker is "
             "refused and repeated"},

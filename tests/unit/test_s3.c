@@ -475,12 +475,14 @@ static void test_ensure(void **state)
         {404, "", "", FAKE_KEEP, 0},
         {409, "", "<Error><Code>BucketAlreadyExists</Code></Error>", FAKE_KEEP, 0},
         {0}};
+    static const struct fake_answer foreign[] = {{403, "", "", FAKE_KEEP, 0}, {0}};
     static const struct fake_answer elsewhere[] = {
         {301, "x-amz-bucket-region: eu-west-3\r\n", "", FAKE_KEEP, 0}, {0}};
     const struct cs_s3_bucket_settings settings = {
         .versioning = true, .block_public_access = true, .encrypt = true};
     struct bench *b = *state;
     struct cs_buf report = CS_BUF_INIT(4096);
+    struct cs_err why = CS_ERR_NONE;
 
     fake_aws_play(&b->fake, fresh);
     assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
@@ -496,6 +498,10 @@ static void test_ensure(void **state)
     assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
     fake_aws_play(&b->fake, taken);
     assert_int_equal(cs_s3_ensure(b->s3, &settings, &report, soon(), NULL), CS_EEXISTS);
+    fake_aws_play(&b->fake, foreign);
+    assert_int_equal(cs_s3_ensure(b->s3, &settings, &report, soon(), &why), CS_EDENIED);
+    assert_string_equal(why.field, "S3_BUCKET_NAME");
+    assert_int_equal(why.upstream_status, 403);
     fake_aws_play(&b->fake, elsewhere);
     assert_ok(cs_s3_ensure(b->s3, &settings, &report, soon(), err));
     assert_view(cs_s3_region(b->s3), "eu-west-3");
