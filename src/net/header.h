@@ -27,8 +27,8 @@ static inline bool cs_net_header_starts_blank(struct cs_view line)
     return line.len > 0 && (line.ptr[0] == ' ' || line.ptr[0] == '\t');
 }
 
-/* A line that does, at `at` in the head, goes on with the field before it: what ended that
- * one's line becomes spaces (RFC 9112 section 5.2). */
+/* A line that does, at `at` in the head, goes on with the field before it: what ended
+ * that one's line becomes spaces (RFC 9112 section 5.2). */
 static inline void cs_net_header_unfold(char *head, size_t at)
 {
     while (at > 0 && (head[at - 1] == '\n' || head[at - 1] == '\r'))
