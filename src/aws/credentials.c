@@ -282,6 +282,14 @@ static enum cs_code fall_back(struct cs_aws_credentials *c, int64_t now_us,
     return why;
 }
 
+/* No wait is longer: a clock that was set back meanwhile makes none of it. */
+static bool is_too_soon(const struct cs_aws_credentials *c, int64_t now_us)
+{
+    int64_t left_us = c->not_before_us - now_us;
+
+    return left_us > 0 && left_us <= RETRY_LATER_US;
+}
+
 static enum cs_code ensure(struct cs_aws_credentials *c, int64_t now_us,
                            struct cs_deadline deadline, struct cs_err *err)
 {
@@ -291,7 +299,7 @@ static enum cs_code ensure(struct cs_aws_credentials *c, int64_t now_us,
 
     if (good && are_good_at(&c->keys, now_us + REFRESH_AHEAD_US))
         return CS_OK;
-    if (now_us < c->not_before_us) {
+    if (is_too_soon(c, now_us)) {
         if (good || c->failure.code == CS_OK)
             return CS_OK;
         cs_err_hand_on(err, &c->failure);

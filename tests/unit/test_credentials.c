@@ -627,6 +627,20 @@ static void test_keys_near_their_end_are_not_asked_for_each_time(void **state)
     assert_view(keys.access_key_id, "ASIATEST5");
 }
 
+/* A clock that was a day ahead when the keys came, until an answer corrected it. */
+static void test_a_clock_that_is_set_back(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    assert_ok(ask_at(b, T0 + 24 * MINUTES(60), &keys, err));
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_int_equal(b->answers, 1);
+    assert_ok(ask_at(b, T0 + MINUTES(56), &keys, err));
+    assert_view(keys.access_key_id, "ASIATEST2");
+}
+
 static void use_role(struct bench *b)
 {
     write_file(b, "AWS_CONFIG_FILE", "config",
@@ -708,6 +722,7 @@ int main(void)
         with_bench(test_a_dead_metadata_service_costs_little_and_once),
         with_bench(test_refresh),
         with_bench(test_keys_near_their_end_are_not_asked_for_each_time),
+        with_bench(test_a_clock_that_is_set_back),
         with_bench(test_passing_faults_are_sat_out),
         with_bench(test_the_clock_of_sts),
         with_bench(test_a_refresh_ahead_leaves_the_request_its_time),
