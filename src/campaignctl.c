@@ -63,6 +63,16 @@ static const struct {
     {"show", ctl_show},       {"token", ctl_token},
 };
 
+/* Of a setting that is missing or can't be, the field is its name. */
+static bool names_setting(const struct cs_err *err)
+{
+    const char *at = err->field;
+
+    while ((*at >= 'A' && *at <= 'Z') || (*at >= '0' && *at <= '9') || *at == '_')
+        at++;
+    return err->code == CS_EINVAL && at != err->field && *at == '\0';
+}
+
 int ctl_fail(const char *what, const struct cs_err *err)
 {
     (void)fprintf(stderr, "campaignctl: %s: %s\n", what,
@@ -71,7 +81,7 @@ int ctl_fail(const char *what, const struct cs_err *err)
     case CS_ENOTFOUND:
         return CTL_NO_INPUT;
     default:
-        return CTL_FAILED;
+        return names_setting(err) ? CTL_CONFIG : CTL_FAILED;
     }
 }
 

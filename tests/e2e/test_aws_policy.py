@@ -176,6 +176,9 @@ def test_wrong_use(service):
     assert service.ctl("policy", "--account", "12").returncode == 64
     assert service.ctl("policy", "--for", "everybody").returncode == 64
     assert service.ctl("policy", "more").returncode == 64
+    for command in ("policy", "init", "list"):
+        nowhere = service.ctl(command, AWS_REGION="")
+        assert nowhere.returncode == 78 and "set AWS_REGION" in nowhere.stderr
     local = service.ctl("policy", CAMPAIGN_STORE="local")
     assert local.returncode == 78 and "CAMPAIGN_STORE=aws" in local.stderr
 
