@@ -3,7 +3,7 @@
 #include <stdlib.h>
 
 #include "base/encoding.h"
-#include "store/aws_internal.h"
+#include "store/aws_uploads.h"
 
 /* A bucket that is to be made at the first put holds nothing yet. */
 static enum cs_code list(struct cs_aws_store *store, enum cs_s3_list kind,

@@ -5,6 +5,8 @@
 
 #include "aws/dynamodb.h"
 #include "aws/s3.h"
+#include "store/aws_packing.h"
+#include "store/aws_same.h"
 #include "store/check.h"
 #include "store/recent.h"
 #include "store/store_aws.h"
@@ -18,19 +20,6 @@
 
 #define CS_AWS_USER_INDEX   "user_campaigns_index"
 #define CS_AWS_STATUS_INDEX "status_created_index"
-
-#define CS_AWS_ITEM_TEXT_MAX (8u << 20) /* JSON made of 400 KiB written by others */
-
-/* What reading compressed texts takes memory for, made at the first one. */
-struct cs_aws_unpacking {
-    struct cs_inflate *inflate;
-    struct cs_buf packed;
-};
-
-#define CS_AWS_UNPACKING_INIT                   \
-    {                                           \
-        NULL, CS_BUF_INIT(CS_AWS_ITEM_TEXT_MAX) \
-    }
 
 /* What reading an item takes memory for; one serves for any number of them. */
 struct cs_aws_item_texts {
@@ -47,30 +36,6 @@ struct cs_aws_item_texts {
     }
 
 #define CS_AWS_OTHERS_MAX 8u
-
-/* Records of the last answers, by the very bytes of those answers. Every answer is
- * fetched, so nothing here is ever stale; but what a record is follows from the bytes,
- * and clients that watch a campaign are given the same ones over and over. */
-#define CS_AWS_SAME_ANSWERS 4u
-#define CS_AWS_SAME_BYTES   16384u /* longer ones are not kept */
-
-struct cs_aws_same {
-    struct {
-        struct cs_buf answer;
-        struct cs_record *record;
-    } kept[CS_AWS_SAME_ANSWERS];
-    size_t next; /* to make room */
-};
-
-void cs_aws_same_init(struct cs_aws_same *same);
-void cs_aws_same_clear(struct cs_aws_same *same);
-
-/* The record that these bytes were, borrowed; NULL where they are not known. */
-const struct cs_record *cs_aws_same_find(const struct cs_aws_same *same,
-                                         struct cs_view answer);
-/* Keeps a copy of both, memory allowing. */
-void cs_aws_same_keep(struct cs_aws_same *same, struct cs_view answer,
-                      const struct cs_record *record);
 
 struct cs_aws_store {
     struct cs_store base;
@@ -187,19 +152,6 @@ enum cs_code cs_aws_store_make_bucket(struct cs_aws_store *store,
                                       struct cs_err *err) CS_MUST_USE;
 bool cs_aws_store_lacks_bucket(const struct cs_err *err);
 
-/* ---- texts that are kept compressed in items (aws_packing.c) ---- */
-
-/* A member "name" of an item: {"S":text}, or {"B":...} of what it compresses to where
- * that is worth it. */
-enum cs_code cs_aws_item_add_packed(struct cs_json_writer *w, const char *name,
-                                    struct cs_view text, struct cs_err *err) CS_MUST_USE;
-
-void cs_aws_unpacking_clear(struct cs_aws_unpacking *unpacking);
-
-/* Appends the text of such a {"B":base64}. CS_EUPSTREAM for what is none. */
-enum cs_code cs_aws_unpack(struct cs_aws_unpacking *unpacking, struct cs_buf *out,
-                           struct cs_view base64, struct cs_err *err) CS_MUST_USE;
-
 /* ---- items (aws_items.c) ---- */
 
 /* "Item":{...} of a record, with the given revision. The store is open. */
@@ -261,24 +213,6 @@ enum cs_code cs_aws_status_shards(struct cs_aws_store *store, size_t *out,
                                   struct cs_deadline deadline,
                                   struct cs_err *err) CS_MUST_USE;
 
-/* ---- compressed objects (aws_packing.c) ---- */
-
-struct cs_aws_packed {
-    struct cs_buf bytes;                /* empty: it is not worth it */
-    char size[24];                      /* as it was, decimal */
-    char sha256[CS_SHA256_HEX_LEN + 1]; /* of the compressed bytes */
-};
-
-#define CS_AWS_PACKED_NONE ((struct cs_aws_packed){.bytes = CS_BUF_INIT(0)})
-
-/* Compresses `bytes`, or the first `size` bytes of the file where fd is not -1. The
- * caller ends out->bytes by cs_buf_clear(). */
-enum cs_code cs_aws_pack(struct cs_aws_packed *out, struct cs_view bytes, int fd,
-                         uint64_t size, struct cs_err *err) CS_MUST_USE;
-
-/* Lets a put send them. Borrowed by the put. */
-void cs_aws_packed_put(const struct cs_aws_packed *packed, struct cs_s3_put *put);
-
 /* ---- logs (aws_log.c, aws_log_read.c) ---- */
 
 #define CS_AWS_LOG_END      "log_end" /* attribute of a record: its log's mark */
@@ -332,31 +266,6 @@ enum cs_code cs_aws_log_delete_pieces(struct cs_aws_store *store, struct cs_view
                                       const struct cs_aws_log_end *end,
                                       uint64_t *deleted_out, struct cs_deadline deadline,
                                       struct cs_err *err) CS_MUST_USE;
-
-/* ---- uploads in parts (aws_uploads.c) ---- */
-
-struct cs_aws_upload {
-    struct cs_s3_upload *parts;
-    struct cs_buf note; /* key of the object that says that there is an upload */
-    char *note_version;
-};
-
-/* The bucket is made where it is missing. *out goes to cs_aws_upload_end(). */
-enum cs_code cs_aws_upload_begin(struct cs_aws_store *store,
-                                 const struct cs_s3_info *info,
-                                 struct cs_aws_upload **out, struct cs_deadline deadline,
-                                 struct cs_err *err) CS_MUST_USE;
-/* Drops its parts unless it was completed, and frees it. The note stays where that
- * fails. */
-void cs_aws_upload_end(struct cs_aws_store *store, struct cs_aws_upload *upload,
-                       bool completed);
-/* Is it a note's key, and of which object? */
-bool cs_aws_upload_is_note(struct cs_view key, struct cs_view *object_key_out);
-
-/* The bucket is made where it is missing, and all put once more. */
-enum cs_code cs_aws_store_put_all(struct cs_aws_store *store, struct cs_s3_put *puts,
-                                  size_t count, struct cs_deadline deadline,
-                                  struct cs_err *err) CS_MUST_USE;
 
 /* ---- the interface, by file ---- */
 

@@ -5,7 +5,7 @@
 #include <stdlib.h>
 
 #include "base/file.h"
-#include "store/aws_internal.h"
+#include "store/aws_uploads.h"
 
 #define PART_BYTES (8u << 20)  /* of a put in pieces, in memory */
 #define SINGLE_MAX (64u << 20) /* a larger file goes in parts */

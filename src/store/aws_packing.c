@@ -3,13 +3,15 @@
  * texts in items of DynamoDB, which costs by the KB. */
 #include "config.h"
 
+#include "store/aws_packing.h"
+
 #include <inttypes.h>
 #include <stdio.h>
 
+#include "aws/attribute.h"
 #include "base/deflate.h"
 #include "base/encoding.h"
 #include "base/file.h"
-#include "store/aws_internal.h"
 
 #define LEVEL         6
 #define WORTH_IT      1024u  /* bytes; less gains nothing */

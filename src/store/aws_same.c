@@ -1,6 +1,6 @@
 #include "config.h"
 
-#include "store/aws_internal.h"
+#include "store/aws_same.h"
 
 void cs_aws_same_init(struct cs_aws_same *same)
 {

@@ -6,7 +6,7 @@
 
 #include <stdlib.h>
 
-#include "store/aws_internal.h"
+#include "store/aws_uploads.h"
 
 /* No name of an artifact has a '~'. */
 #define NOTE_ENDING "~parts"
