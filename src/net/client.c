@@ -6,7 +6,9 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "net/fault.h"
 #include "net/handle.h"
+#include "net/response.h"
 #include "net/transfer.h"
 #include "net/wire.h"
 
@@ -244,8 +246,24 @@ static enum cs_code launch(struct cs_net_client *client, struct cs_net_call *cal
 /* Nothing was sent: there is no outcome to judge, and no second start. */
 static void never_started(struct cs_net_call *call, enum cs_code code)
 {
+    enum cs_net_fault fault = call->response->fault;
+
+    cs_net_response_empty(call->response); /* of the answer to another request */
+    call->response->fault = fault;
     call->code = code;
     call->ended = true;
+}
+
+/* What is too late to be answered is not asked: it might be done all the same. */
+static enum cs_code check_time(struct cs_net_call *call)
+{
+    if (call->request.deadline.at_us > cs_clock_monotonic_us())
+        return CS_OK;
+    call->response->fault = CS_NET_DEADLINE;
+    return cs_net_fault_report(&(struct cs_net_outcome){.fault = CS_NET_DEADLINE,
+                                                        .url = call->request.url,
+                                                        .detail = ""},
+                               &call->err);
 }
 
 /* `anew`: in place of one that a kept connection, already dead, took with it. It is
@@ -253,6 +271,8 @@ static void never_started(struct cs_net_call *call, enum cs_code code)
 static enum cs_code prepare_call(const struct cs_net_client *client,
                                  struct cs_net_call *call, bool anew)
 {
+    enum cs_code rc;
+
     cs_net_release(call->response);
     if (!anew)
         call->response->tries = 0;
@@ -261,7 +281,9 @@ static enum cs_code prepare_call(const struct cs_net_client *client,
     if (client->owner != getpid())
         return cs_err_set(&call->err, CS_EINTERNAL,
                           "an HTTP client was used after a fork");
-    return call->prepare != NULL ? call->prepare(call, &call->err) : CS_OK;
+    if (call->prepare != NULL && (rc = call->prepare(call, &call->err)) != CS_OK)
+        return rc;
+    return check_time(call);
 }
 
 static void start_call(struct cs_net_client *client, struct cs_net_call *call, bool anew)

@@ -688,6 +688,35 @@ static void test_a_handshake_ends_with_its_limits(void **state)
     bench_stop(&b);
 }
 
+/* Not even on a connection that is there. */
+static void test_what_is_too_late_is_not_asked(void **state)
+{
+    struct bench b;
+    struct cs_net_request request;
+
+    (void)state;
+    bench_start(&b, echo_target, NULL);
+    request = request_of(&b, CS_LIT(""));
+    assert_ok(perform(&b, &request, err));
+    for (int i = 0; i < 2; i++) {
+        struct cs_err why = CS_ERR_NONE;
+
+        request.deadline = cs_deadline_in_ms(0);
+        assert_int_equal(i == 0 ? perform(&b, &request, &why)
+                                : perform_by_the_set(&b, &request, &why),
+                         CS_ETIMEOUT);
+        assert_int_equal(b.response.fault, CS_NET_DEADLINE);
+        assert_string_equal(why.reason, "deadline");
+        assert_int_equal(b.response.status, 0);
+        assert_null(cs_net_response_header(&b.response, "content-length").ptr);
+    }
+    assert_int_equal(cs_net_client_counts(b.client).requests, 1);
+    request.deadline = cs_deadline_in_ms(20000);
+    assert_ok(perform(&b, &request, err));
+    assert_int_equal(cs_net_client_counts(b.client).connections, 1);
+    bench_stop(&b);
+}
+
 /* What the other side will say no more on is not used again, and costs no try. */
 static void check_half_closed(const struct identity *identity)
 {
@@ -849,6 +878,7 @@ int main(void)
         cmocka_unit_test(test_a_connection_that_dies_with_a_request_is_replaced),
         cmocka_unit_test(test_refuses_strange_certificates),
         cmocka_unit_test(test_a_handshake_ends_with_its_limits),
+        cmocka_unit_test(test_what_is_too_late_is_not_asked),
         cmocka_unit_test(test_a_half_closed_connection_is_left),
         cmocka_unit_test(test_failing_allocations),
     };
