@@ -190,6 +190,14 @@ enum cs_code cs_artifact_find(const struct cs_record *record, struct cs_view nam
                         CS_FMT(record->status));
 }
 
+static bool take_end(struct cs_view *rest, struct cs_view end)
+{
+    if (!cs_view_ends(*rest, end))
+        return false;
+    rest->len -= end.len;
+    return true;
+}
+
 /* "https://bucket.s3...", or "https://host/bucket/". */
 static bool is_of_bucket(struct cs_view front, struct cs_view bucket)
 {
@@ -197,38 +205,34 @@ static bool is_of_bucket(struct cs_view front, struct cs_view bucket)
     struct cs_view host = cs_view_from(front, secure ? 8 : 7);
 
     if ((!secure && !cs_view_starts(front, CS_LIT("http://"))) || bucket.len == 0 ||
-        !cs_view_ends(front, CS_LIT("/")))
+        !take_end(&front, CS_LIT("/")))
         return false;
     if (cs_view_starts(host, bucket) &&
         cs_view_starts(cs_view_from(host, bucket.len), CS_LIT(".s3")))
         return true;
-    front.len--;
-    if (!cs_view_ends(front, bucket))
-        return false;
-    front.len -= bucket.len;
-    return cs_view_ends(front, CS_LIT("/"));
+    return take_end(&front, bucket) && cs_view_ends(front, CS_LIT("/"));
 }
 
 bool cs_artifact_find_told(const struct cs_record *record, struct cs_view name,
                            struct cs_view bucket, struct cs_artifact *out)
 {
     const struct cs_artifact_kind *kind = cs_artifact_kind(name);
-    struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_view url = CS_LIT("");
+    struct cs_view front;
     bool told;
 
     if (record->extra.len > 0 && kind != NULL && kind->url_member != NULL)
         url = plain_text(cs_json_slice(record->detail, kind->url_member));
-    cs_artifact_key(&key, record->key, name);
-    told = cs_buf_check(&key, NULL) == CS_OK && cs_view_ends(url, cs_buf_view(&key)) &&
-           is_of_bucket(cs_view_sub(url, 0, url.len - key.len), bucket);
-    *out = (struct cs_artifact){.key = cs_view_from(url, told ? url.len - key.len : 0),
+    front = url;
+    told = url.len > 0 && take_end(&front, cs_view_cstr(kind->path)) &&
+           take_end(&front, CS_LIT("/")) && take_end(&front, record->key) &&
+           take_end(&front, CS_LIT("campaigns/")) && is_of_bucket(front, bucket);
+    *out = (struct cs_artifact){.key = cs_view_from(url, front.len),
                                 .version = CS_LIT(""),
                                 .bucket = CS_LIT(""),
                                 .sha256 = CS_LIT(""),
                                 .content_type = cs_artifact_content_type(name),
                                 .size = UINT64_MAX};
-    cs_buf_clear(&key);
     return told;
 }
 
