@@ -145,7 +145,7 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
 
 enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call, struct cs_view id,
-                                enum cs_access access, struct cs_recall *out)
+                                struct cs_recall *out)
 {
     enum cs_code rc;
 
@@ -153,7 +153,7 @@ enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
     if (!cs_campaign_id_valid(id))
         return CS_ENOTFOUND;
     rc = campaigns->store->ops->recall(campaigns->store, id, out, NULL);
-    if (rc == CS_OK && (!may_access(out->record, call, access) ||
+    if (rc == CS_OK && (!is_owner(out->record, call->user_id) ||
                         has_expired(out->record, call->now_us) ||
                         cs_campaign_is(out->record, "deleting"))) {
         cs_recall_clear(out);
@@ -276,23 +276,26 @@ size_t cs_campaign_deltas(const struct cs_record *record, int sign,
                           struct cs_buf *owner_group_out, struct cs_delta *deltas_out)
 {
     const struct cs_view stats = CS_LIT("stats");
-    struct cs_view counter = status_counter(record->status);
+    bool withdrawn = record->withdrawn_status.len > 0;
+    struct cs_view status = withdrawn ? record->withdrawn_status : record->status;
+    struct cs_view counter = status_counter(status);
     struct cs_view owner;
     size_t count = 0;
 
-    /* Service records and campaigns being deleted count for nothing. */
+    /* Service records count for nothing, nor do campaigns being deleted, unless it
+     * began with a withdrawal, which moves no counters. */
     if (record->key.len == 0 || record->key.ptr[0] == '#' || counter.ptr == NULL)
         return 0;
     cs_buf_reset(owner_group_out);
     cs_buf_add_cstr(owner_group_out, "user/");
-    cs_buf_add(owner_group_out, record->user_id);
+    cs_buf_add(owner_group_out, withdrawn ? record->withdrawn_user_id : record->user_id);
     owner = cs_buf_view(owner_group_out);
     deltas_out[count++] = (struct cs_delta){stats, CS_LIT("total"), sign};
     deltas_out[count++] = (struct cs_delta){stats, counter, sign};
     /* of a user no more is asked for: a counter more would be one more item that each
      * change of status writes */
     deltas_out[count++] = (struct cs_delta){owner, CS_LIT("total"), sign};
-    if (cs_campaign_is(record, "completed"))
+    if (cs_view_eq(status, CS_LIT("completed")))
         deltas_out[count++] = (struct cs_delta){
             stats, CS_LIT("execution_time_us"),
             sign * seconds_to_us(cs_json_slice(record->summary, "execution_time"))};

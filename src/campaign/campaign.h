@@ -20,7 +20,9 @@
  *      └──────fail──────▶ failed            any ──delete──▶ deleting ──▶ gone
  *
  * A campaign being deleted carries no user_id in its record's index fields, so
- * that no list shows it. One past its expires_at is treated as gone at once. */
+ * that no list shows it. It leaves the counters with that, or, in a store that can
+ * withdraw it unseen, when it is gone. One past its expires_at is treated as gone at
+ * once. */
 #ifndef CS_CAMPAIGN_CAMPAIGN_H
 #define CS_CAMPAIGN_CAMPAIGN_H
 
@@ -81,13 +83,13 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               enum cs_access access, bool deleting_too,
                               struct cs_record **out, struct cs_err *err) CS_MUST_USE;
 
-/* What the store remembers of a campaign that the caller may access, not expired nor
+/* What the store remembers of a campaign of the caller's, not expired nor
  * being deleted, good as the ground of a commit alone (see cs_store_ops.recall);
  * CS_ENOTFOUND where that is of no use. Never says anything about the campaign: only a
  * load does. */
 enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
                                 const struct cs_call *call, struct cs_view id,
-                                enum cs_access access, struct cs_recall *out) CS_MUST_USE;
+                                struct cs_recall *out) CS_MUST_USE;
 
 /* Fields of a loaded record, raw JSON; .ptr NULL where absent. */
 struct cs_view cs_campaign_field(const struct cs_record *record, const char *name);

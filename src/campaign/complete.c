@@ -432,8 +432,7 @@ static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *
     c->record = NULL;
     cs_buf_reset(&c->interactions);
     if (from_memory &&
-        cs_campaign_recall(c->campaigns, c->call, c->id, CS_ACCESS_OWNER, &recall) ==
-            CS_OK &&
+        cs_campaign_recall(c->campaigns, c->call, c->id, &recall) == CS_OK &&
         recall.whole && cs_campaign_is(recall.record, "running") &&
         recall.log_count <= c->campaigns->limits.interactions) {
         size_t taken = 0;

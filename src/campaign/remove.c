@@ -133,34 +133,44 @@ static bool delete_objects(const struct cs_campaigns *campaigns,
     return rc == CS_OK && out->objects.left == 0;
 }
 
+/* A record that was withdrawn counts until it goes; another was counted out when it got
+ * its tombstone. */
+static enum cs_code erase(const struct cs_campaigns *campaigns,
+                          const struct cs_call *call, const struct cs_record *tombstone,
+                          struct cs_removal *out, struct cs_err *err)
+{
+    struct cs_buf owner_group = CS_BUF_INIT(CS_USER_ID_MAX + 16);
+    struct cs_delta deltas[CS_CAMPAIGN_DELTAS_MAX];
+    const struct cs_write write = {CS_WRITE_DELETE, tombstone};
+    const struct cs_transaction transaction = {
+        &write, 1, deltas, cs_campaign_deltas(tombstone, -1, &owner_group, deltas)};
+    uint64_t log_entries = 0;
+    enum cs_code rc = campaigns->store->ops->erase(campaigns->store, &transaction,
+                                                   &log_entries, call->deadline, err);
+
+    out->records_deleted += log_entries + (rc == CS_OK ? 1 : 0);
+    cs_buf_clear(&owner_group);
+    return rc;
+}
+
 /* Where another request moved the tombstone on, it is read again. */
 static bool delete_record(const struct cs_campaigns *campaigns,
                           const struct cs_call *call, const struct cs_record *tombstone,
                           struct cs_removal *out)
 {
     const struct cs_store_ops *ops = campaigns->store->ops;
-    struct cs_view id = tombstone->key;
     struct cs_record *record = NULL;
     struct cs_err err = CS_ERR_NONE;
-    uint64_t log_entries = 0;
-    bool deleted;
-    enum cs_code rc =
-        ops->erase(campaigns->store, tombstone, &log_entries, call->deadline, &err);
+    enum cs_code rc = erase(campaigns, call, tombstone, out, &err);
 
-    out->records_deleted = log_entries;
-    deleted = rc == CS_OK;
     if (rc == CS_ECONFLICT) {
         cs_err_clear(&err);
-        rc = ops->get(campaigns->store, id, &record, call->deadline, &err);
-        if (rc == CS_OK && cs_campaign_is(record, "deleting")) {
-            rc = ops->erase(campaigns->store, record, &log_entries, call->deadline, &err);
-            out->records_deleted += log_entries;
-            deleted = rc == CS_OK;
-        } else if (rc == CS_ENOTFOUND) {
+        rc = ops->get(campaigns->store, tombstone->key, &record, call->deadline, &err);
+        if (rc == CS_OK && cs_campaign_is(record, "deleting"))
+            rc = erase(campaigns, call, record, out, &err);
+        else if (rc == CS_ENOTFOUND)
             rc = CS_OK; /* somebody else finished it meanwhile */
-        }
     }
-    out->records_deleted += deleted ? 1 : 0;
     if (rc != CS_OK)
         note_failure(out->records_error, sizeof(out->records_error), &err);
     cs_record_free(record);
@@ -216,36 +226,37 @@ enum cs_code cs_campaign_remove_record(const struct cs_campaigns *campaigns,
     return rc;
 }
 
-/* What is remembered will do for the tombstone, which depends on it. */
-static enum cs_code load(const struct cs_campaigns *campaigns, const struct cs_call *call,
-                         struct cs_view id, bool from_memory, struct cs_record **out,
-                         struct cs_err *err)
+/* Takes the campaign out of the lists without a look at it; *before is what it was. */
+static enum cs_code withdraw(const struct cs_campaigns *campaigns,
+                             const struct cs_call *call, struct cs_view id,
+                             struct cs_record **before, struct cs_err *err)
 {
-    struct cs_recall recall = {.record = NULL};
+    const struct cs_withdrawal withdrawal = {.key = id,
+                                             .user_id = call->user_id,
+                                             .anyones = call->admin,
+                                             .status = CS_LIT("deleting"),
+                                             .now_us = call->now_us};
 
-    if (from_memory && cs_campaign_recall(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN,
-                                          &recall) == CS_OK) {
-        *out = recall.record;
-        recall.record = NULL;
-        cs_recall_clear(&recall);
-        return CS_OK;
-    }
-    return cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN, true, out,
-                            err);
+    *before = NULL;
+    if (campaigns->store->ops->withdraw == NULL || !cs_campaign_id_valid(id))
+        return CS_ECONFLICT;
+    return campaigns->store->ops->withdraw(campaigns->store, &withdrawal, before,
+                                           call->deadline, err);
 }
 
-enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
-                                const struct cs_call *call, struct cs_view id,
-                                struct cs_removal *out, struct cs_err *err)
+/* Says why it could not be withdrawn, or does it step by step. */
+static enum cs_code look_and_remove(const struct cs_campaigns *campaigns,
+                                    const struct cs_call *call, struct cs_view id,
+                                    struct cs_removal *out, struct cs_err *err)
 {
     enum cs_code rc = CS_ECONFLICT;
 
-    *out = (struct cs_removal){.objects_ok = false};
     for (int i = 0; i < TOMBSTONE_ATTEMPTS && rc == CS_ECONFLICT; i++) {
         struct cs_record *record = NULL;
         struct cs_err cause = CS_ERR_NONE;
 
-        rc = load(campaigns, call, id, i == 0, &record, err);
+        rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER_OR_ADMIN, true,
+                              &record, err);
         if (rc != CS_OK)
             return rc;
         rc = cs_campaign_remove_record(campaigns, call, record, out, &cause);
@@ -257,5 +268,28 @@ enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
         rc = cs_err_field(
             err, CS_EBUSY, "", "campaign_contended",
             "too many others change this campaign at the same time; try again");
+    return rc;
+}
+
+enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
+                                const struct cs_call *call, struct cs_view id,
+                                struct cs_removal *out, struct cs_err *err)
+{
+    struct cs_err cause = CS_ERR_NONE;
+    struct cs_record tombstone;
+    struct cs_record *before;
+    enum cs_code rc;
+
+    *out = (struct cs_removal){.objects_ok = false};
+    rc = withdraw(campaigns, call, id, &before, &cause);
+    if (rc == CS_ECONFLICT)
+        return look_and_remove(campaigns, call, id, out, err);
+    if (rc == CS_OK) {
+        tombstone = cs_record_withdrawn(before, CS_LIT("deleting"));
+        finish(campaigns, call, before, &tombstone, out);
+    } else if (err != NULL && err->code == CS_OK) {
+        *err = cause;
+    }
+    cs_record_free(before);
     return rc;
 }

@@ -18,6 +18,10 @@
 
 #define CS_AWS_VANISHES "vanishes_at" /* attribute that DynamoDB drops items by (TTL) */
 
+/* attributes of a record that was withdrawn: what user_id and status were */
+#define CS_AWS_WITHDRAWN_USER   "withdrawn_user_id"
+#define CS_AWS_WITHDRAWN_STATUS "withdrawn_status"
+
 #define CS_AWS_USER_INDEX   "user_campaigns_index"
 #define CS_AWS_STATUS_INDEX "status_created_index"
 
@@ -179,6 +183,19 @@ bool cs_aws_item_is_internal(struct cs_view key);
 /* Lets DynamoDB drop the item, a day or more after it has expired. */
 void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us);
 
+/* ---- their summaries (aws_summary.c) ---- */
+
+/* What a summary tells of its record: of a withdrawn one, what it was before. */
+struct cs_view cs_aws_summary_user_id(const struct cs_record *record);
+struct cs_view cs_aws_summary_status(const struct cs_record *record);
+
+/* The attribute `summary`. */
+enum cs_code cs_aws_summary_write(struct cs_json_writer *w,
+                                  const struct cs_record *record,
+                                  struct cs_err *err) CS_MUST_USE;
+/* The summary as it was before that; in `out`, where something of it was left out. */
+struct cs_view cs_aws_summary_whole(struct cs_buf *out, const struct cs_record *record);
+
 /* ---- where objects are, for other readers (aws_links.c) ---- */
 
 /* A bit for each attribute that tells the address of an artifact; 0: it is none. */
@@ -192,7 +209,15 @@ enum cs_code cs_aws_links_write(const struct cs_aws_store *store,
                                 struct cs_json_writer *w, const struct cs_record *record,
                                 struct cs_err *err) CS_MUST_USE;
 
+/* Appends ", s3_website_url, ..." with all of them. */
+void cs_aws_links_list(struct cs_buf *out);
+
 /* ---- keys of the status index (aws_shards.c) ---- */
+
+/* Appends the attribute `status` of the record under `key`. */
+enum cs_code cs_aws_status_of(const struct cs_aws_store *store, struct cs_buf *out,
+                              struct cs_view key, struct cs_view status,
+                              struct cs_err *err) CS_MUST_USE;
 
 /* The attribute `status` of a record that has one. */
 enum cs_code cs_aws_status_write(const struct cs_aws_store *store,
@@ -254,8 +279,8 @@ struct cs_view cs_aws_log_owner(const struct cs_aws_log_end *end);
 void cs_aws_log_head_key(struct cs_buf *out, struct cs_view key);
 void cs_aws_log_piece_key(struct cs_buf *out, struct cs_view key, uint64_t piece);
 
-/* Whether a transaction can delete the log that has this mark. */
-bool cs_aws_log_is_short(uint64_t mark);
+/* Whether a transaction can delete the log that has this mark, beside other actions. */
+bool cs_aws_log_is_short(uint64_t mark, size_t others);
 /* Its Delete actions. */
 enum cs_code cs_aws_log_erase(struct cs_aws_store *store, struct cs_json_writer *w,
                               struct cs_view key, uint64_t mark,
@@ -282,6 +307,10 @@ enum cs_code cs_aws_store_recall(struct cs_store *base, struct cs_view key,
 enum cs_code cs_aws_store_commit(struct cs_store *base,
                                  const struct cs_transaction *transaction,
                                  struct cs_deadline deadline, struct cs_err *err);
+enum cs_code cs_aws_store_withdraw(struct cs_store *base,
+                                   const struct cs_withdrawal *withdrawal,
+                                   struct cs_record **out, struct cs_deadline deadline,
+                                   struct cs_err *err);
 enum cs_code cs_aws_store_list(struct cs_store *base, const struct cs_list_query *query,
                                struct cs_record_page *out, struct cs_deadline deadline,
                                struct cs_err *err);
@@ -299,7 +328,8 @@ enum cs_code cs_aws_store_log_delete(struct cs_store *base, struct cs_view key,
 enum cs_code cs_aws_store_leftovers(struct cs_store *base, bool repair,
                                     cs_leftover_fn *tell, void *payload,
                                     struct cs_deadline deadline, struct cs_err *err);
-enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
+enum cs_code cs_aws_store_erase(struct cs_store *base,
+                                const struct cs_transaction *transaction,
                                 uint64_t *deleted_out, struct cs_deadline deadline,
                                 struct cs_err *err);
 enum cs_code cs_aws_store_counters(struct cs_store *base, struct cs_view group,

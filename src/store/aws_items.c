@@ -10,12 +10,18 @@
 #define VANISHES_AFTER_S (24 * 3600)  /* so that no difference of clocks matters */
 
 /* Attributes that are no members of summary or detail. */
-static const struct cs_view own_names[] = {
-    CS_LIT_INIT("campaign_id"),   CS_LIT_INIT("user_id"),
-    CS_LIT_INIT("status"),        CS_LIT_INIT("created_at"),
-    CS_LIT_INIT("revision"),      CS_LIT_INIT("summary"),
-    CS_LIT_INIT("detail"),        CS_LIT_INIT("expires_at_us"),
-    CS_LIT_INIT(CS_AWS_VANISHES), CS_LIT_INIT(CS_AWS_LOG_END)};
+static const struct cs_view own_names[] = {CS_LIT_INIT("campaign_id"),
+                                           CS_LIT_INIT("user_id"),
+                                           CS_LIT_INIT("status"),
+                                           CS_LIT_INIT("created_at"),
+                                           CS_LIT_INIT("revision"),
+                                           CS_LIT_INIT("summary"),
+                                           CS_LIT_INIT("detail"),
+                                           CS_LIT_INIT("expires_at_us"),
+                                           CS_LIT_INIT(CS_AWS_VANISHES),
+                                           CS_LIT_INIT(CS_AWS_LOG_END),
+                                           CS_LIT_INIT(CS_AWS_WITHDRAWN_USER),
+                                           CS_LIT_INIT(CS_AWS_WITHDRAWN_STATUS)};
 
 /* Of an item which another program wrote, what belongs into a summary: what lists show,
  * by the names of the original service. The rest is detail. */
@@ -152,58 +158,6 @@ static enum cs_code write_split(struct cs_json_writer *w, const struct cs_record
     return rc;
 }
 
-/* The members that every summary of a campaign starts with, which the item and its rows
- * in the indexes have as attributes, too. */
-static void add_head(struct cs_buf *out, const struct cs_record *record)
-{
-    const struct {
-        struct cs_view name;
-        struct cs_view text;
-    } members[] = {{CS_LIT("{\"campaign_id\":"), record->key},
-                   {CS_LIT(",\"user_id\":"), record->user_id},
-                   {CS_LIT(",\"status\":"), record->status},
-                   {CS_LIT(",\"created_at\":"), record->created_at}};
-
-    for (size_t i = 0; i < CS_COUNT(members); i++) {
-        cs_buf_add(out, members[i].name);
-        cs_json_quote(out, members[i].text);
-    }
-}
-
-static bool is_tail(struct cs_view summary)
-{
-    return summary.len > 0 && (summary.ptr[0] == ',' || summary.ptr[0] == '}');
-}
-
-/* Without these members where it starts with them: a record is paid for by the KB. */
-static enum cs_code add_summary(struct cs_json_writer *w, const struct cs_record *record,
-                                struct cs_err *err)
-{
-    struct cs_buf head = CS_BUF_INIT(TEXT_MAX);
-    struct cs_view summary = record->summary;
-    enum cs_code rc;
-
-    add_head(&head, record);
-    if ((rc = cs_buf_check(&head, err)) == CS_OK) {
-        if (cs_view_starts(summary, cs_buf_view(&head)) &&
-            is_tail(cs_view_from(summary, head.len)))
-            summary = cs_view_from(summary, head.len);
-        cs_item_add_text(w, "summary", summary);
-    }
-    cs_buf_clear(&head);
-    return rc;
-}
-
-/* The summary as it was, in `out` where something of it was left out. */
-static struct cs_view whole_summary(struct cs_buf *out, const struct cs_record *record)
-{
-    if (!is_tail(record->summary))
-        return record->summary;
-    add_head(out, record);
-    cs_buf_add(out, record->summary);
-    return cs_buf_view(out);
-}
-
 void cs_aws_item_vanishes(struct cs_json_writer *w, int64_t expires_at_us)
 {
     cs_item_add_integer(w, CS_AWS_VANISHES,
@@ -228,13 +182,15 @@ enum cs_code cs_aws_item_write(const struct cs_aws_store *store, struct cs_json_
     if ((rc = cs_aws_status_write(store, w, record, err)) != CS_OK)
         return rc;
     add_text(w, "created_at", record->created_at);
+    add_text(w, CS_AWS_WITHDRAWN_USER, record->withdrawn_user_id);
+    add_text(w, CS_AWS_WITHDRAWN_STATUS, record->withdrawn_status);
     if (record->expires_at_us != 0)
         cs_item_add_integer(w, "expires_at_us", record->expires_at_us);
     if (record->expires_at_us != 0 && record->vanishes)
         cs_aws_item_vanishes(w, record->expires_at_us);
     if (record->log_mark > CS_AWS_LOG_EMPTY)
         cs_item_add_integer(w, CS_AWS_LOG_END, (int64_t)record->log_mark);
-    if ((rc = add_summary(w, record, err)) != CS_OK)
+    if ((rc = cs_aws_summary_write(w, record, err)) != CS_OK)
         return rc;
     if (record->extra.len > 0)
         rc = write_split(w, record, err);
@@ -384,8 +340,8 @@ static void start_summary(struct texts *t, const struct cs_record *record,
         struct cs_view name;
         struct cs_view text;
     } members[] = {{CS_LIT("campaign_id"), record->key},
-                   {CS_LIT("user_id"), record->user_id},
-                   {CS_LIT("status"), record->status}};
+                   {CS_LIT("user_id"), cs_aws_summary_user_id(record)},
+                   {CS_LIT("status"), cs_aws_summary_status(record)}};
 
     for (size_t i = 0; i < CS_COUNT(members); i++) {
         if (members[i].text.len == 0 || members[i].text.len > SUMMARY_VALUE_MAX)
@@ -443,7 +399,7 @@ static enum cs_code fill_in(struct texts *t, const struct cs_json *item,
     struct cs_aws_unpacking unpacking = CS_AWS_UNPACKING_INIT;
     enum cs_code rc = CS_OK;
 
-    record->summary = whole_summary(&t->whole, record);
+    record->summary = cs_aws_summary_whole(&t->whole, record);
     if (packed.ptr != NULL &&
         (rc = cs_aws_unpack(&unpacking, &t->unpacked, packed, err)) == CS_OK)
         record->detail = cs_buf_view(&t->unpacked);
@@ -464,6 +420,9 @@ enum cs_code cs_aws_item_read(struct cs_record **out, const struct cs_json *item
         .created_at = cs_item_text(item, "created_at"),
         .summary = cs_item_text(item, "summary"),
         .detail = cs_item_text(item, "detail"),
+        .withdrawn_user_id = cs_item_text(item, CS_AWS_WITHDRAWN_USER),
+        .withdrawn_status =
+            cs_aws_status_plain(cs_item_text(item, CS_AWS_WITHDRAWN_STATUS)),
     };
     int64_t revision = 0, vanishes_at = 0, log_end = 0;
     enum cs_code rc;
@@ -529,7 +488,9 @@ static struct cs_view *place_of(struct cs_record *record, struct cs_view name)
                   {CS_LIT("status"), &record->status},
                   {CS_LIT("created_at"), &record->created_at},
                   {CS_LIT("summary"), &record->summary},
-                  {CS_LIT("detail"), &record->detail}};
+                  {CS_LIT("detail"), &record->detail},
+                  {CS_LIT(CS_AWS_WITHDRAWN_USER), &record->withdrawn_user_id},
+                  {CS_LIT(CS_AWS_WITHDRAWN_STATUS), &record->withdrawn_status}};
 
     for (size_t i = 0; i < CS_COUNT(places); i++)
         if (cs_view_eq(places[i].name, name))
@@ -649,7 +610,8 @@ static bool read_own(struct own_item *own, struct cs_view *rest)
         own->record.key.ptr == NULL || own->record.summary.ptr == NULL)
         return false;
     own->record.status = cs_aws_status_plain(own->record.status);
-    own->record.summary = whole_summary(&own->texts->summary, &own->record);
+    own->record.withdrawn_status = cs_aws_status_plain(own->record.withdrawn_status);
+    own->record.summary = cs_aws_summary_whole(&own->texts->summary, &own->record);
     return own->texts->summary.failed == CS_OK && others_are_copies(own);
 }
 

@@ -27,6 +27,14 @@ unsigned cs_aws_link_of(struct cs_view attribute)
     return 0;
 }
 
+void cs_aws_links_list(struct cs_buf *out)
+{
+    for (size_t i = 0; i < CS_COUNT(links); i++) {
+        cs_buf_add(out, CS_LIT(", "));
+        cs_buf_add(out, links[i].attribute);
+    }
+}
+
 /* A text without escapes, as bucket and key are. */
 static struct cs_view plain_text(struct cs_view json)
 {

@@ -18,8 +18,8 @@
 
 #define PIECE_BYTES (300u * 1024u) /* entries in one item, far below its 400 KB */
 #define PIECES_MAX  16u            /* of one append */
-#define ERASED_MAX  90u /* pieces that a transaction deletes; it has 100 items */
-#define TRIES_MAX   20u /* against others that append to the same log */
+#define ACTIONS_MAX 100u           /* of one transaction */
+#define TRIES_MAX   20u            /* against others that append to the same log */
 #define TOKEN_BYTES 8u
 
 void cs_aws_log_head_key(struct cs_buf *out, struct cs_view key)
@@ -133,9 +133,10 @@ struct cs_view cs_aws_log_owner(const struct cs_aws_log_end *end)
 
 /* ---- erase ---- */
 
-bool cs_aws_log_is_short(uint64_t mark)
+bool cs_aws_log_is_short(uint64_t mark, size_t others)
 {
-    return mark != 0 && CS_AWS_LOG_PLAIN(mark) && CS_AWS_LOG_NEXT(mark) <= ERASED_MAX;
+    return mark != 0 && CS_AWS_LOG_PLAIN(mark) && others <= ACTIONS_MAX &&
+           CS_AWS_LOG_NEXT(mark) <= ACTIONS_MAX - others;
 }
 
 enum cs_code cs_aws_log_erase(struct cs_aws_store *store, struct cs_json_writer *w,

@@ -294,7 +294,8 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
 /* ---- erase ---- */
 
 /* A log of an older version has its end in an item of its own. */
-#define HEAD_AT 1u /* place of the guard against it among the actions */
+#define HEAD_AT    1u /* place of the guard against it among the actions */
+#define BESIDE_LOG 2u /* actions on the record and that guard */
 
 static enum cs_code guard_head(struct cs_aws_store *store, struct cs_json_writer *w,
                                struct cs_view key, struct cs_err *err)
@@ -318,11 +319,10 @@ static enum cs_code guard_head(struct cs_aws_store *store, struct cs_json_writer
 
 /* guarded: nothing is known of the log; fails unless there is none. */
 static enum cs_code erase_at_once(struct cs_aws_store *store,
-                                  const struct cs_record *record, bool guarded,
+                                  const struct cs_transaction *transaction, bool guarded,
                                   struct cs_deadline deadline, struct cs_err *err)
 {
-    const struct cs_write write = {CS_WRITE_DELETE, record};
-    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    const struct cs_record *record = transaction->writes->record;
     struct cs_err why = CS_ERR_NONE;
     struct cs_json_writer w;
     enum cs_code rc;
@@ -332,28 +332,30 @@ static enum cs_code erase_at_once(struct cs_aws_store *store,
         return rc;
     cs_json_key(&w, "TransactItems");
     cs_json_array(&w);
-    if ((rc = add_write(store, &w, &write, err)) != CS_OK ||
+    if ((rc = add_write(store, &w, transaction->writes, err)) != CS_OK ||
         (guarded && (rc = guard_head(store, &w, record->key, err)) != CS_OK) ||
-        (rc = cs_aws_log_erase(store, &w, record->key, record->log_mark, err)) != CS_OK)
+        (rc = cs_aws_log_erase(store, &w, record->key, record->log_mark, err)) != CS_OK ||
+        (rc = cs_aws_counters_write(store, &w, transaction->deltas,
+                                    transaction->delta_count, err)) != CS_OK)
         return rc;
     cs_json_array_end(&w);
     cs_json_object_end(&w);
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
-    remember(store, &transaction, rc == CS_OK);
+    remember(store, transaction, rc == CS_OK);
     if (rc != CS_OK && guarded && cs_aws_store_condition_failed(store, HEAD_AT))
         return cs_err_set(err, CS_ECONFLICT,
                           "the record %.*s has a log of an older version",
                           CS_FMT(record->key));
-    return rc == CS_OK ? CS_OK : explain(store, &transaction, rc, &why, err);
+    return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
 }
 
 /* The log is counted as it goes, and the record goes last. */
 static enum cs_code erase_in_steps(struct cs_aws_store *store,
-                                   const struct cs_record *record, uint64_t *deleted_out,
-                                   struct cs_deadline deadline, struct cs_err *err)
+                                   const struct cs_transaction *transaction,
+                                   uint64_t *deleted_out, struct cs_deadline deadline,
+                                   struct cs_err *err)
 {
-    const struct cs_write write = {CS_WRITE_DELETE, record};
-    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+    const struct cs_record *record = transaction->writes->record;
     struct cs_aws_log_end end = CS_AWS_LOG_END_NONE;
     enum cs_code rc = CS_OK;
 
@@ -369,17 +371,19 @@ static enum cs_code erase_in_steps(struct cs_aws_store *store,
                                       err);
     cs_aws_log_end_clear(&end);
     return rc != CS_OK ? rc
-                       : cs_aws_store_commit(&store->base, &transaction, deadline, err);
+                       : cs_aws_store_commit(&store->base, transaction, deadline, err);
 }
 
-enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *record,
+enum cs_code cs_aws_store_erase(struct cs_store *base,
+                                const struct cs_transaction *transaction,
                                 uint64_t *deleted_out, struct cs_deadline deadline,
                                 struct cs_err *err)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
-    const struct cs_write write = {CS_WRITE_DELETE, record};
-    const struct cs_transaction transaction = {&write, 1, NULL, 0};
-    struct cs_record known = *record;
+    struct cs_record known;
+    const struct cs_write write = {CS_WRITE_DELETE, &known};
+    const struct cs_transaction with_log = {&write, 1, transaction->deltas,
+                                            transaction->delta_count};
     struct cs_err why = CS_ERR_NONE;
     bool guarded;
     size_t entries = 0;
@@ -387,22 +391,23 @@ enum cs_code cs_aws_store_erase(struct cs_store *base, const struct cs_record *r
     enum cs_code rc;
 
     *deleted_out = 0;
-    if ((rc = cs_store_check_transaction(&transaction, err)) != CS_OK ||
+    if ((rc = cs_store_check_erase(transaction, err)) != CS_OK ||
         (rc = cs_aws_store_open(store, err)) != CS_OK)
         return rc;
-    mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), record, &entries);
+    known = *transaction->writes->record;
+    mark = cs_recent_log_end(store->recent, cs_view_cstr(store->table), &known, &entries);
     if (known.log_mark == 0)
         known.log_mark = mark;
     if (known.log_mark == 0)
         known.log_mark = CS_AWS_LOG_EMPTY;
     guarded = known.log_mark == CS_AWS_LOG_EMPTY && mark != CS_AWS_LOG_EMPTY;
-    if (!cs_aws_log_is_short(known.log_mark))
-        return erase_in_steps(store, record, deleted_out, deadline, err);
+    if (!cs_aws_log_is_short(known.log_mark, BESIDE_LOG + transaction->delta_count))
+        return erase_in_steps(store, transaction, deleted_out, deadline, err);
     if (known.log_mark != mark) /* nobody remembers how many */
         entries = (size_t)CS_AWS_LOG_NEXT(known.log_mark);
-    rc = erase_at_once(store, &known, guarded, deadline, &why);
+    rc = erase_at_once(store, &with_log, guarded, deadline, &why);
     if (guarded && rc == CS_ECONFLICT)
-        return erase_in_steps(store, record, deleted_out, deadline, err);
+        return erase_in_steps(store, transaction, deleted_out, deadline, err);
     *deleted_out = rc == CS_OK ? entries : 0;
     if (rc != CS_OK && err != NULL && err->code == CS_OK)
         *err = why;

@@ -44,6 +44,21 @@ struct cs_view cs_aws_status_plain(struct cs_view status)
     return status.ptr == NULL ? status : cs_view_sub(status, 0, suffix_at(status));
 }
 
+enum cs_code cs_aws_status_of(const struct cs_aws_store *store, struct cs_buf *out,
+                              struct cs_view key, struct cs_view status,
+                              struct cs_err *err)
+{
+    if (cs_aws_status_plain(status).len != status.len)
+        return cs_err_field(err, CS_EINVAL, "status", "status_reserved",
+                            "a status can't end in '#' and a number");
+    /* until the table knows of the others, under the one key that every list looks at */
+    if (store->shards_noted)
+        cs_aws_status_key(out, status, cs_aws_status_shard_of(key, store->status_shards));
+    else
+        cs_buf_add(out, status);
+    return cs_buf_check(out, err);
+}
+
 enum cs_code cs_aws_status_write(const struct cs_aws_store *store,
                                  struct cs_json_writer *w, const struct cs_record *record,
                                  struct cs_err *err)
@@ -51,17 +66,9 @@ enum cs_code cs_aws_status_write(const struct cs_aws_store *store,
     struct cs_buf key = CS_BUF_INIT(KEY_MAX);
     enum cs_code rc;
 
-    if (cs_aws_status_plain(record->status).len != record->status.len)
-        return cs_err_field(err, CS_EINVAL, "status", "status_reserved",
-                            "a status can't end in '#' and a number");
     if (record->status.len == 0)
         return CS_OK;
-    if (store->status_shards > 1)
-        cs_aws_status_key(&key, record->status,
-                          cs_aws_status_shard_of(record->key, store->status_shards));
-    else
-        cs_buf_add(&key, record->status);
-    if ((rc = cs_buf_check(&key, err)) == CS_OK)
+    if ((rc = cs_aws_status_of(store, &key, record->key, record->status, err)) == CS_OK)
         cs_item_add_text(w, "status", cs_buf_view(&key));
     cs_buf_clear(&key);
     return rc;

@@ -211,6 +211,14 @@ enum cs_code cs_store_check_transaction(const struct cs_transaction *transaction
     return CS_OK;
 }
 
+enum cs_code cs_store_check_erase(const struct cs_transaction *transaction,
+                                  struct cs_err *err)
+{
+    if (transaction->write_count != 1 || transaction->writes->kind != CS_WRITE_DELETE)
+        return cs_err_set(err, CS_EINTERNAL, "an erasure deletes one record");
+    return cs_store_check_transaction(transaction, err);
+}
+
 enum cs_code cs_store_check_list_query(const struct cs_list_query *query,
                                        struct cs_err *err)
 {

@@ -36,6 +36,10 @@ enum cs_code cs_store_check_record_key(struct cs_view key,
 enum cs_code cs_store_check_transaction(const struct cs_transaction *transaction,
                                         struct cs_err *err) CS_MUST_USE;
 
+/* The same of one for cs_store_ops.erase. */
+enum cs_code cs_store_check_erase(const struct cs_transaction *transaction,
+                                  struct cs_err *err) CS_MUST_USE;
+
 enum cs_code cs_store_check_delta(const struct cs_delta *delta,
                                   struct cs_err *err) CS_MUST_USE;
 

@@ -126,7 +126,8 @@ enum cs_code cs_local_log_read(struct cs_store *store, struct cs_view key,
 /* Within a transaction. */
 enum cs_code cs_local_log_clear(struct cs_local_database *database, struct cs_view key,
                                 uint64_t *deleted_out, struct cs_err *err) CS_MUST_USE;
-enum cs_code cs_local_erase(struct cs_store *store, const struct cs_record *record,
+enum cs_code cs_local_erase(struct cs_store *store,
+                            const struct cs_transaction *transaction,
                             uint64_t *deleted_out, struct cs_deadline deadline,
                             struct cs_err *err);
 enum cs_code cs_local_log_delete(struct cs_store *store, struct cs_view key,

@@ -122,6 +122,19 @@ static enum cs_code add_delta(struct cs_local_database *database,
     return cs_local_run(&query, NULL, err);
 }
 
+static enum cs_code write_all(struct cs_local_database *database,
+                              const struct cs_transaction *transaction,
+                              struct cs_err *err)
+{
+    enum cs_code rc = CS_OK;
+
+    for (size_t i = 0; i < transaction->write_count && rc == CS_OK; i++)
+        rc = write_record(database, &transaction->writes[i], err);
+    for (size_t i = 0; i < transaction->delta_count && rc == CS_OK; i++)
+        rc = add_delta(database, &transaction->deltas[i], err);
+    return rc;
+}
+
 enum cs_code cs_local_commit(struct cs_store *store,
                              const struct cs_transaction *transaction,
                              struct cs_deadline deadline, struct cs_err *err)
@@ -133,29 +146,25 @@ enum cs_code cs_local_commit(struct cs_store *store,
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;
-    for (size_t i = 0; i < transaction->write_count && rc == CS_OK; i++)
-        rc = write_record(database, &transaction->writes[i], err);
-    for (size_t i = 0; i < transaction->delta_count && rc == CS_OK; i++)
-        rc = add_delta(database, &transaction->deltas[i], err);
-    return cs_local_end(database, rc, err);
+    return cs_local_end(database, write_all(database, transaction, err), err);
 }
 
-enum cs_code cs_local_erase(struct cs_store *store, const struct cs_record *record,
+enum cs_code cs_local_erase(struct cs_store *store,
+                            const struct cs_transaction *transaction,
                             uint64_t *deleted_out, struct cs_deadline deadline,
                             struct cs_err *err)
 {
-    const struct cs_write write = {CS_WRITE_DELETE, record};
-    const struct cs_transaction transaction = {&write, 1, NULL, 0};
     struct cs_local_database *database;
     enum cs_code rc;
 
     *deleted_out = 0;
-    if ((rc = cs_store_check_transaction(&transaction, err)) != CS_OK ||
+    if ((rc = cs_store_check_erase(transaction, err)) != CS_OK ||
         (rc = cs_local_use(cs_local(store), deadline, &database, err)) != CS_OK ||
         (rc = cs_local_begin(database, err)) != CS_OK)
         return rc;
-    if ((rc = write_record(database, &write, err)) == CS_OK)
-        rc = cs_local_log_clear(database, record->key, deleted_out, err);
+    if ((rc = write_all(database, transaction, err)) == CS_OK)
+        rc = cs_local_log_clear(database, transaction->writes->record->key, deleted_out,
+                                err);
     rc = cs_local_end(database, rc, err);
     if (rc != CS_OK)
         *deleted_out = 0;

@@ -7,7 +7,17 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
-enum { NAME, USER, STATUS, CREATED, SUMMARY, DETAIL, TEXTS };
+enum {
+    NAME,
+    USER,
+    STATUS,
+    CREATED,
+    SUMMARY,
+    DETAIL,
+    WITHDRAWN_USER,
+    WITHDRAWN_STATUS,
+    TEXTS
+};
 
 struct entry {
     uint64_t used; /* when it was used last; 0: free */
@@ -143,9 +153,13 @@ static bool write_record(struct cs_recent *recent, struct entry *entry,
                          struct cs_view realm, const struct cs_record *record)
 {
     const struct cs_view texts[TEXTS] = {
-        [USER] = record->user_id,       [STATUS] = record->status,
-        [CREATED] = record->created_at, [SUMMARY] = record->summary,
+        [USER] = record->user_id,
+        [STATUS] = record->status,
+        [CREATED] = record->created_at,
+        [SUMMARY] = record->summary,
         [DETAIL] = record->detail,
+        [WITHDRAWN_USER] = record->withdrawn_user_id,
+        [WITHDRAWN_STATUS] = record->withdrawn_status,
     };
     char *to = recent->bytes[entry - recent->entries];
     struct cs_view log = text_of(recent, entry, TEXTS);
@@ -327,16 +341,18 @@ enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
         return cs_err_set(err, CS_ENOTFOUND, "nothing is remembered");
     entry = find(recent, realm, key);
     if (entry != NULL) {
-        const struct cs_record record = {.key = key,
-                                         .revision = entry->revision,
-                                         .user_id = text_of(recent, entry, USER),
-                                         .status = text_of(recent, entry, STATUS),
-                                         .created_at = text_of(recent, entry, CREATED),
-                                         .expires_at_us = entry->expires_at_us,
-                                         .summary = text_of(recent, entry, SUMMARY),
-                                         .detail = text_of(recent, entry, DETAIL),
-                                         .log_mark = entry->mark != 0 ? entry->mark
-                                                                      : entry->noted};
+        const struct cs_record record = {
+            .key = key,
+            .revision = entry->revision,
+            .user_id = text_of(recent, entry, USER),
+            .status = text_of(recent, entry, STATUS),
+            .created_at = text_of(recent, entry, CREATED),
+            .expires_at_us = entry->expires_at_us,
+            .summary = text_of(recent, entry, SUMMARY),
+            .detail = text_of(recent, entry, DETAIL),
+            .log_mark = entry->mark != 0 ? entry->mark : entry->noted,
+            .withdrawn_user_id = text_of(recent, entry, WITHDRAWN_USER),
+            .withdrawn_status = text_of(recent, entry, WITHDRAWN_STATUS)};
 
         found = true;
         out->whole = entry->mark != 0;

@@ -24,10 +24,15 @@ static struct cs_view pack(char **at, struct cs_view bytes)
 
 struct cs_record *cs_record_copy(const struct cs_record *record)
 {
-    const size_t parts[] = {record->key.len,     record->user_id.len,
-                            record->status.len,  record->created_at.len,
-                            record->summary.len, record->detail.len,
-                            record->extra.len};
+    const size_t parts[] = {record->key.len,
+                            record->user_id.len,
+                            record->status.len,
+                            record->created_at.len,
+                            record->summary.len,
+                            record->detail.len,
+                            record->extra.len,
+                            record->withdrawn_user_id.len,
+                            record->withdrawn_status.len};
     size_t size = sizeof(*record);
     struct cs_record *copy;
     char *at;
@@ -47,7 +52,22 @@ struct cs_record *cs_record_copy(const struct cs_record *record)
     copy->summary = pack(&at, record->summary);
     copy->detail = pack(&at, record->detail);
     copy->extra = pack(&at, record->extra);
+    copy->withdrawn_user_id = pack(&at, record->withdrawn_user_id);
+    copy->withdrawn_status = pack(&at, record->withdrawn_status);
     return copy;
+}
+
+struct cs_record cs_record_withdrawn(const struct cs_record *before,
+                                     struct cs_view status)
+{
+    struct cs_record after = *before;
+
+    after.revision++;
+    after.user_id = CS_LIT("");
+    after.status = status;
+    after.withdrawn_user_id = before->user_id;
+    after.withdrawn_status = before->status;
+    return after;
 }
 
 void cs_recall_clear(struct cs_recall *recall)

@@ -62,6 +62,10 @@ struct cs_record {
     /* The store's own notes on a record that it read; handed back with a replace, empty
      * otherwise. They hold those members of detail that the store keeps apart. */
     struct cs_view extra;
+    /* Of a record that was withdrawn (see cs_store_ops.withdraw): the user and the status
+     * that it was listed by, and that its summary still tells. Empty otherwise. */
+    struct cs_view withdrawn_user_id;
+    struct cs_view withdrawn_status;
 };
 
 /* A record with the memory that it lives in. */
@@ -69,6 +73,20 @@ void cs_record_free(struct cs_record *record);
 
 /* A copy in one allocation, for stores. NULL when out of memory. */
 struct cs_record *cs_record_copy(const struct cs_record *record);
+
+/* Which record is withdrawn, from whom, and how it is listed then. */
+struct cs_withdrawal {
+    struct cs_view key;
+    struct cs_view user_id; /* it must be his, */
+    bool anyones;           /* or any user's */
+    struct cs_view status;  /* it gets */
+    int64_t now_us;         /* it has not expired by then */
+};
+
+/* The record as it is after it was withdrawn, when it was `before`; its views are those
+ * of `before` and `status`. */
+struct cs_record cs_record_withdrawn(const struct cs_record *before,
+                                     struct cs_view status);
 
 enum cs_write_kind {
     CS_WRITE_CREATE,  /* the key must be free */
@@ -263,6 +281,15 @@ struct cs_store_ops {
     enum cs_code (*commit)(struct cs_store *store,
                            const struct cs_transaction *transaction,
                            struct cs_deadline deadline, struct cs_err *err);
+    /* Takes a record out of the list of its user, in one call that needs no look at it:
+     * *out is the record as it was, with its detail, and cs_record_withdrawn() what it is
+     * now. No counter moves. CS_ECONFLICT where it is not as `withdrawal` asks, or there
+     * is none, or the store can't do it this way: nothing has changed, unless the same
+     * was done before; reading it tells. May be missing where a look costs nothing. */
+    enum cs_code (*withdraw)(struct cs_store *store,
+                             const struct cs_withdrawal *withdrawal,
+                             struct cs_record **out, struct cs_deadline deadline,
+                             struct cs_err *err);
     /* CS_EINVAL (field "cursor") for a cursor that is not one of this query's. */
     enum cs_code (*list)(struct cs_store *store, const struct cs_list_query *query,
                          struct cs_record_page *out, struct cs_deadline deadline,
@@ -286,12 +313,13 @@ struct cs_store_ops {
                                uint64_t *deleted_out, struct cs_deadline deadline,
                                struct cs_err *err);
 
-    /* Deletes a record, on condition of its revision (CS_ECONFLICT), with its log;
-     * *deleted_out entries, or as many parts as they were appended in, where counting
-     * them would take a read. Where it fails, some of the log may be gone. */
-    enum cs_code (*erase)(struct cs_store *store, const struct cs_record *record,
-                          uint64_t *deleted_out, struct cs_deadline deadline,
-                          struct cs_err *err);
+    /* A commit that deletes one record, with its log: `transaction` has one
+     * CS_WRITE_DELETE, and the counters that move as the record goes. *deleted_out
+     * entries, or as many parts as they were appended in, where counting them would take
+     * a read. Where it fails, some of the log may be gone. */
+    enum cs_code (*erase)(struct cs_store *store,
+                          const struct cs_transaction *transaction, uint64_t *deleted_out,
+                          struct cs_deadline deadline, struct cs_err *err);
 
     /* What the store still keeps of logs whose record is gone: told by the store's own
      * names, and removed where `repair`. */

@@ -301,6 +301,7 @@ static const struct cs_store_ops operations = {
     .get = cs_aws_store_get,
     .recall = cs_aws_store_recall,
     .commit = cs_aws_store_commit,
+    .withdraw = cs_aws_store_withdraw,
     .list = cs_aws_store_list,
     .log_append = cs_aws_store_log_append,
     .log_read = cs_aws_store_log_read,

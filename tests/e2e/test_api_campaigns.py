@@ -6,6 +6,7 @@ import json
 import re
 import secrets
 import threading
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -671,6 +672,34 @@ def test_statistics_follow_every_change(stack, admin, user):
     for campaign_id in (done, failed, running):
         admin.delete(f"/campaigns/{campaign_id}/aws")
     assert stats() == before
+
+
+def test_deletes_at_once_count_once(stack, admin):
+    """Each says that it is gone, or that there is none, whoever did it, while others change it."""
+    def stats():
+        return admin.get("/campaigns/aws/stats").json()["aws_stats"]
+
+    def do(method, path, **body):
+        client = Client(stack, stack.token("hasty"))
+        status = client.request(method, path, **body).status_code
+        client.close()
+        return status
+
+    hasty = Client(stack, stack.token("hasty"))
+    before = stats()
+    with ThreadPoolExecutor(6) as pool:
+        for _ in range(3):
+            campaign_id = hasty.create()
+            path = f"/campaigns/{campaign_id}"
+            changes = [pool.submit(do, "POST", f"{path}/progress", json={"current_step": 1}),
+                       pool.submit(do, "POST", f"{path}/fail", json={"error": "x"})]
+            deletes = [pool.submit(do, "DELETE", f"{path}/aws") for _ in range(4)]
+            assert {change.result() for change in changes} <= {200, 404, 409}
+            done = [delete.result() for delete in deletes]
+            assert 200 in done and set(done) <= {200, 404}, done
+            assert_problem(hasty.delete(f"{path}/aws"), 404, "campaign_not_found")
+    assert stats() == before
+    hasty.close()
 
 
 def test_an_execution_time_with_an_exponent_counts(admin, user):

@@ -69,6 +69,11 @@ def example(examples, name):
 
 # ---- calls ----
 
+# the tombstone, which tells what was there; the objects; a list that finds nothing; record
+# with log and counters
+DELETION = {"UpdateItem": 1, "DeleteObjects": 1, "ListObjectVersions": 1, "TransactWriteItems": 1}
+
+
 def test_calls_of_a_campaigns_life(instance, user, examples):
     brief = json.loads(example(examples, "brief"))
     with Meter(instance) as create:
@@ -99,8 +104,7 @@ def test_calls_of_a_campaigns_life(instance, user, examples):
     assert metadata["progress_log"]["current_step"] == 16
     with Meter(instance) as delete:
         receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
-    # the tombstone; the objects; a list that finds nothing; record and log
-    assert delete.calls == {"TransactWriteItems": 2, "DeleteObjects": 1, "ListObjectVersions": 1}
+    assert delete.calls == DELETION
     assert all(part["success"] for part in receipt["deletion_results"].values()), receipt
     assert user.get(f"/campaigns/{campaign_id}").status_code == 404
     assert not items_of(instance, campaign_id)
@@ -121,14 +125,47 @@ def test_a_delete_by_workers_that_remember_little(make_stack, appends, read):
     stack.wait_ready()
     if read:
         assert user.get(f"/campaigns/{campaign_id}/aws").status_code == 200
+    totals = totals_of(stack)
     with Meter(stack) as delete:
         receipt = user.delete(f"/campaigns/{campaign_id}/aws").json()
-    # what is not remembered is read; record and log go together all the same
-    assert delete.calls == {**({} if read else {"GetItem": 1}), "TransactWriteItems": 2,
-                            "DeleteObjects": 1, "ListObjectVersions": 1}
+    assert delete.calls == DELETION and sum(DELETION.values()) == 4
     assert receipt["deletion_results"]["dynamodb"]["items_deleted"] == 1 + appends, receipt
     assert not items_of(stack, campaign_id)
+    assert totals_of(stack) == {name: 0 for name in totals} != totals
     user.close()
+
+
+def test_a_delete_of_what_is_somebody_elses(make_stack):
+    """By another user, who changes nothing; by an administrator; and once more."""
+    stack = make_stack()
+    user, admin = Client(stack, stack.token("alice")), Client(stack, stack.admin_token())
+    other = Client(stack, stack.token("bob"))
+    campaign_id = user.create()
+    stack.stop_campaignd()
+    stack.start_campaignd()
+    stack.wait_ready()
+    before = items_of(stack, campaign_id)
+    with Meter(stack) as refused:
+        assert_problem(other.delete(f"/campaigns/{campaign_id}/aws"), 404, "campaign_not_found")
+    assert refused.calls == {"UpdateItem": 1, "GetItem": 1}
+    assert items_of(stack, campaign_id) == before
+    with Meter(stack) as delete:
+        assert admin.delete(f"/campaigns/{campaign_id}/aws").status_code == 200
+    assert delete.calls == Counter(DELETION) - Counter(["DeleteObjects"]), "it had no objects"
+    assert not items_of(stack, campaign_id)
+    assert user.get("/campaigns").json()["total"] == 0
+    for client in (admin, user):
+        assert_problem(client.delete(f"/campaigns/{campaign_id}/aws"), 404, "campaign_not_found")
+    for client in (user, admin, other):
+        client.close()
+
+
+def totals_of(stack):
+    admin = Client(stack, stack.admin_token())
+    stats = admin.get("/campaigns/aws/stats").json()["aws_stats"]
+    admin.close()
+    return {name: stats[name] for name in (
+        "total_campaigns", "completed_campaigns", "total_execution_time")}
 
 
 def items_of(instance, campaign_id):

@@ -176,3 +176,36 @@ def test_an_earlier_version_writes_in_between(old):
     data = old.get(f"{path}/aws")["aws_services"]["dynamodb"]["data"]
     assert "X-Amz-Signature=" in data["s3_pdf_url"]
     assert old.client.delete(f"{path}/aws").status_code == 200
+
+
+def test_deletions_that_were_interrupted(old):
+    """One by an earlier version, which counted the campaign out when it began, and one that
+    began with a withdrawal, after which the campaign counts until it is gone."""
+    def total():
+        return old.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
+
+    assert total() == 2
+    tombstone = old.item("first") | {"status": "deleting", "revision": 4,
+                                     "summary": summary("first", status="deleting")}
+    del tombstone["user_id"]
+    old.table.put_item(Item=tombstone)
+    old.stack.campaignctl("recount")
+    assert total() == 1
+    withdrawn = old.item("second") | {"status": "deleting", "revision": 4,
+                                      "withdrawn_user_id": "old", "withdrawn_status": "running"}
+    del withdrawn["user_id"]
+    old.table.put_item(Item=withdrawn)
+    old.stack.campaignctl("recount")
+    assert total() == 1
+    other = Client(old.stack, old.stack.token("other"))
+    for campaign_id, left in (("first", 1), ("second", 0)):
+        path = f"/campaigns/{campaign_id}"
+        assert old.client.get(path).status_code == 404
+        assert other.delete(f"{path}/aws").status_code == 404
+        assert campaign_id not in old.client.get("/campaigns").text
+        receipt = old.client.delete(f"{path}/aws")
+        assert receipt.status_code == 200, receipt.text
+        assert total() == left
+    keys = {item["campaign_id"] for item in old.table.scan()["Items"]}
+    assert all(key.startswith("#store/counters/") for key in keys), keys
+    other.close()

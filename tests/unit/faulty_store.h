@@ -89,7 +89,8 @@ static enum cs_code faulty_delete_folder(struct cs_store *store, struct cs_view 
                                              deadline, err);
 }
 
-static enum cs_code faulty_erase(struct cs_store *store, const struct cs_record *record,
+static enum cs_code faulty_erase(struct cs_store *store,
+                                 const struct cs_transaction *transaction,
                                  uint64_t *deleted_out, struct cs_deadline deadline,
                                  struct cs_err *err)
 {
@@ -99,7 +100,8 @@ static enum cs_code faulty_erase(struct cs_store *store, const struct cs_record 
 
     *deleted_out = 0;
     if (!fails || faulty->lose_answer)
-        rc = faulty->inner->ops->erase(faulty->inner, record, deleted_out, deadline, err);
+        rc = faulty->inner->ops->erase(faulty->inner, transaction, deleted_out, deadline,
+                                       err);
     return fails ? cs_err_set(err, CS_EUPSTREAM, "injected") : rc;
 }
 

@@ -38,6 +38,16 @@ static inline enum cs_code write_one(struct cs_store *store, enum cs_write_kind 
     return store->ops->commit(store, &transaction, soon(), err);
 }
 
+static inline enum cs_code erase_one(struct cs_store *store,
+                                     const struct cs_record *record,
+                                     uint64_t *deleted_out, struct cs_err *err)
+{
+    const struct cs_write write = {CS_WRITE_DELETE, record};
+    const struct cs_transaction transaction = {&write, 1, NULL, 0};
+
+    return store->ops->erase(store, &transaction, deleted_out, soon(), err);
+}
+
 static inline void create(struct cs_store *store, const char *key, const char *user_id,
                           const char *status, const char *created_at)
 {

@@ -12,6 +12,9 @@
 #define SUMMARY \
     "\"summary\":{\"S\":\"{\\\"campaign_name\\\":\\\"A\\\",\\\"pages\\\":3}\"}"
 
+#define WITHDRAWN \
+    "\"withdrawn_user_id\":{\"S\":\"ann\"},\"withdrawn_status\":{\"S\":\"failed#2\"}"
+
 #define PACKED /* {"a":1,"b":"xxx..."} with 700 of them */ \
     "H4sIAAAAAAACA6tWSlSyMtRRSlKyUqoYBaNgiAKlWgCPsX6ZygIAAA=="
 
@@ -53,6 +56,14 @@ static const char *const items[] = {
     "{" KEYS ",\"summary\":{\"S\":\",\\\"pages\\\":3}\"},\"pages\":{\"N\":\"3\"}}",
     "{" KEYS ",\"summary\":{\"S\":\"}\"}}",
     "{\"campaign_id\":{\"S\":\"c\\\"1\"},\"summary\":{\"S\":\",\\\"a\\\":1}\"}}",
+    /* withdrawn, its summary without its first members and with them; and oddly so */
+    "{\"campaign_id\":{\"S\":\"c1\"},\"status\":{\"S\":\"deleting#1\"}," WITHDRAWN
+    ",\"summary\":{\"S\":\",\\\"pages\\\":3}\"},\"pages\":{\"N\":\"3\"}}",
+    "{" WITHDRAWN "," SUMMARY ",\"campaign_id\":{\"S\":\"c1\"}}",
+    "{\"campaign_id\":{\"S\":\"c1\"},\"status\":{\"S\":\"deleting\"}," WITHDRAWN
+    ",\"quality_score\":{\"N\":\"0.95\"}}",
+    "{" KEYS "," SUMMARY ",\"withdrawn_status\":{\"N\":\"5\"}}",
+    "{" KEYS ",\"summary\":{\"S\":\"}\"},\"withdrawn_user_id\":{\"S\":\"bob\"}}",
     /* a compressed detail */
     "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"}}",
     "{" KEYS "," SUMMARY ",\"detail\":{\"B\":\"" PACKED "\"},\"more\":{\"S\":\"x\"}}",
@@ -108,6 +119,10 @@ static void test_same_as_the_tree(void **state)
         assert_same_text(items[i], "summary", a->summary, b->summary);
         assert_same_text(items[i], "detail", a->detail, b->detail);
         assert_same_text(items[i], "extra", a->extra, b->extra);
+        assert_same_text(items[i], "withdrawn_user_id", a->withdrawn_user_id,
+                         b->withdrawn_user_id);
+        assert_same_text(items[i], "withdrawn_status", a->withdrawn_status,
+                         b->withdrawn_status);
         assert_int_equal(a->revision, b->revision);
         assert_int_equal(a->expires_at_us, b->expires_at_us);
         assert_int_equal(a->vanishes, b->vanishes);
@@ -131,6 +146,17 @@ static void test_what_was_left_out(void **state)
                 "\"created_at\":\"2026-01-01T00:00:00.000000Z\",\"pages\":3}");
     assert_int_equal(record->detail.len, 714);
     assert_true(cs_view_starts(record->detail, CS_LIT("{\"a\":1,\"b\":\"xxx")));
+    cs_record_free(record);
+    assert_ok(read_text(&record,
+                        CS_LIT("{\"campaign_id\":{\"S\":\"c1\"},\"status\":"
+                               "{\"S\":\"deleting\"}," WITHDRAWN
+                               ",\"summary\":{\"S\":\",\\\"pages\\\":3}\"}}"),
+                        err));
+    assert_view(record->status, "deleting");
+    assert_view(record->withdrawn_status, "failed");
+    assert_view(record->summary,
+                "{\"campaign_id\":\"c1\",\"user_id\":\"ann\",\"status\":\"failed\","
+                "\"created_at\":\"\",\"pages\":3}");
     cs_record_free(record);
 }
 

@@ -255,7 +255,41 @@ static enum cs_code do_erase(struct cs_store *store, struct cs_err *err)
         return rc;
     cs_err_clear(err);
     rc = store->ops->log_append(store, record.key, &entry, 1, CS_LIT(""), soon(), err);
-    return rc != CS_OK ? rc : store->ops->erase(store, &record, &deleted, soon(), err);
+    return rc != CS_OK ? rc : erase_one(store, &record, &deleted, err);
+}
+
+/* Where it was withdrawn, and memory lacked for the answer, it is read. */
+static enum cs_code do_withdraw(struct cs_store *store, struct cs_err *err)
+{
+    const struct cs_record record = record_of("withdrawn", "alice", "running", "2024");
+    const struct cs_withdrawal withdrawal = {.key = record.key,
+                                             .user_id = record.user_id,
+                                             .status = CS_LIT("deleting"),
+                                             .now_us = 1};
+    const struct cs_delta delta = {CS_LIT("user/alice"), CS_LIT("total"), -1};
+    struct cs_record *found = NULL;
+    struct cs_record after;
+    const struct cs_write write = {CS_WRITE_DELETE, &after};
+    const struct cs_transaction erasure = {&write, 1, &delta, 1};
+    uint64_t deleted;
+    enum cs_code rc = write_one(store, CS_WRITE_CREATE, &record, err);
+
+    if (rc != CS_OK && rc != CS_EEXISTS)
+        return rc;
+    cs_err_clear(err);
+    rc = store->ops->withdraw(store, &withdrawal, &found, soon(), err);
+    if (rc == CS_OK) {
+        after = cs_record_withdrawn(found, withdrawal.status);
+    } else if (rc == CS_ECONFLICT) {
+        cs_err_clear(err);
+        rc = store->ops->get(store, record.key, &found, soon(), err);
+        if (rc == CS_OK)
+            after = *found;
+    }
+    if (rc == CS_OK)
+        rc = store->ops->erase(store, &erasure, &deleted, soon(), err);
+    cs_record_free(found);
+    return rc;
 }
 
 static const struct {
@@ -286,6 +320,7 @@ static const struct {
     {"delete prefix", do_delete_prefix},
     {"delete folder", do_delete_folder},
     {"erase", do_erase},
+    {"withdraw", do_withdraw},
 };
 
 struct attempt {
