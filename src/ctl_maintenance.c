@@ -20,7 +20,7 @@ static const char init_help[] =
     "Usage: campaignctl init\n"
     "Makes what the store needs and does not have yet. Safe to repeat.\n";
 
-/* The options --help alone; CTL_OK to go on, else an exit status in *code. */
+/* For a command with no option but --help. False: it is over, with *code. */
 static bool only_help(const char *name, const char *help, int argc, char **argv,
                       int *code)
 {

@@ -37,9 +37,8 @@ static bool is_whom(const char *text)
     return strcmp(text, "service") == 0 || strcmp(text, "operator") == 0;
 }
 
-/* CTL_OK to go on; *done when nothing is left to do. */
-static int read_options(int argc, char **argv, struct cs_store_aws_grants *grants,
-                        bool *done)
+/* -1: go on; else the exit status. */
+static int read_options(int argc, char **argv, struct cs_store_aws_grants *grants)
 {
     static const struct option longs[] = {{"account", required_argument, NULL, 'a'},
                                           {"for", required_argument, NULL, 'f'},
@@ -53,16 +52,14 @@ static int read_options(int argc, char **argv, struct cs_store_aws_grants *grant
         } else if (option == 'f' && is_whom(optarg)) {
             grants->operate = strcmp(optarg, "operator") == 0;
         } else if (option == 'h') {
-            (void)fputs(help_text, stdout);
-            *done = true;
-            return CTL_OK;
+            return fputs(help_text, stdout) < 0 ? CTL_FAILED : CTL_OK;
         } else {
             return ctl_usage("policy", option == 'a'   ? "an account has 12 digits"
                                        : option == 'f' ? "--for takes service or operator"
                                                        : "it takes the options below");
         }
     }
-    return optind < argc ? ctl_usage("policy", "it takes no arguments") : CTL_OK;
+    return optind < argc ? ctl_usage("policy", "it takes no arguments") : -1;
 }
 
 int ctl_policy(struct ctl *ctl, int argc, char **argv)
@@ -72,10 +69,9 @@ int ctl_policy(struct ctl *ctl, int argc, char **argv)
     struct cs_buf text = CS_BUF_INIT(POLICY_MAX);
     struct cs_err err = CS_ERR_NONE;
     struct cs_wiring wiring;
-    bool done = false;
-    int code = read_options(argc, argv, &grants, &done);
+    int code = read_options(argc, argv, &grants);
 
-    if (code != CTL_OK || done)
+    if (code >= 0)
         return code;
     grants.create = grants.create || grants.operate;
     if (!cs_settings_is(ctl->settings, CS_SET_STORE, "aws")) {

@@ -86,7 +86,7 @@ bool ctl_put_read_optional(const struct ctl_put_source *source, const char *name
 
     *rc = read == CS_ENOTFOUND ? CS_OK : read;
     if (*rc != CS_OK)
-        *err = cause;
+        cs_err_hand_on(err, &cause);
     return read == CS_OK;
 }
 

@@ -22,7 +22,7 @@ struct ctl_put_source {
 enum cs_code ctl_put_read(const struct ctl_put_source *source, const char *name,
                           struct cs_buf *out, struct cs_err *err) CS_MUST_USE;
 
-/* True where the file is there and good; that it is missing is no error. */
+/* True where the file is there and good; that it is missing is no error. *rc tells. */
 bool ctl_put_read_optional(const struct ctl_put_source *source, const char *name,
                            struct cs_buf *out, enum cs_code *rc, struct cs_err *err);
 

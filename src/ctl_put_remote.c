@@ -114,7 +114,7 @@ static enum cs_code create(struct put *put, struct cs_err *err)
         else if (rc == CS_OK)
             rc = ctl_remote_text(put->remote, "campaign_id", &put->id, err);
         else
-            *err = cause;
+            cs_err_hand_on(err, &cause);
         if (rc == CS_ETOOBIG)
             rc = cs_err_set(err, rc, "the brief is too big for the server in front");
     }
@@ -137,16 +137,14 @@ struct batch {
 static void send_batch(struct batch *batch)
 {
     char hex[CS_SHA256_HEX_LEN + 1];
-    uint8_t digest[CS_SHA256_LEN];
     struct cs_buf keyed = CS_BUF_INIT(64);
 
     if (batch->rc != CS_OK || batch->count == 0)
         return;
     cs_buf_add_byte(&batch->body, ']');
     if ((batch->rc = cs_buf_check(&batch->body, batch->err)) == CS_OK &&
-        (batch->rc = cs_sha256_of(digest, cs_buf_view(&batch->body), batch->err)) ==
+        (batch->rc = cs_sha256_hex_of(hex, cs_buf_view(&batch->body), batch->err)) ==
             CS_OK) {
-        cs_sha256_hex(hex, digest);
         /* equal batches at different places are different batches */
         cs_buf_add_fmt(&keyed, "%llu-%.32s", (unsigned long long)batch->sent, hex);
         batch->rc = post(batch->put, "/interactions", &batch->body, cs_buf_cstr(&keyed),
@@ -264,7 +262,7 @@ static enum cs_code complete(struct put *put, struct cs_err *err)
         if (rc == CS_OK)
             goto out;
         if (rc != CS_ETOOBIG || request.len <= CTL_SMALL_BODY) {
-            *err = cause;
+            cs_err_hand_on(err, &cause);
             goto out;
         }
         ctl_remote_learn(put->remote, CTL_SMALL_BODY);

@@ -22,33 +22,11 @@
 
 /* ---- bodies ---- */
 
-static enum cs_code end_digest(struct cs_sha256 *digest, char hex[CS_SHA256_HEX_LEN + 1],
-                               struct cs_err *err)
-{
-    uint8_t bytes[CS_SHA256_LEN];
-    enum cs_code rc = cs_sha256_end(digest, bytes, err);
-
-    if (rc == CS_OK)
-        cs_sha256_hex(hex, bytes);
-    return rc;
-}
-
-static enum cs_code digest_bytes(char hex[CS_SHA256_HEX_LEN + 1], struct cs_view bytes,
-                                 struct cs_err *err)
-{
-    uint8_t digest[CS_SHA256_LEN];
-    enum cs_code rc = cs_sha256_of(digest, bytes, err);
-
-    if (rc == CS_OK)
-        cs_sha256_hex(hex, digest);
-    return rc;
-}
-
 enum cs_code ctl_body_of_bytes(struct ctl_body *out, struct cs_view bytes,
                                struct cs_err *err)
 {
     *out = (struct ctl_body){.bytes = bytes, .fd = -1, .size = bytes.len};
-    return digest_bytes(out->sha256, bytes, err);
+    return cs_sha256_hex_of(out->sha256, bytes, err);
 }
 
 /* Reads to the end and counts, since that is what will be sent. */
@@ -68,7 +46,7 @@ static enum cs_code digest_file(struct ctl_body *body, const char *path,
     if (rc == CS_OK && got < 0)
         rc = cs_err_errno(err, errno, "%s can't be read", path);
     if (rc == CS_OK)
-        rc = end_digest(digest, body->sha256, err);
+        rc = cs_sha256_end_hex(digest, body->sha256, err);
     cs_sha256_free(digest);
     free(block);
     return rc;
@@ -171,7 +149,7 @@ static bool note_part(void *payload, struct cs_view value)
         if (read_range(upload->body, offset,
                        (size_t)(left < upload->part_bytes ? left : upload->part_bytes),
                        &bytes, NULL) == CS_OK &&
-            digest_bytes(hex, cs_buf_view(&bytes), NULL) == CS_OK)
+            cs_sha256_hex_of(hex, cs_buf_view(&bytes), NULL) == CS_OK)
             upload->there[number - 1] = cs_view_eq_cstr(cs_buf_view(&given), hex);
     }
     cs_buf_clear(&given);
@@ -223,7 +201,7 @@ static enum cs_code begin(struct upload *upload, const char *salt, struct cs_err
     add_path(&path, upload, "");
     if ((rc = cs_buf_check(&body, err)) == CS_OK &&
         (rc = cs_buf_check(&path, err)) == CS_OK &&
-        (rc = digest_bytes(key_hex, cs_buf_view(&key), err)) == CS_OK)
+        (rc = cs_sha256_hex_of(key_hex, cs_buf_view(&key), err)) == CS_OK)
         rc = ctl_remote_send(upload->remote,
                              &(struct ctl_request){.method = "POST",
                                                    .path = cs_buf_cstr(&path),
@@ -272,7 +250,7 @@ static enum cs_code send_part(struct upload *upload, uint64_t number,
         (rc = read_range(upload->body, offset,
                          (size_t)(left < upload->part_bytes ? left : upload->part_bytes),
                          bytes, err)) == CS_OK &&
-        (rc = digest_bytes(hex, cs_buf_view(bytes), err)) == CS_OK)
+        (rc = cs_sha256_hex_of(hex, cs_buf_view(bytes), err)) == CS_OK)
         rc = ctl_remote_send(
             upload->remote,
             &(struct ctl_request){.method = "PUT",
@@ -355,7 +333,7 @@ static enum cs_code send_all(struct upload *upload, struct cs_err *err)
             return CS_OK;
         /* the answer of the first may have been lost, or parts were cleaned away */
         if (round == ROUNDS || rc != CS_ECONFLICT) {
-            *err = cause;
+            cs_err_hand_on(err, &cause);
             return rc;
         }
         rc = look(upload, err);
@@ -423,7 +401,7 @@ enum cs_code ctl_remote_put(struct ctl_remote *remote, struct cs_view campaign_i
         rc = put_whole(remote, campaign_id, target, body, &cause);
         if (rc != CS_ETOOBIG || body->size <= CTL_SMALL_BODY) {
             if (rc != CS_OK)
-                *err = cause;
+                cs_err_hand_on(err, &cause);
             return rc;
         }
         ctl_remote_learn(remote, CTL_SMALL_BODY);
