@@ -299,11 +299,10 @@ static void start_call(struct cs_net_client *client, struct cs_net_call *call, b
 static void finish_call(struct cs_net_client *client, struct cs_net_call *call)
 {
     struct cs_net_transfer *t = call->transfer;
-    long connections = 0;
     enum cs_code rc;
 
-    (void)curl_easy_getinfo(t->easy, CURLINFO_NUM_CONNECTS, &connections);
-    client->counts.connections += (uint64_t)connections;
+    client->counts.connections +=
+        (uint64_t)cs_net_handle_count(t->easy, CURLINFO_NUM_CONNECTS);
     call->transfer = NULL;
     if (t->state == CS_NET_DONE && call->response->tries == 1 &&
         cs_net_transfer_died_idle(t)) {

@@ -58,6 +58,13 @@ int64_t cs_net_handle_number(CURL *easy, CURLINFO info)
     return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? (int64_t)value : 0;
 }
 
+long cs_net_handle_count(CURL *easy, CURLINFO info)
+{
+    long value = 0;
+
+    return curl_easy_getinfo(easy, info, &value) == CURLE_OK ? value : 0;
+}
+
 int64_t cs_net_handle_connect_us(CURL *easy)
 {
     int64_t with_tls_us = cs_net_handle_number(easy, CURLINFO_APPCONNECT_TIME_T);

@@ -11,8 +11,9 @@
  * NULL when out of memory; end it with curl_easy_cleanup(). */
 CURL *cs_net_handle_new(const struct cs_net_options *options, CURLSH *share);
 
-/* A number of those that curl counts as curl_off_t; 0 where it has none. */
+/* A number of those that curl counts as curl_off_t, or as long; 0 where it has none. */
 int64_t cs_net_handle_number(CURL *easy, CURLINFO info);
+long cs_net_handle_count(CURL *easy, CURLINFO info);
 
 /* Microseconds until its connection stood, with TLS where it has TLS. */
 int64_t cs_net_handle_connect_us(CURL *easy);

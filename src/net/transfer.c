@@ -14,14 +14,6 @@
 #define URL_MAX        (1u << 20)
 #define WATCH_EVERY_US 20000 /* the idle limits are of seconds */
 
-static long status_of(CURL *easy)
-{
-    long status = 0;
-
-    (void)curl_easy_getinfo(easy, CURLINFO_RESPONSE_CODE, &status);
-    return status;
-}
-
 static size_t on_header(char *bytes, size_t size, size_t count, void *payload)
 {
     struct cs_net_transfer *t = payload;
@@ -57,7 +49,7 @@ static size_t on_body(char *bytes, size_t size, size_t count, void *payload)
 {
     struct cs_net_transfer *t = payload;
     struct cs_view piece = cs_view_of(bytes, size * count);
-    bool good = status_of(t->easy) / 100 == 2;
+    bool good = cs_net_handle_count(t->easy, CURLINFO_RESPONSE_CODE) / 100 == 2;
 
     t->answered = true;
     if (good && t->response->hold)
@@ -411,14 +403,6 @@ void cs_net_transfer_watch(struct cs_net_transfer *t, int64_t now_us)
     }
 }
 
-static long connections_of(CURL *easy)
-{
-    long count = 0;
-
-    (void)curl_easy_getinfo(easy, CURLINFO_NUM_CONNECTS, &count);
-    return count;
-}
-
 bool cs_net_transfer_died_idle(const struct cs_net_transfer *t)
 {
     switch (t->result) {
@@ -431,7 +415,7 @@ bool cs_net_transfer_died_idle(const struct cs_net_transfer *t)
         return false;
     }
     return t->fault == CS_NET_OK && t->local == CS_OK && !t->answered &&
-           connections_of(t->easy) == 0;
+           cs_net_handle_count(t->easy, CURLINFO_NUM_CONNECTS) == 0;
 }
 
 static enum cs_net_fault fault_of(const struct cs_net_transfer *t)
@@ -454,7 +438,7 @@ enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *e
     enum cs_net_fault fault = fault_of(t);
 
     response->fault = fault;
-    response->reused = connections_of(t->easy) == 0;
+    response->reused = cs_net_handle_count(t->easy, CURLINFO_NUM_CONNECTS) == 0;
     response->bytes_sent =
         (uint64_t)cs_net_handle_number(t->easy, CURLINFO_SIZE_UPLOAD_T);
     response->bytes_received =
@@ -474,6 +458,6 @@ enum cs_code cs_net_transfer_outcome(struct cs_net_transfer *t, struct cs_err *e
                 .slow = t->result == CURLE_OPERATION_TIMEDOUT,
             },
             err);
-    response->status = (int)status_of(t->easy);
+    response->status = (int)cs_net_handle_count(t->easy, CURLINFO_RESPONSE_CODE);
     return CS_OK;
 }

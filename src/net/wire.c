@@ -152,6 +152,24 @@ static long connect_limit_ms(const struct exchange *x)
                                               : x->wire->options->connect_timeout_ms;
 }
 
+/* To where wire->origin says, within limit_ms. */
+static CURLcode open_connection(struct cs_net_wire *wire, long limit_ms)
+{
+    CURL *easy = wire->easy;
+    CURLcode result;
+
+    if ((result = curl_easy_setopt(easy, CURLOPT_URL, cs_buf_cstr(&wire->origin))) !=
+            CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_PROXY, "")) != CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_ERRORBUFFER, wire->text)) != CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_CONNECTTIMEOUT_MS, limit_ms)) !=
+            CURLE_OK ||
+        (result = curl_easy_setopt(easy, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
+        (result = curl_easy_perform(easy)) != CURLE_OK)
+        return result;
+    return curl_easy_getinfo(easy, CURLINFO_ACTIVESOCKET, &wire->fd);
+}
+
 static bool connect_anew(struct exchange *x)
 {
     struct cs_net_wire *wire = x->wire;
@@ -163,28 +181,15 @@ static bool connect_anew(struct exchange *x)
     hang_up(wire);
     if (left_ms <= 0)
         return fail(x, CS_NET_DEADLINE);
-    if (by_deadline)
-        limit_ms = (long)left_ms;
     cs_buf_add(&wire->origin, x->origin);
     wire->easy = cs_net_handle_new(wire->options, wire->share);
     if (wire->easy == NULL || cs_buf_check(&wire->origin, NULL) != CS_OK)
         return fail_here(x, CS_ENOMEM);
-    if ((result = curl_easy_setopt(wire->easy, CURLOPT_URL,
-                                   cs_buf_cstr(&wire->origin))) != CURLE_OK ||
-        (result = curl_easy_setopt(wire->easy, CURLOPT_PROXY, "")) != CURLE_OK ||
-        (result = curl_easy_setopt(wire->easy, CURLOPT_ERRORBUFFER, wire->text)) !=
-            CURLE_OK ||
-        (result = curl_easy_setopt(wire->easy, CURLOPT_CONNECTTIMEOUT_MS, limit_ms)) !=
-            CURLE_OK ||
-        (result = curl_easy_setopt(wire->easy, CURLOPT_CONNECT_ONLY, 1L)) != CURLE_OK ||
-        (result = curl_easy_perform(wire->easy)) != CURLE_OK ||
-        (result = curl_easy_getinfo(wire->easy, CURLINFO_ACTIVESOCKET, &wire->fd)) !=
-            CURLE_OK) {
-        (void)fail_as(x, result);
-        if (by_deadline && result == CURLE_OPERATION_TIMEDOUT)
-            x->fault = CS_NET_DEADLINE;
-        return false;
-    }
+    result = open_connection(wire, by_deadline ? (long)left_ms : limit_ms);
+    if (by_deadline && result == CURLE_OPERATION_TIMEDOUT)
+        return fail(x, CS_NET_DEADLINE);
+    if (result != CURLE_OK)
+        return fail_as(x, result);
     x->connected = true;
     x->moved_us = cs_clock_monotonic_us(); /* until here a limit of its own held */
     x->response->connect_us = cs_net_handle_connect_us(wire->easy);
