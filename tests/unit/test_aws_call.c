@@ -454,11 +454,11 @@ static void test_the_permission_that_lacks_is_named(void **state)
     static const struct {
         const char *body;
         const char *said;
-        const char *not_said;
+        const char *not_said; /* NULL: nothing */
     } cases[] = {
         {"<Error><Code>AccessDenied</Code><Message>Access Denied</Message></Error>",
-         "(the IAM permission s3:PutObject is needed)", "zzz"},
-        {"", "(the IAM permission s3:PutObject is needed)", "zzz"},
+         "(the IAM permission s3:PutObject is needed)", NULL},
+        {"", "(the IAM permission s3:PutObject is needed)", NULL},
         {"<Error><Code>AccessDenied</Code><Message>User: arn:aws:iam::1:user/u is not "
          "authorized to perform: kms:GenerateDataKey</Message></Error>",
          "kms:GenerateDataKey", "s3:PutObject"},
@@ -473,7 +473,8 @@ static void test_the_permission_that_lacks_is_named(void **state)
 
         assert_int_equal(perform(b, script, &why), CS_EDENIED);
         assert_non_null(strstr(why.text, cases[i].said));
-        assert_null(strstr(why.text, cases[i].not_said));
+        if (cases[i].not_said != NULL)
+            assert_null(strstr(why.text, cases[i].not_said));
     }
 }
 
