@@ -345,7 +345,7 @@ def check_links_to_its_objects(stack, dora, table):
                     f"https://s3.ca-central-1.amazonaws.com/{bucket}/{website}"):
         told, link, got = tell(address)
         assert "X-Amz-Signature=" in told and "X-Amz-Signature=" in link
-        assert got.content == requests.get(link, timeout=20).content == b"<html>of before"
+        assert got.content == requests.get(link, timeout=60).content == b"<html>of before"
         assert dora.head(f"{path}/website").headers["Content-Length"] == "15"
     for address in ("", f"https://{bucket}x.s3.ca-central-1.amazonaws.com/{website}",
                     f"https://s3.ca-central-1.amazonaws.com/x{bucket}/{website}",
