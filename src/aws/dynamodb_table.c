@@ -396,8 +396,7 @@ static enum cs_code switch_expiry_on(struct cs_dynamodb *db,
     cs_json_key(&w, "TimeToLiveSpecification");
     cs_json_object(&w);
     cs_json_member_cstr(&w, "AttributeName", table->expiry);
-    cs_json_key(&w, "Enabled");
-    cs_json_boolean(&w, true);
+    cs_json_member_bool(&w, "Enabled", true);
     cs_json_object_end(&w);
     cs_json_object_end(&w);
     if ((rc = cs_buf_check(&body, &why)) == CS_OK)

@@ -260,8 +260,8 @@ static enum cs_code look_and_remove(const struct cs_campaigns *campaigns,
         if (rc != CS_OK)
             return rc;
         rc = cs_campaign_remove_record(campaigns, call, record, out, &cause);
-        if (rc != CS_OK && rc != CS_ECONFLICT && err != NULL && err->code == CS_OK)
-            *err = cause;
+        if (rc != CS_OK && rc != CS_ECONFLICT)
+            cs_err_hand_on(err, &cause);
         cs_record_free(record);
     }
     if (rc == CS_ECONFLICT)
@@ -287,8 +287,8 @@ enum cs_code cs_campaign_remove(const struct cs_campaigns *campaigns,
     if (rc == CS_OK) {
         tombstone = cs_record_withdrawn(before, CS_LIT("deleting"));
         finish(campaigns, call, before, &tombstone, out);
-    } else if (err != NULL && err->code == CS_OK) {
-        *err = cause;
+    } else {
+        cs_err_hand_on(err, &cause);
     }
     cs_record_free(before);
     return rc;

@@ -216,8 +216,7 @@ static enum cs_code get_item(struct cs_aws_diagnosis *d, struct cs_err *err)
 
     if ((rc = make_key(&key, d, "a", err)) == CS_OK) {
         cs_aws_store_begin(d->store, &w, true);
-        cs_json_key(&w, "ConsistentRead");
-        cs_json_boolean(&w, true);
+        cs_json_member_bool(&w, "ConsistentRead", true);
         cs_aws_store_add_key(&w, cs_buf_view(&key));
         cs_json_object_end(&w);
         rc = cs_aws_store_call(d->store, "GetItem", &answer, d->deadline, err);

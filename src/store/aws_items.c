@@ -32,14 +32,6 @@ static const struct cs_view summary_names[] = {
 #define SUMMARY_VALUE_MAX 512u /* bytes; a longer one is detail, too */
 #define MEMBERS_MAX       64u  /* of a summary, that are looked at */
 
-static bool is_among(struct cs_view name, const struct cs_view *names, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        if (cs_view_eq(name, names[i]))
-            return true;
-    return false;
-}
-
 bool cs_aws_item_is_internal(struct cs_view key)
 {
     return cs_view_starts(key, CS_LIT(CS_AWS_INTERNAL));
@@ -67,7 +59,7 @@ static bool copy_member(void *payload, struct cs_view name, struct cs_view value
     if (!copying->foreign && cs_view_eq(name, CS_LIT("updated_at")))
         return true;
     if (!plain || name.len == 0 || cs_view_find_byte(name, '\\') != SIZE_MAX ||
-        is_among(name, own_names, CS_COUNT(own_names)))
+        cs_view_is_among(name, own_names, CS_COUNT(own_names)))
         return true;
     cs_json_key_view(copying->w, name);
     copying->rc = cs_attribute_from_json(copying->w->out, value, copying->err);
@@ -286,7 +278,7 @@ static enum cs_code take_attribute(struct texts *t, struct cs_view name,
     if ((rc = cs_attribute_to_json(&t->value, attribute, err)) != CS_OK ||
         (rc = cs_buf_check(&t->value, err)) != CS_OK)
         return rc;
-    if (foreign && is_among(name, summary_names, CS_COUNT(summary_names)) &&
+    if (foreign && cs_view_is_among(name, summary_names, CS_COUNT(summary_names)) &&
         is_short(cs_buf_view(&t->value))) {
         add_member(&t->summary, name, cs_buf_view(&t->value));
         return CS_OK;
@@ -371,7 +363,7 @@ static enum cs_code take_others(struct texts *t, const struct cs_json *item,
         cs_buf_add(&t->detail,
                    cs_view_sub(record->detail, 0, cs_view_trim(record->detail).len - 1));
     while (rc == CS_OK && cs_json_next(&iter, item))
-        if (!is_among(iter.name, own_names, CS_COUNT(own_names)) &&
+        if (!cs_view_is_among(iter.name, own_names, CS_COUNT(own_names)) &&
             !is_copy(&copies, iter.name) && !is_ours_too(t, record, iter.name) &&
             (cs_aws_link_of(iter.name) & links) == 0)
             rc = take_attribute(t, iter.name, iter.value, foreign, err);
@@ -573,7 +565,7 @@ static bool take_own(struct own_item *own, struct cs_view name, struct cs_view t
     }
     if (cs_view_eq(type, CS_LIT("N")) && take_number(&own->record, name, inside))
         return true;
-    return !is_among(name, own_names, CS_COUNT(own_names)) &&
+    return !cs_view_is_among(name, own_names, CS_COUNT(own_names)) &&
            cs_view_find_byte(name, '\\') == SIZE_MAX &&
            note_copy(&own->others, name, inside);
 }

@@ -76,8 +76,7 @@ static void write_scan(struct search *s, const struct cs_buf *start,
                        struct cs_json_writer *w)
 {
     cs_aws_store_begin(s->store, w, true);
-    cs_json_key(w, "ConsistentRead");
-    cs_json_boolean(w, true);
+    cs_json_member_bool(w, "ConsistentRead", true);
     cs_json_member_cstr(w, "ProjectionExpression", "campaign_id, #of");
     cs_json_member_cstr(w, "FilterExpression",
                         "begins_with(campaign_id, :log) OR "

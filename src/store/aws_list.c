@@ -206,8 +206,7 @@ static void write_query(struct collecting *c, struct cs_json_writer *w)
 
     cs_json_member_cstr(w, "IndexName",
                         by_user ? CS_AWS_USER_INDEX : CS_AWS_STATUS_INDEX);
-    cs_json_key(w, "ScanIndexForward");
-    cs_json_boolean(w, false);
+    cs_json_member_bool(w, "ScanIndexForward", false);
     cs_json_member_cstr(w, "KeyConditionExpression",
                         behind ? "#v = :v AND created_at <= :t" : "#v = :v");
     cs_json_key(w, "ExpressionAttributeNames");
@@ -231,8 +230,7 @@ static enum cs_code fetch(struct collecting *c, struct cs_err *err)
 
     cs_aws_store_begin(c->store, &w, true);
     if (all) {
-        cs_json_key(&w, "ConsistentRead");
-        cs_json_boolean(&w, true);
+        cs_json_member_bool(&w, "ConsistentRead", true);
     } else {
         write_query(c, &w);
     }

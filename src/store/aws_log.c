@@ -61,8 +61,7 @@ static enum cs_code read_item(struct cs_aws_store *store, struct cs_view key,
     struct cs_json_writer w;
 
     cs_aws_store_begin(store, &w, true);
-    cs_json_key(&w, "ConsistentRead");
-    cs_json_boolean(&w, true);
+    cs_json_member_bool(&w, "ConsistentRead", true);
     cs_json_member_cstr(&w, "ProjectionExpression",
                         "campaign_id, created_at, " CS_AWS_LOG_END ", #next");
     cs_json_key(&w, "ExpressionAttributeNames");

@@ -42,8 +42,7 @@ enum cs_code cs_aws_store_get(struct cs_store *base, struct cs_view key,
         (rc = cs_aws_store_open(store, err)) != CS_OK)
         return rc;
     cs_aws_store_begin(store, &w, true);
-    cs_json_key(&w, "ConsistentRead");
-    cs_json_boolean(&w, true);
+    cs_json_member_bool(&w, "ConsistentRead", true);
     cs_aws_store_add_key(&w, key);
     cs_json_object_end(&w);
     if ((rc = cs_aws_store_ask(store, "GetItem", &absent, deadline, err)) != CS_OK)
@@ -199,8 +198,8 @@ static enum cs_code put_plain(struct cs_aws_store *store, const struct cs_write 
                           CS_FMT(write->record->key));
     if (rc != CS_OK && cs_aws_store_lost_race(store))
         return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -237,8 +236,7 @@ static enum cs_code explain(struct cs_aws_store *store,
     }
     if (cs_aws_store_lost_race(store))
         return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
-    if (err != NULL && err->code == CS_OK)
-        *err = *why;
+    cs_err_hand_on(err, why);
     return rc;
 }
 
@@ -409,7 +407,7 @@ enum cs_code cs_aws_store_erase(struct cs_store *base,
     if (guarded && rc == CS_ECONFLICT)
         return erase_in_steps(store, transaction, deleted_out, deadline, err);
     *deleted_out = rc == CS_OK ? entries : 0;
-    if (rc != CS_OK && err != NULL && err->code == CS_OK)
-        *err = why;
+    if (rc != CS_OK)
+        cs_err_hand_on(err, &why);
     return rc;
 }

@@ -152,8 +152,7 @@ static enum cs_code scan_page(struct recount *r, bool counters, item_fn *use,
     enum cs_code rc;
 
     cs_aws_store_begin(r->store, &w, true);
-    cs_json_key(&w, "ConsistentRead");
-    cs_json_boolean(&w, true);
+    cs_json_member_bool(&w, "ConsistentRead", true);
     if (counters) {
         cs_json_member_cstr(&w, "FilterExpression", "begins_with(campaign_id, :prefix)");
         cs_json_key(&w, "ExpressionAttributeValues");
@@ -365,8 +364,7 @@ static enum cs_code send_if_unchanged(struct recount *r, const char *operation,
     if (rc == CS_OK || cs_aws_error_is(cs_dynamodb_error(r->store->db),
                                        "ConditionalCheckFailedException"))
         return CS_OK;
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc == CS_ENOTFOUND ? CS_EUPSTREAM : rc;
 }
 

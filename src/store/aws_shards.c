@@ -99,8 +99,7 @@ enum cs_code cs_aws_status_note(struct cs_aws_store *store, struct cs_deadline d
         store->shards_noted = true;
         return CS_OK;
     }
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 
@@ -115,8 +114,7 @@ enum cs_code cs_aws_status_shards(struct cs_aws_store *store, size_t *out,
 
     if (store->shards_read == 0 || now_us > store->shards_read_us + KNOWN_US) {
         cs_aws_store_begin(store, &w, true);
-        cs_json_key(&w, "ConsistentRead");
-        cs_json_boolean(&w, true);
+        cs_json_member_bool(&w, "ConsistentRead", true);
         cs_aws_store_add_key(&w, CS_LIT(SHARDS_KEY));
         cs_json_object_end(&w);
         if ((rc = cs_aws_store_fetch(store, "GetItem", &answer, deadline, err)) != CS_OK)

@@ -100,8 +100,7 @@ static enum cs_code ask(struct cs_aws_store *store,
                           CS_FMT(withdrawal->key));
     if (cs_aws_store_lost_race(store))
         return cs_err_set(err, CS_EBUSY, "others write the same records: try again");
-    if (err != NULL && err->code == CS_OK)
-        *err = why;
+    cs_err_hand_on(err, &why);
     return rc;
 }
 
