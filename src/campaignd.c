@@ -47,6 +47,7 @@ struct main {
     struct cs_log *log;
     int listen_fd;
     struct cs_recent *recent; /* of the pool */
+    struct cs_store_aws_meter *meter;
 };
 
 /* Changed by the worker's signal handlers alone. */
@@ -128,7 +129,8 @@ struct listener {
     int ready_fd; /* to tell the supervisor; -1: there is none */
     const char *started_as;
     struct cs_log *log;
-    struct cs_recent *recent; /* what the workers of the pool remember together */
+    struct cs_recent *recent;         /* what the workers of the pool remember together */
+    struct cs_store_aws_meter *meter; /* and count */
 };
 
 static enum cs_log_level log_level(const struct cs_settings *settings)
@@ -273,7 +275,7 @@ static int run_worker(const struct cs_settings *settings, const struct listener 
     int code = CS_POOL_EXIT_END;
 
     if (cs_wiring_init(&wiring, settings, from->log, true, &err) == CS_OK)
-        cs_wiring_share(&wiring, from->recent);
+        cs_wiring_share(&wiring, from->recent, from->meter);
     if (err.code != CS_OK || make_app(&wiring, &app, from->started_as, &err) != CS_OK ||
         (from->fd >= 0 ? serve : serve_cgi)(settings, app, from, &err) != CS_OK) {
         cs_log_err(from->log, CS_LOG_ERROR, "the worker failed", &err);
@@ -312,7 +314,8 @@ static int pool_work(void *payload, void *settings, int ready_fd)
                                   .ready_fd = ready_fd,
                                   .started_as = "pool",
                                   .log = open_log(settings, &err),
-                                  .recent = state->recent};
+                                  .recent = state->recent,
+                                  .meter = state->meter};
     int code;
 
     if (from.log == NULL) {
@@ -407,6 +410,7 @@ static int run_pool(struct main *state, struct cs_settings *settings,
 
     state->listen_fd = -1;
     state->recent = cs_recent_new(); /* without it each remembers by itself */
+    state->meter = cs_store_aws_meter_new();
     if (address == NULL || (pid_text != NULL && pid_file == NULL))
         (void)cs_err_nomem(&err);
     else if (socket_mode(settings, &mode, &err) == CS_OK &&
@@ -429,6 +433,7 @@ static int run_pool(struct main *state, struct cs_settings *settings,
             (void)unlink(pid_file);
     }
     cs_recent_free(state->recent);
+    cs_store_aws_meter_free(state->meter);
     cs_settings_free(settings);
     free(address);
     free(pid_file);

@@ -125,10 +125,11 @@ enum cs_code cs_wiring_check_theme(const struct cs_settings *settings, struct cs
     return rc;
 }
 
-void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent)
+void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent,
+                     struct cs_store_aws_meter *meter)
 {
-    if (recent != NULL && cs_settings_is(wiring->settings, CS_SET_STORE, "aws"))
-        cs_store_aws_share(wiring->store, recent);
+    if (cs_settings_is(wiring->settings, CS_SET_STORE, "aws"))
+        cs_store_aws_share(wiring->store, recent, meter);
 }
 
 void cs_wiring_clear(struct cs_wiring *wiring)

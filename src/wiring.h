@@ -7,6 +7,7 @@
 #include "config/settings.h"
 #include "net/client.h"
 #include "store/recent.h"
+#include "store/store_aws.h"
 
 struct cs_wiring {
     struct cs_store *store;
@@ -28,9 +29,10 @@ void cs_wiring_clear(struct cs_wiring *wiring);
 enum cs_code cs_wiring_check_theme(const struct cs_settings *settings,
                                    struct cs_err *err) CS_MUST_USE;
 
-/* Lets the store remember in memory that workers share, where it has a use for it.
- * Borrowed; NULL: it remembers by itself. */
-void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent);
+/* Lets the store remember and count in memory that workers share, where it has a use for
+ * it. Borrowed; NULL: it does so by itself. */
+void cs_wiring_share(struct cs_wiring *wiring, struct cs_recent *recent,
+                     struct cs_store_aws_meter *meter);
 
 /* A cs_fetch_fn whose payload is the wiring. */
 enum cs_code cs_wiring_fetch(void *payload, const char *url, struct cs_buf *out,

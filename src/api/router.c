@@ -18,6 +18,7 @@ struct route {
 static const struct route routes[] = {
     {"GET", "/health", EVERYBODY, cs_api_health},
     {"GET", "/limits", EVERYBODY, cs_api_limits},
+    {"GET", "/metrics", ADMIN, cs_api_metrics},
     {"GET", "/openapi.json", EVERYBODY, cs_api_openapi},
     {"GET", "/signed/*", EVERYBODY, cs_api_signed},
     {"POST", "/campaigns", USER, cs_api_campaign_create},

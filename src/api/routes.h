@@ -8,6 +8,7 @@
 /* service.c */
 cs_route_fn cs_api_health;
 cs_route_fn cs_api_limits;
+cs_route_fn cs_api_metrics;
 cs_route_fn cs_api_openapi;
 /* campaigns.c */
 cs_route_fn cs_api_campaign_create;

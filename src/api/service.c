@@ -1,6 +1,9 @@
 #include "config.h"
 
 #include "api/routes.h"
+
+#include <inttypes.h>
+
 #include "base/file.h"
 #include "campaign/lifecycle.h"
 #include "json/scan.h"
@@ -100,6 +103,64 @@ enum cs_code cs_api_limits(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_u64(&w, "json_depth", CS_JSON_MAX_DEPTH);
     cs_json_object_end(&w);
     return cs_exchange_answer(x, 200, err);
+}
+
+/* ---- GET /metrics ---- */
+
+static void add_counter(struct cs_buf *out, const char *name, const char *help)
+{
+    cs_buf_add_fmt(out, "# HELP campaignstore_%s %s\n# TYPE campaignstore_%s counter\n",
+                   name, help, name);
+}
+
+static void write_usage(struct cs_buf *out, const struct cs_store_usage *usage)
+{
+    const struct {
+        const char *name, *help;
+        uint64_t value;
+    } counters[] = {
+        {"aws_retries_total", "Calls of AWS that were sent again.", usage->retries},
+        {"aws_throttled_total", "Answers of AWS that asked to slow down.",
+         usage->throttled},
+        {"aws_failures_total", "Calls of AWS that failed in the end.", usage->failures}};
+
+    add_counter(out, "aws_calls_total", "Calls of AWS, each with its retries.");
+    cs_buf_add_fmt(out,
+                   "campaignstore_aws_calls_total{service=\"s3\"} %" PRIu64 "\n"
+                   "campaignstore_aws_calls_total{service=\"dynamodb\"} %" PRIu64 "\n",
+                   usage->object_calls, usage->record_calls);
+    for (size_t i = 0; i < CS_COUNT(counters); i++) {
+        add_counter(out, counters[i].name, counters[i].help);
+        cs_buf_add_fmt(out, "campaignstore_%s %" PRIu64 "\n", counters[i].name,
+                       counters[i].value);
+    }
+    add_counter(out, "dynamodb_capacity_units_total",
+                "Capacity units that DynamoDB said were consumed, read and write.");
+    cs_buf_add_fmt(
+        out, "campaignstore_dynamodb_capacity_units_total %" PRIu64 ".%03" PRIu64 "\n",
+        usage->capacity_milliunits / 1000, usage->capacity_milliunits % 1000);
+}
+
+/* Source: Prometheus, "Exposition formats", the text format 0.0.4. */
+enum cs_code cs_api_metrics(struct cs_exchange *x, struct cs_err *err)
+{
+    const struct cs_store_ops *ops = x->app->store->ops;
+    struct cs_buf *body = cs_response_body(x->response);
+    struct cs_store_usage usage;
+
+    cs_buf_add_fmt(body,
+                   "# HELP campaignstore_info What answers here.\n"
+                   "# TYPE campaignstore_info gauge\n"
+                   "campaignstore_info{version=\"%s\",store=\"%.*s\"} 1\n",
+                   PACKAGE_VERSION, CS_FMT(ops->names(x->app->store)->kind));
+    if (ops->usage != NULL) {
+        ops->usage(x->app->store, &usage);
+        write_usage(body, &usage);
+    }
+    cs_response_status(x->response, 200);
+    cs_response_header(x->response, "Content-Type", CS_LIT("text/plain; version=0.0.4"));
+    cs_response_header(x->response, "Cache-Control", CS_LIT("no-store"));
+    return cs_buf_check(body, err);
 }
 
 /* ---- GET /openapi.json ---- */

@@ -2,6 +2,8 @@
 
 #include "aws/call.h"
 
+#include <math.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 
@@ -19,8 +21,15 @@ struct cs_aws {
     struct cs_buf url; /* of the request being started; the client copies it */
     int64_t offset_us; /* the services' clock minus ours */
     uint64_t random;   /* xorshift: jitter needs no better */
-    struct cs_aws_counts counts;
+    struct cs_aws_counts own_counts; /* where nobody else wants them */
 };
+
+/* Nothing else is read on the ground of a count, so no order is asked for. */
+static void count(_Atomic uint64_t *counter, uint64_t add)
+{
+    if (add > 0)
+        (void)atomic_fetch_add_explicit(counter, add, memory_order_relaxed);
+}
 
 static int64_t system_clock(void *payload)
 {
@@ -39,6 +48,8 @@ struct cs_aws *cs_aws_new(const struct cs_aws_options *options)
         aws->options.now_us = system_clock;
     if (aws->options.retry.max_attempts == 0)
         aws->options.retry = CS_RETRY_STANDARD;
+    if (aws->options.counts == NULL)
+        aws->options.counts = &aws->own_counts;
     aws->bucket = (struct cs_retry_bucket){CS_RETRY_CAPACITY, CS_RETRY_CAPACITY};
     cs_buf_init(&aws->url, URL_MAX);
     if (cs_random_bytes(&aws->random, sizeof(aws->random), NULL) != CS_OK)
@@ -69,11 +80,6 @@ int64_t cs_aws_now_us(const struct cs_aws *aws)
 int64_t cs_aws_clock_offset_us(const struct cs_aws *aws)
 {
     return aws->offset_us;
-}
-
-struct cs_aws_counts cs_aws_counts(const struct cs_aws *aws)
-{
-    return aws->counts;
 }
 
 double cs_aws_random(struct cs_aws *aws)
@@ -397,7 +403,7 @@ static bool may_try_again(struct cs_aws *aws, struct cs_aws_call *call,
         return move_region(call);
     case CS_AWS_RETRY_THROTTLING:
     case CS_AWS_RETRY_TRANSACTION_THROTTLED:
-        aws->counts.throttled++;
+        count(&aws->options.counts->throttled, 1);
         break;
     default:
         break;
@@ -458,10 +464,10 @@ static void settle(struct cs_aws *aws, struct cs_aws_call *call)
         if (call->units_of != NULL)
             call->units = call->units_of(call->response);
     } else {
-        aws->counts.failures++;
+        count(&aws->options.counts->failures, 1);
     }
-    aws->counts.units += call->units;
-    aws->counts.retries += call->attempts > 1 ? call->attempts - 1 : 0;
+    count(&aws->options.counts->milliunits, (uint64_t)llround(call->units * 1000));
+    count(&aws->options.counts->retries, call->attempts > 1 ? call->attempts - 1 : 0);
     log_call(aws, call);
 }
 
@@ -490,8 +496,7 @@ static void begin(struct cs_aws *aws, struct cs_aws_call *call, struct cs_net_ca
     call->code = CS_OK;
     call->err = CS_ERR_NONE;
     cs_aws_error_clear(call->error);
-    aws->counts.calls++;
-    aws->counts.by_service[call->service]++;
+    count(&aws->options.counts->calls[call->service], 1);
     *net = (struct cs_net_call){
         .response = call->response,
         .small = call->service == CS_AWS_DYNAMODB,

@@ -14,6 +14,17 @@
 
 struct cs_aws; /* one per process: signing context, tokens of the retries, clock offset */
 
+/* What was asked of the services. Each is added to atomically, so that processes may
+ * share them in memory that they have mapped together. */
+struct cs_aws_counts {
+    _Atomic uint64_t calls[CS_AWS_SERVICE_COUNT];
+    _Atomic uint64_t retries;
+    _Atomic uint64_t throttled;  /* answers */
+    _Atomic uint64_t failures;   /* calls that ended without 2xx */
+    _Atomic uint64_t milliunits; /* thousandths of DynamoDB's capacity units, read and
+                                  * write together */
+};
+
 struct cs_aws_options {
     struct cs_net_client *net;              /* borrowed */
     struct cs_aws_credentials *credentials; /* borrowed */
@@ -22,6 +33,7 @@ struct cs_aws_options {
     int64_t (*now_us)(void *payload);       /* NULL: the system's clock */
     double (*random)(void *payload);        /* from 0 to below 1; NULL: of its own */
     void *payload;
+    struct cs_aws_counts *counts; /* borrowed, what it does is added; may be NULL */
 };
 
 /* NULL: out of memory. */
@@ -121,15 +133,5 @@ bool cs_aws_answer_offset(const struct cs_aws *aws,
 enum cs_code cs_aws_check_credentials(struct cs_aws *aws, struct cs_deadline deadline,
                                       struct cs_aws_keys *out,
                                       struct cs_err *err) CS_MUST_USE;
-
-struct cs_aws_counts { /* since cs_aws_new() */
-    uint64_t calls;
-    uint64_t retries;
-    uint64_t throttled; /* answers */
-    uint64_t failures;  /* calls that ended without 2xx */
-    double units;       /* DynamoDB, read and write together */
-    uint64_t by_service[CS_AWS_SERVICE_COUNT];
-};
-struct cs_aws_counts cs_aws_counts(const struct cs_aws *aws);
 
 #endif

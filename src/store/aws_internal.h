@@ -5,6 +5,7 @@
 
 #include "aws/dynamodb.h"
 #include "aws/s3.h"
+#include "store/aws_meter.h"
 #include "store/aws_packing.h"
 #include "store/aws_same.h"
 #include "store/check.h"
@@ -63,6 +64,8 @@ struct cs_aws_store {
     struct cs_buf body; /* of the DynamoDB request being written */
     struct cs_aws_item_texts texts;
     struct cs_aws_same same;
+    struct cs_store_aws_meter *meter; /* its own, or one that is shared */
+    struct cs_store_aws_meter own_meter;
     struct cs_recent *recent;
     bool shares_recent;                         /* it is somebody else's to free */
     struct cs_store *others[CS_AWS_OTHERS_MAX]; /* of buckets that old records name */

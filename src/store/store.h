@@ -243,6 +243,16 @@ struct cs_delete_report {
     uint64_t left;             /* what a second listing still found */
 };
 
+/* What remote services were asked, since the process or its pool began. */
+struct cs_store_usage {
+    uint64_t object_calls; /* each with its retries */
+    uint64_t record_calls;
+    uint64_t retries;
+    uint64_t throttled;           /* answers that said so */
+    uint64_t failures;            /* calls */
+    uint64_t capacity_milliunits; /* thousandths of what records are paid by */
+};
+
 struct cs_store_health {
     bool objects_ok;
     bool records_ok;
@@ -264,6 +274,9 @@ struct cs_store_ops {
                          struct cs_deadline deadline, struct cs_err *err);
     void (*health)(struct cs_store *store, struct cs_store_health *out,
                    struct cs_deadline deadline);
+
+    /* Asks nobody. May be missing where there are no remote services. */
+    void (*usage)(const struct cs_store *store, struct cs_store_usage *out);
 
     /* CS_ENOTFOUND. *out is freed by cs_record_free(). Sees every commit that
      * was acknowledged before (consistent read). */

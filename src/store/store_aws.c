@@ -90,7 +90,9 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
         .dual_stack = cs_aws_store_flag(store, "AWS_USE_DUALSTACK_ENDPOINT", false),
         .fips = cs_aws_store_flag(store, "AWS_USE_FIPS_ENDPOINT", false)};
     struct cs_aws_credentials_options with_net = credentials;
-    struct cs_aws_options aws = {.log = store->options.log, .retry = CS_RETRY_STANDARD};
+    struct cs_aws_options aws = {.log = store->options.log,
+                                 .retry = CS_RETRY_STANDARD,
+                                 .counts = &store->meter->counts};
 
     store->net = cs_net_client_new(&net, err);
     if (store->net == NULL)
@@ -274,6 +276,7 @@ static struct cs_store *in_bucket(struct cs_store *base, struct cs_view bucket,
     other = name != NULL ? cs_store_aws_new(&options, err) : NULL;
     if (other != NULL) {
         cs_aws_store_of(other)->create_missing = false;
+        cs_aws_store_of(other)->meter = store->meter;
         store->others[store->other_count++] = other;
     } else if (name == NULL) {
         (void)cs_err_nomem(err);
@@ -298,6 +301,7 @@ static const struct cs_store_ops operations = {
     .names = get_names,
     .init = cs_aws_store_init,
     .health = cs_aws_store_health,
+    .usage = cs_aws_store_usage,
     .get = cs_aws_store_get,
     .recall = cs_aws_store_recall,
     .commit = cs_aws_store_commit,
@@ -467,6 +471,7 @@ struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
     store->texts = (struct cs_aws_item_texts)CS_AWS_ITEM_TEXTS_INIT;
     cs_aws_same_init(&store->same);
     store->recent = cs_recent_new(); /* without it nothing is remembered */
+    store->meter = &store->own_meter;
     if (fill(store, err) != CS_OK) {
         free_store(&store->base);
         return NULL;
@@ -474,10 +479,15 @@ struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
     return &store->base;
 }
 
-void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent)
+void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent,
+                        struct cs_store_aws_meter *meter)
 {
     struct cs_aws_store *store = cs_aws_store_of(base);
 
+    if (meter != NULL)
+        store->meter = meter;
+    if (recent == NULL)
+        return;
     if (!store->shares_recent)
         cs_recent_free(store->recent);
     store->recent = recent;

@@ -51,10 +51,17 @@ struct cs_store_aws_options {
 struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
                                   struct cs_err *err);
 
-/* Lets `base`, one of cs_store_aws_new(), remember in memory that it shares with
- * others; borrowed. Without it each remembers by itself. */
+/* Where what is asked of AWS is counted: memory that processes share which were forked
+ * after it was made. NULL: out of memory. */
+struct cs_store_aws_meter *cs_store_aws_meter_new(void);
+void cs_store_aws_meter_free(struct cs_store_aws_meter *meter);
+
+/* Lets `base`, one of cs_store_aws_new(), remember and count in memory that it shares
+ * with others; borrowed, each may be NULL. Without it each does so by itself. To be said
+ * before the first call. */
 struct cs_recent;
-void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent);
+void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent,
+                        struct cs_store_aws_meter *meter);
 
 /* ---- diagnosis ---- */
 

@@ -80,7 +80,8 @@ void fake_aws_init(struct fake_aws *fake, const struct cs_retry_policy *policy)
     struct cs_aws_options options = {.retry = policy != NULL ? *policy : quick,
                                      .now_us = clock_of,
                                      .random = random_of,
-                                     .payload = fake};
+                                     .payload = fake,
+                                     .counts = &fake->counts};
     struct cs_aws_endpoint_options endpoint = {.service = CS_AWS_DYNAMODB,
                                                .region = CS_LIT("eu-central-1")};
 

@@ -21,6 +21,7 @@ struct fake_aws {
     struct cs_net_client *net;
     struct cs_aws_credentials *credentials;
     struct cs_aws *aws;
+    struct cs_aws_counts counts;
     struct cs_aws_endpoint endpoint;
     char url[64];
     const struct fake_answer *script; /* past its end: 200 without a body */

@@ -91,8 +91,8 @@ static void test_passing_faults_are_overcome(void **state)
     assert_int_equal(b->call.attempts, 3);
     assert_view(cs_buf_view(&b->response.body), "done");
     assert_int_equal(fake_aws_saw(&b->fake, "the body"), 4);
-    assert_int_equal(cs_aws_counts(b->fake.aws).retries, 2);
-    assert_int_equal(cs_aws_counts(b->fake.aws).throttled, 1);
+    assert_int_equal(b->fake.counts.retries, 2);
+    assert_int_equal(b->fake.counts.throttled, 1);
 }
 
 static void test_lasting_faults_are_reported(void **state)
