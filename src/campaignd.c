@@ -413,7 +413,8 @@ static int run_pool(struct main *state, struct cs_settings *settings,
     state->meter = cs_store_aws_meter_new();
     if (address == NULL || (pid_text != NULL && pid_file == NULL))
         (void)cs_err_nomem(&err);
-    else if (socket_mode(settings, &mode, &err) == CS_OK &&
+    else if (cs_pool_hold_signals(&err) == CS_OK &&
+             socket_mode(settings, &mode, &err) == CS_OK &&
              cs_wiring_check_theme(settings, &err) == CS_OK &&
              cs_listen_open(&state->listen_fd, address, mode, &err) == CS_OK &&
              (pid_file == NULL || write_pid(pid_file, &err) == CS_OK)) {

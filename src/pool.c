@@ -449,15 +449,30 @@ static enum cs_code supervise(struct pool *pool, struct cs_err *err)
     return rc;
 }
 
-static enum cs_code block_signals(struct pool *pool, sigset_t *before, struct cs_err *err)
+static void fill_handled(sigset_t *mask)
+{
+    sigemptyset(mask);
+    for (size_t i = 0; i < CS_COUNT(handled); i++)
+        sigaddset(mask, handled[i]);
+}
+
+enum cs_code cs_pool_hold_signals(struct cs_err *err)
 {
     sigset_t mask;
 
-    sigemptyset(&mask);
-    for (size_t i = 0; i < CS_COUNT(handled); i++)
-        sigaddset(&mask, handled[i]);
-    if (sigprocmask(SIG_BLOCK, &mask, before) != 0)
-        return cs_err_errno(err, errno, "blocking signals failed");
+    fill_handled(&mask);
+    return sigprocmask(SIG_BLOCK, &mask, NULL) == 0
+               ? CS_OK
+               : cs_err_errno(err, errno, "blocking signals failed");
+}
+
+static enum cs_code hear_signals(struct pool *pool, struct cs_err *err)
+{
+    sigset_t mask;
+
+    if (cs_pool_hold_signals(err) != CS_OK)
+        return err->code;
+    fill_handled(&mask);
     pool->signal_fd = signalfd(-1, &mask, SFD_CLOEXEC | SFD_NONBLOCK);
     return pool->signal_fd >= 0 ? CS_OK
                                 : cs_err_errno(err, errno, "no descriptor for signals");
@@ -470,12 +485,8 @@ int cs_pool_run(const struct cs_pool_options *options, void *settings, struct cs
                         .generations = 1,
                         .signal_fd = -1,
                         .exit_code = 0};
-    sigset_t before;
-    bool blocked = false;
 
-    sigemptyset(&before);
-    blocked = block_signals(&pool, &before, err) == CS_OK;
-    if (!blocked || supervise(&pool, err) != CS_OK)
+    if (hear_signals(&pool, err) != CS_OK || supervise(&pool, err) != CS_OK)
         pool.exit_code = CS_POOL_EXIT_FAILED;
     for (size_t i = 0; i < pool.count; i++) { /* only after a failure of our own */
         (void)kill(pool.workers[i].pid, SIGTERM);
@@ -485,7 +496,5 @@ int cs_pool_run(const struct cs_pool_options *options, void *settings, struct cs
     drop_generation(&pool, &pool.previous);
     close_fd(&pool.signal_fd);
     free(pool.workers);
-    if (blocked)
-        (void)sigprocmask(SIG_SETMASK, &before, NULL);
     return pool.exit_code;
 }

@@ -35,8 +35,14 @@ struct cs_pool_options {
     struct cs_log *const *log; /* where to find it: reload may change it */
 };
 
+/* From here on the pool's signals wait for cs_pool_run. To be called before the
+ * pid file or the socket tells others whom to signal. */
+enum cs_code cs_pool_hold_signals(struct cs_err *err);
+
 /* Runs until it is told to stop: 0. CS_POOL_EXIT_CONFIG or CS_POOL_EXIT_FAILED
- * when no worker ever became ready. settings are handed over. */
+ * when no worker ever became ready. settings are handed over. The signals stay
+ * blocked when it returns: one that comes while the process ends must not change
+ * its exit status, or keep it from removing its socket. */
 int cs_pool_run(const struct cs_pool_options *options, void *settings,
                 struct cs_err *err);
 

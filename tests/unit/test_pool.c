@@ -154,6 +154,7 @@ static int set_up(void **state)
 static void start(struct fixture *f)
 {
     struct cs_err err = CS_ERR_NONE;
+    int code;
 
     fflush(NULL);
     f->pid = fork();
@@ -163,7 +164,10 @@ static void start(struct fixture *f)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)close(f->events[0]);
     f->log = cs_log_new("/dev/null", CS_LOG_DEBUG, &err);
-    _exit(cs_pool_run(&f->options, copy_plan(&f->first), &err));
+    code = cs_pool_run(&f->options, copy_plan(&f->first), &err);
+    /* one that was asked to stop again in its last moment */
+    (void)raise(SIGTERM);
+    _exit(code);
 }
 
 /* The exit status of the supervisor, within max_ms. */
