@@ -1,5 +1,6 @@
 #include "config.h"
 
+#include <inttypes.h>
 #include <stdio.h>
 
 #include "api/download.h"
@@ -53,8 +54,12 @@ enum cs_code cs_api_campaign_create(struct cs_exchange *x, struct cs_err *err)
 /* ---- GET /campaigns and /campaigns/aws/list ---- */
 
 struct list_request {
-    struct cs_buf cursor, status, text, user_id, urls;
+    struct cs_buf cursor, status, text, user_id, urls, total;
     struct cs_campaign_query query;
+    /* From the cursor: the total where it was known, or else how many campaigns the
+     * pages before had. */
+    uint64_t counted;
+    bool total_known;
 };
 
 static void list_request_clear(struct list_request *list)
@@ -64,6 +69,7 @@ static void list_request_clear(struct list_request *list)
     cs_buf_clear(&list->text);
     cs_buf_clear(&list->user_id);
     cs_buf_clear(&list->urls);
+    cs_buf_clear(&list->total);
 }
 
 static enum cs_code check_list_query(struct cs_exchange *x, struct list_request *list,
@@ -76,6 +82,24 @@ static enum cs_code check_list_query(struct cs_exchange *x, struct list_request 
     return CS_OK;
 }
 
+/* What is counted goes on with the cursor, "<total>.<the store's>" or "+<campaigns of
+ * the pages so far>.<the store's>", so that a page costs no look at the counters. */
+static void take_counted(struct list_request *list)
+{
+    struct cs_view cursor = list->query.cursor;
+    size_t dot = cs_view_find_byte(cursor, '.');
+    size_t sign = cursor.len > 0 && cursor.ptr[0] == '+' ? 1 : 0;
+    uint64_t counted;
+
+    if (dot == SIZE_MAX ||
+        !cs_view_to_u64(cs_view_sub(cursor, sign, dot - sign), &counted) ||
+        counted > INT64_MAX)
+        return;
+    list->counted = counted;
+    list->total_known = sign == 0;
+    list->query.cursor = cs_view_from(cursor, dot + 1);
+}
+
 static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *list,
                                     struct cs_err *err)
 {
@@ -86,7 +110,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
                                   .status = CS_BUF_INIT(64),
                                   .text = CS_BUF_INIT(CS_CAMPAIGN_NAME_MAX),
                                   .user_id = CS_BUF_INIT(CS_USER_ID_MAX),
-                                  .urls = CS_BUF_INIT(8)};
+                                  .urls = CS_BUF_INIT(8),
+                                  .total = CS_BUF_INIT(8)};
     if ((rc = cs_exchange_query_number(x, "limit", 1, CS_CAMPAIGN_LIST_MAX, 50, &limit,
                                        err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "cursor", &list->cursor, err)) != CS_OK ||
@@ -95,6 +120,8 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
         (rc = cs_exchange_query_text(x, "q", &list->text, err)) != CS_OK ||
         (rc = cs_exchange_query_text(x, "user_id", &list->user_id, err)) != CS_OK ||
         (rc = cs_exchange_query_choice(x, "urls", "true|false", &list->urls, err)) !=
+            CS_OK ||
+        (rc = cs_exchange_query_choice(x, "total", "true|false", &list->total, err)) !=
             CS_OK ||
         (rc = check_list_query(x, list, err)) != CS_OK)
         return rc;
@@ -105,6 +132,7 @@ static enum cs_code read_list_query(struct cs_exchange *x, struct list_request *
         .cursor = cs_buf_view(&list->cursor),
         .limit = limit,
     };
+    take_counted(list);
     return CS_OK;
 }
 
@@ -137,49 +165,50 @@ static enum cs_code write_campaigns(struct cs_exchange *x, struct cs_json_writer
     return rc;
 }
 
-/* The total of the first page goes on with its cursor, "<total>.<the store's>", so that
- * a further page costs no look at the counters. */
-static bool take_total(struct list_request *list, int64_t *total_out)
+static bool is_filtered(const struct cs_campaign_query *query)
 {
-    struct cs_view cursor = cs_buf_view(&list->cursor);
-    size_t dot = cs_view_find_byte(cursor, '.');
-    uint64_t total;
-
-    if (dot == SIZE_MAX || !cs_view_to_u64(cs_view_sub(cursor, 0, dot), &total) ||
-        total > INT64_MAX)
-        return false;
-    *total_out = (int64_t)total;
-    list->query.cursor = cs_view_from(cursor, dot + 1);
-    return true;
+    return query->status.len > 0 || query->text.len > 0;
 }
 
-/* How many campaigns the user has in all: what the cursor said, what this page shows
- * when it is all of them, or else the counter. */
-static enum cs_code find_total(struct cs_exchange *x, const struct list_request *list,
-                               const struct cs_record_page *page, int64_t *total_out,
-                               struct cs_err *err)
+/* How many campaigns the user has in all, where that is known without a further call:
+ * the list ends on this page. Otherwise the counter, if the client asked for it. */
+static enum cs_code find_total(struct cs_exchange *x, struct list_request *list,
+                               const struct cs_record_page *page, struct cs_err *err)
 {
-    const struct cs_campaign_query *query = &list->query;
     struct cs_campaign_totals totals;
     enum cs_code rc;
 
-    if (query->cursor.len == 0 && query->status.len == 0 && query->text.len == 0 &&
-        page->next_cursor == NULL) {
-        *total_out = (int64_t)page->count;
+    if (list->total_known)
+        return CS_OK;
+    list->counted += page->count;
+    if (page->next_cursor == NULL && !is_filtered(&list->query)) {
+        list->total_known = true;
         return CS_OK;
     }
-    rc = cs_campaign_totals(&x->app->campaigns, query->user_id, &totals, x->call.deadline,
-                            err);
-    *total_out = totals.total;
+    if (!cs_view_eq(cs_buf_view(&list->total), CS_LIT("true")))
+        return CS_OK;
+    rc = cs_campaign_totals(&x->app->campaigns, list->query.user_id, &totals,
+                            x->call.deadline, err);
+    list->counted = (uint64_t)totals.total;
+    list->total_known = rc == CS_OK;
     return rc;
 }
 
-static void write_cursor(struct cs_json_writer *w, const struct cs_record_page *page,
-                         int64_t total)
+static void write_total(struct cs_json_writer *w, const struct list_request *list)
+{
+    if (list->total_known)
+        cs_json_member_u64(w, "total", list->counted);
+    else
+        cs_json_member_raw(w, "total", CS_LIT("null"));
+}
+
+static void write_cursor(struct cs_json_writer *w, const struct list_request *list,
+                         const struct cs_record_page *page)
 {
     struct cs_buf cursor = CS_BUF_INIT(8192);
 
-    cs_buf_add_fmt(&cursor, "%lld.", (long long)total);
+    cs_buf_add_fmt(&cursor, "%s%" PRIu64 ".", list->total_known ? "" : "+",
+                   list->counted);
     if (page->next_cursor != NULL)
         cs_buf_add_cstr(&cursor, page->next_cursor);
     cs_json_member_cstr(w, "next_cursor",
@@ -196,29 +225,26 @@ static enum cs_code list_campaigns(struct cs_exchange *x, bool with_urls,
     struct list_request list;
     struct cs_err cause = CS_ERR_NONE;
     struct cs_json_writer w;
-    int64_t total = 0;
-    bool has_total;
     enum cs_code rc = read_list_query(x, &list, err);
 
     if (rc != CS_OK)
         goto out;
     if (list.urls.len > 0)
         with_urls = cs_view_eq(cs_buf_view(&list.urls), CS_LIT("true"));
-    has_total = take_total(&list, &total);
     rc = cs_campaign_list(&x->app->campaigns, &x->call, &list.query, &page, &cause);
     if (rc != CS_OK) {
         rc = cs_exchange_query_refused(rc, &cause, err);
         goto out;
     }
-    if (!has_total && (rc = find_total(x, &list, &page, &total, err)) != CS_OK)
+    if ((rc = find_total(x, &list, &page, err)) != CS_OK)
         goto out;
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     if ((rc = write_campaigns(x, &w, &page, with_urls, err)) != CS_OK)
         goto out;
-    cs_json_member_u64(&w, "total", (uint64_t)total);
+    write_total(&w, &list);
     cs_json_member_str(&w, "user_id", list.query.user_id);
-    write_cursor(&w, &page, total);
+    write_cursor(&w, &list, &page);
     cs_json_object_end(&w);
     rc = cs_exchange_answer(x, 200, err);
 out:

@@ -362,7 +362,7 @@ def test_wrong_digests_store_nothing(user):
 ])
 def test_a_short_body_stores_nothing(stack, user, method, path):
     campaign_id = user.create()
-    before = user.get("/campaigns?limit=1").json()["total"]
+    before = user.get("/campaigns?limit=1&total=true").json()["total"]
     head = "\r\n".join([f"{method} /api/v1{path.format(campaign_id)} HTTP/1.1", "Host: localhost",
                         f"Authorization: Bearer {stack.token('alice')}",
                         "Content-Type: application/json", "Content-Length: 1000", "", ""])
@@ -377,7 +377,7 @@ def test_a_short_body_stores_nothing(stack, user, method, path):
     wait_for(lambda: stack.server.requests_ended(line) > ended, "the end of the request")
     record = user.get(f"/campaigns/{campaign_id}").json()
     assert (record["status"], record["files"], record["progress_log"]) == ("running", {}, None)
-    assert user.get("/campaigns?limit=1").json()["total"] == before
+    assert user.get("/campaigns?limit=1&total=true").json()["total"] == before
 
 
 def test_limits_hold(make_stack):
