@@ -85,6 +85,7 @@ struct cs_app *cs_app_new(const struct cs_app_options *options, struct cs_err *e
     app->share_dir = options->share_dir;
     app->campaigns = *options->campaigns;
     app->store = options->campaigns->store;
+    app->health = (struct cs_store_health){.objects_ok = true, .records_ok = true};
     if (url_secret != NULL && strlen(url_secret) < URL_SECRET_MIN)
         (void)cs_err_field(err, CS_EINVAL, "CAMPAIGN_URL_SECRET", "setting_invalid",
                            "CAMPAIGN_URL_SECRET has %zu bytes; it needs at least %u",

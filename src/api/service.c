@@ -15,26 +15,52 @@
 
 /* ---- GET /health ---- */
 
+struct part {
+    bool good;
+    const char *why; /* not, or "" */
+};
+
+/* One line a change, not one a question. */
+static void log_part(struct cs_log *log, const char *name, struct part before,
+                     struct part now)
+{
+    if (now.good && !before.good)
+        cs_log_put(log, CS_LOG_INFO, "health", CS_LOG_TEXT("part", cs_view_cstr(name)),
+                   CS_LOG_TEXT("status", CS_LIT("ok")));
+    else if (!now.good && (before.good || strcmp(before.why, now.why) != 0))
+        cs_log_put(log, CS_LOG_WARN, "health", CS_LOG_TEXT("part", cs_view_cstr(name)),
+                   CS_LOG_TEXT("status", CS_LIT("unavailable")),
+                   CS_LOG_TEXT("why", cs_view_cstr(now.why)));
+}
+
 /* The store is asked every few seconds at most, however often we are. */
 static void refresh_health(struct cs_app *app)
 {
     int64_t now_us = cs_clock_monotonic_us();
+    const struct cs_store_health *now = &app->health;
+    struct cs_store_health old;
 
     if (now_us < app->health_until_us)
         return;
+    old = app->health;
     app->store->ops->health(app->store, &app->health,
                             cs_deadline_in_ms(HEALTH_BUDGET_MS));
     app->health_until_us = now_us + HEALTH_LIFE_US;
+    log_part(app->log, "s3", (struct part){old.objects_ok, old.objects_text},
+             (struct part){now->objects_ok, now->objects_text});
+    log_part(app->log, "dynamodb", (struct part){old.records_ok, old.records_text},
+             (struct part){now->records_ok, now->records_text});
 }
 
+/* Why it is away may name hosts and paths: that is for the log, as anybody may ask. */
 static void write_part(struct cs_json_writer *w, const char *name, bool good,
-                       const char *text)
+                       const char *detail)
 {
     cs_json_key(w, name);
     cs_json_object(w);
     cs_json_member_cstr(w, "status", good ? "ok" : "unavailable");
     if (!good)
-        cs_json_member_cstr(w, "detail", text);
+        cs_json_member_cstr(w, "detail", detail);
     cs_json_object_end(w);
 }
 
@@ -53,8 +79,10 @@ enum cs_code cs_api_health(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_cstr(&w, "version", PACKAGE_VERSION);
     cs_json_member_str(&w, "store", app->store->ops->names(app->store)->kind);
     cs_json_member_cstr(&w, "started_as", app->started_as);
-    write_part(&w, "s3", app->health.objects_ok, app->health.objects_text);
-    write_part(&w, "dynamodb", app->health.records_ok, app->health.records_text);
+    write_part(&w, "s3", app->health.objects_ok,
+               "the objects are not reached; the service's log says why");
+    write_part(&w, "dynamodb", app->health.records_ok,
+               "the records are not reached; the service's log says why");
     cs_json_member_time(&w, "time", x->call.now_us);
     if (app->health.clock_offset_us != 0) {
         cs_json_key(&w, "clock_offset_seconds");
