@@ -82,13 +82,13 @@ static enum cs_code check_list_query(struct cs_exchange *x, struct list_request 
     return CS_OK;
 }
 
-/* What is counted goes on with the cursor, "<total>.<the store's>" or "+<campaigns of
+/* What is counted goes on with the cursor, "<total>.<the store's>" or "~<campaigns of
  * the pages so far>.<the store's>", so that a page costs no look at the counters. */
 static void take_counted(struct list_request *list)
 {
     struct cs_view cursor = list->query.cursor;
     size_t dot = cs_view_find_byte(cursor, '.');
-    size_t sign = cursor.len > 0 && cursor.ptr[0] == '+' ? 1 : 0;
+    size_t sign = cursor.len > 0 && cursor.ptr[0] == '~' ? 1 : 0;
     uint64_t counted;
 
     if (dot == SIZE_MAX ||
@@ -207,7 +207,7 @@ static void write_cursor(struct cs_json_writer *w, const struct list_request *li
 {
     struct cs_buf cursor = CS_BUF_INIT(8192);
 
-    cs_buf_add_fmt(&cursor, "%s%" PRIu64 ".", list->total_known ? "" : "+",
+    cs_buf_add_fmt(&cursor, "%s%" PRIu64 ".", list->total_known ? "" : "~",
                    list->counted);
     if (page->next_cursor != NULL)
         cs_buf_add_cstr(&cursor, page->next_cursor);

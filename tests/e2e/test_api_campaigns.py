@@ -603,6 +603,7 @@ def test_lists_in_pages_with_filters(lister):
             assert len(page["campaigns"]) <= query.get("limit", 50)
             seen += [entry["campaign_id"] for entry in page["campaigns"]]
             cursor = page["next_cursor"]
+            assert cursor is None or re.fullmatch(r"[\w.~-]+", cursor), "not for an URL as it is"
             ended = cursor is None and not {"status", "q"} & set(query)
             assert page["total"] == (25 if ended or query.get("total") == "true" else None)
             if cursor is None:
