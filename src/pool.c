@@ -264,25 +264,6 @@ static void worker_ended(struct pool *pool, const struct worker *worker, int sta
         judge_start(pool, worker, status);
 }
 
-static void reap(struct pool *pool)
-{
-    int status;
-    pid_t pid;
-
-    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
-        for (size_t i = 0; i < pool->count; i++) {
-            struct worker gone = pool->workers[i];
-
-            if (gone.pid != pid)
-                continue;
-            close_fd(&gone.ready_fd);
-            pool->workers[i] = pool->workers[--pool->count];
-            worker_ended(pool, &gone, status);
-            break;
-        }
-    }
-}
-
 static void worker_ready(struct pool *pool, struct worker *worker)
 {
     char byte;
@@ -297,6 +278,26 @@ static void worker_ready(struct pool *pool, struct worker *worker)
     }
     /* Without a byte it has ended: its status is on the way. */
     close_fd(&worker->ready_fd);
+}
+
+static void reap(struct pool *pool)
+{
+    int status;
+    pid_t pid;
+
+    while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        for (size_t i = 0; i < pool->count; i++) {
+            struct worker gone = pool->workers[i];
+
+            if (gone.pid != pid)
+                continue;
+            if (gone.ready_fd >= 0) /* it may have been ready, and that not yet heard */
+                worker_ready(pool, &gone);
+            pool->workers[i] = pool->workers[--pool->count];
+            worker_ended(pool, &gone, status);
+            break;
+        }
+    }
 }
 
 static void reopen_log(struct pool *pool)
