@@ -35,13 +35,19 @@
 /* ---- in the child -------------------------------------------------------------------
  */
 
+/* What asks the service to end may be sent to all of its processes, as a terminal does:
+ * the rendering is part of a request that is finished first, and ends with its parent. */
 static void reset_signals(void)
 {
+    static const int stops[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP};
     const struct sigaction plain = {.sa_handler = SIG_DFL};
+    const struct sigaction ignore = {.sa_handler = SIG_IGN};
     sigset_t none;
 
     for (int number = 1; number < NSIG; number++)
         (void)sigaction(number, &plain, NULL); /* fails for SIGKILL and the like */
+    for (size_t i = 0; i < CS_COUNT(stops); i++)
+        (void)sigaction(stops[i], &ignore, NULL);
     sigemptyset(&none);
     (void)sigprocmask(SIG_SETMASK, &none, NULL);
 }

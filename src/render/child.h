@@ -20,8 +20,9 @@ struct cs_child_limits {
 };
 
 /* The work. `files` are the caller's, under other numbers; all other descriptors but
- * stderr are closed, signals are as at a program's start. Fills the report, which
- * reaches the caller only when the work returns. */
+ * stderr are closed, signals are as at a program's start, but for those that ask the
+ * service to end, which are ignored. Fills the report, which reaches the caller only
+ * when the work returns. */
 typedef void cs_child_work(void *payload, const int files[CS_CHILD_FILES], void *report);
 
 struct cs_child_job {

@@ -19,12 +19,13 @@
 struct report {
     int number;
     int files;      /* descriptors open in the child */
-    int handled;    /* signals with a handler or ignored */
+    int handled;    /* signals with a handler or ignored, but for those that ask to end */
     long core, cpu; /* limits */
 };
 
 enum deed {
     DO_REPORT,
+    DO_HEAR, /* signals */
     DO_SPIN,
     DO_ALLOCATE,
     DO_CRASH,
@@ -64,6 +65,11 @@ static void fill_file(int file)
         ;
 }
 
+static bool asks_to_end(int number)
+{
+    return number == SIGTERM || number == SIGINT || number == SIGQUIT || number == SIGHUP;
+}
+
 static void look_around(struct report *report)
 {
     struct rlimit value;
@@ -73,7 +79,8 @@ static void look_around(struct report *report)
     for (int number = 1; number < 32; number++) {
         struct sigaction action;
 
-        if (sigaction(number, NULL, &action) == 0 && action.sa_handler != SIG_DFL)
+        if (!asks_to_end(number) && sigaction(number, NULL, &action) == 0 &&
+            action.sa_handler != SIG_DFL)
             report->handled++;
     }
     getrlimit(RLIMIT_CORE, &value);
@@ -88,6 +95,11 @@ static void work(void *payload, const int files[CS_CHILD_FILES], void *out)
 
     switch (*(enum deed *)payload) {
     case DO_REPORT:
+        break;
+    case DO_HEAR:
+        for (int number = 1; number < 32; number++)
+            if (asks_to_end(number))
+                raise(number);
         break;
     case DO_SPIN:
         for (volatile unsigned i = 0;; i++)
@@ -172,6 +184,19 @@ static void test_work_reports(void **state)
     assert_string_equal(text, "hello");
     close(file);
     close(low);
+    no_child_is_left();
+}
+
+/* What is sent to all processes of a terminal or a unit reaches the child, too. */
+static void test_who_asks_to_end_waits(void **state)
+{
+    struct report report;
+    int file = memfd_create("test", MFD_CLOEXEC);
+
+    (void)state;
+    assert_ok(run(DO_HEAR, &report, file, LONG_ENOUGH_MS, err));
+    assert_int_equal(report.number, 42);
+    close(file);
     no_child_is_left();
 }
 
@@ -341,6 +366,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_work_reports),
+        cmocka_unit_test(test_who_asks_to_end_waits),
         cmocka_unit_test(test_ends_are_told_apart),
         cmocka_unit_test(test_deadline_kills),
         cmocka_unit_test(test_other_children_are_left_alone),
