@@ -83,7 +83,7 @@ static void on_last_moment(int signal_number)
 static void on_reopen_log(int signal_number)
 {
     (void)signal_number;
-    log_reopen_asked = !log_reopen_asked;
+    log_reopen_asked = log_reopen_asked < SIG_ATOMIC_MAX ? log_reopen_asked + 1 : 0;
 }
 
 static const char help_text[] =
@@ -428,10 +428,11 @@ static int run_pool(struct main *state, struct cs_settings *settings,
         code = exit_code_of(&err);
     }
     if (state->listen_fd >= 0) {
-        cs_listen_remove(address);
-        (void)close(state->listen_fd);
+        /* first: who waits for the socket writes his own as soon as that is gone */
         if (pid_file != NULL)
             (void)unlink(pid_file);
+        cs_listen_remove(address);
+        (void)close(state->listen_fd);
     }
     cs_recent_free(state->recent);
     cs_store_aws_meter_free(state->meter);

@@ -1,7 +1,9 @@
 """Processes, ports and waiting: what the parts of an instance are run with."""
 
+import contextlib
 import ctypes
 import itertools
+import os
 import pathlib
 import random
 import signal
@@ -59,9 +61,19 @@ def free_port():
             return probe.getsockname()[1]
 
 
+# Found before any fork: a child of a process with threads must not look for it.
+PRCTL = ctypes.CDLL(None).prctl
+
+
 def end_with_parent():
     """In the child: ends it when the test run dies without cleaning up."""
-    ctypes.CDLL(None).prctl(1, signal.SIGTERM)
+    PRCTL(1, signal.SIGTERM)
+
+
+def signal_if_there(pid, number):
+    """To a process that may end by itself at any moment."""
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, number)
 
 
 def process_state(pid):

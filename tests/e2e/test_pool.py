@@ -14,17 +14,10 @@ import pytest
 from client import Client
 from load import Load, get_outcome
 from process_limits import TRIES, in_time
-from support import children_of, process_alive, wait_for
+from support import children_of, process_alive, signal_if_there, wait_for
 
 
 pytestmark = pytest.mark.server(supervised=True)
-
-
-def kill_quietly(pid, number=signal.SIGKILL):
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        pass
 
 
 def test_a_killed_worker_costs_at_most_its_own_request(make_stack):
@@ -35,7 +28,7 @@ def test_a_killed_worker_costs_at_most_its_own_request(make_stack):
         for number in range(kills):
             before = load.answered()
             victim = random.choice(stack.wait_workers())
-            os.kill(victim, signal.SIGKILL)
+            signal_if_there(victim, signal.SIGKILL)
             wait_for(lambda: not process_alive(victim), "the worker's end")
             # so that each kill meets requests, and the pool is whole before the next
             wait_for(lambda: load.answered() > before + 8, f"answers after kill {number}")
@@ -52,7 +45,7 @@ def test_a_killed_worker_is_replaced_within_a_second(make_stack):
         stack = make_stack()
         victim = stack.wait_workers()[0]
         start = time.monotonic()
-        os.kill(victim, signal.SIGKILL)
+        signal_if_there(victim, signal.SIGKILL)
         wait_for(lambda: victim not in stack.workers() and len(stack.workers()) == 4,
                  "the new worker")
         return time.monotonic() - start
@@ -137,7 +130,7 @@ def test_term_ends_the_idle_within_a_second(make_stack, target):
             assert not any(process_alive(pid) for pid in workers)
             assert not stack.pid_file.exists()
         else:
-            os.kill(workers[0], signal.SIGTERM)
+            signal_if_there(workers[0], signal.SIGTERM)
             wait_for(lambda: not process_alive(workers[0]), "the worker's end")
         return time.monotonic() - start
 
@@ -154,7 +147,7 @@ def test_term_hits_workers_wherever_they_are(make_stack, full):
             victim = rng.choice(stack.wait_workers())
             wait_for(lambda until=time.monotonic() + rng.random() * 0.01:
                      time.monotonic() >= until, "a random moment")
-            kill_quietly(victim, signal.SIGTERM)
+            signal_if_there(victim, signal.SIGTERM)
             wait_for(lambda: not process_alive(victim), "the worker's end")
     assert load.failed() == {}
 
@@ -258,6 +251,27 @@ def test_workers_are_recycled_after_their_requests(make_stack):
         wait_for(lambda: load.answered() > 200 and not first & set(stack.workers()),
                  "new workers")
     assert load.failed() == {}
+
+
+def test_usr1_opens_the_log_anew_however_often_it_comes(make_stack):
+    """Twice in a row, as of two that rotate logs: no process goes on in a file moved away."""
+    stack = make_stack()
+    own = stack.folder / "own.log"
+    stack.stop_campaignd()
+    stack.write_settings(LOG_FILE=str(own))
+    stack.start_campaignd()
+    stack.wait_ready()
+    workers = stack.wait_workers()
+    with Load(stack, 8, get_outcome("/limits")) as load:
+        for number in range(20):
+            own.rename(stack.folder / f"own.log.{number}")
+            for pid in (stack.supervisor.pid, *workers):
+                os.kill(pid, signal.SIGUSR1)
+                os.kill(pid, signal.SIGUSR1)
+            wait_for(lambda: own.exists() and all(
+                f" {pid} request " in own.read_text() for pid in workers),
+                "lines of every worker in the new file")
+    assert load.failed() == {} and stack.wait_workers() == workers
 
 
 def test_the_supervisor_opens_nothing_that_a_fork_would_share(make_stack):
