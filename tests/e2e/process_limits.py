@@ -15,7 +15,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import system_calls
 from client import Client
-from support import children_of, process_alive, process_state, wait_for
+from support import children_of, process_alive, process_state, signal_if_there, wait_for
 
 MIB = 1 << 20
 RESIDENT_MAX = 24 * MIB
@@ -62,7 +62,7 @@ def in_time(seconds, attempt, tries=10):
 def asked_to_end(pid):
     """Seconds from SIGTERM to its end."""
     start = time.monotonic()
-    os.kill(pid, signal.SIGTERM)
+    signal_if_there(pid, signal.SIGTERM)
     wait_for(lambda: not process_alive(pid), "the process's end")
     return time.monotonic() - start
 
@@ -93,8 +93,7 @@ def stays_small(stack):
 
 def stop(pid):
     """SIGSTOP; False where the process had ended before."""
-    with contextlib.suppress(ProcessLookupError):
-        os.kill(pid, signal.SIGSTOP)
+    signal_if_there(pid, signal.SIGSTOP)
     return wait_for(lambda: process_state(pid) in ("T", "Z", None) and (process_state(pid),),
                     "the stop of a process") == ("T",)
 
@@ -164,8 +163,8 @@ def answers_overload(stack, processes):
 
         def all_stopped():
             for pid in set(stack.workers()) - stopped:
-                os.kill(pid, signal.SIGSTOP)
-                stopped.add(pid)
+                if stop(pid):
+                    stopped.add(pid)
             fillers[:] = [request for request in fillers if not request.done()]
             while len(fillers) < 2 * processes and len(stopped) < processes:
                 fillers.append(pool.submit(ask))
@@ -178,8 +177,8 @@ def answers_overload(stack, processes):
             end = time.monotonic() + 2 * QUEUED_SECONDS
             wait_for(lambda: time.monotonic() > end, "a long queue")
         finally:
-            for pid in filter(process_alive, stopped):
-                os.kill(pid, signal.SIGCONT)
+            for pid in stopped:
+                signal_if_there(pid, signal.SIGCONT)
         answers = [request.result() for request in waiting]
         others = {answered(request.result()) for request in fillers}
     assert {answered(answer) for answer in answers} == {"later"}, \

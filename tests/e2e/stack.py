@@ -19,7 +19,7 @@ import requests
 from servers import SERVERS
 from stores import STORES
 from support import (StackError, TOP, children_of, end_with_parent, free_port, process_alive,
-                     wait_for)
+                     process_state, signal_if_there, wait_for)
 
 # a whole signature of AWS's, a bearer token
 SIGNATURE = re.compile(r"Signature=[0-9a-f]{64}|Bearer ey[\w-]+|ey[\w-]{20,}\.ey[\w-]{20,}\.")
@@ -154,31 +154,33 @@ class Stack:
         """SIGTERM, and the exit status; -9 where that did not end it."""
         if self.supervisor is None:
             return None
-        workers = self.workers()
-        if self.supervisor.poll() is None:
+        workers = []
+        if self.supervisor.poll() is None:  # else its number may be another's by now
+            workers = self.workers()
             self.supervisor.terminate()
         try:
             status = self.supervisor.wait(120)
         except subprocess.TimeoutExpired:
             self.supervisor.kill()
             status = self.supervisor.wait()
-        for pid in workers:
-            if process_alive(pid):
-                os.kill(pid, signal.SIGKILL)
+        if status != 0:  # else it has seen the end of all of them
+            for pid in workers:
+                signal_if_there(pid, signal.SIGKILL)
         self.supervisor = None
         return status
 
     def kill_campaignd(self, workers_too=True):
         """SIGKILL to supervisor and workers, as a crash of the machine would; or to
         the supervisor alone, whose workers then end by themselves."""
+        # stopped, it starts no worker that would not be among these
+        self.supervisor.send_signal(signal.SIGSTOP)
+        wait_for(lambda: process_state(self.supervisor.pid) in ("T", "Z", None),
+                 "the supervisor's stop")
         workers = self.workers()
         self.supervisor.kill()
         self.supervisor.wait()
         for pid in workers if workers_too else []:
-            try:
-                os.kill(pid, signal.SIGKILL)
-            except ProcessLookupError:
-                pass
+            signal_if_there(pid, signal.SIGKILL)
         # one may be in the middle of a request, whose budget it has
         wait_for(lambda: not any(map(process_alive, workers)), "the workers' end")
         self.supervisor = None

@@ -2,7 +2,6 @@
 record ever names an object that is not there, fsck brings both stores to agreement, and
 who asks again is served. test_durability.py kills at random moments, on every store."""
 
-import os
 import signal
 
 import pytest
@@ -10,7 +9,7 @@ import requests
 
 import faults
 from faulty import Emulator, World, fetched
-from support import wait_for
+from support import signal_if_there, wait_for
 
 pytestmark = pytest.mark.plain_build  # what is killed reports nothing
 
@@ -42,7 +41,7 @@ class Kill:
             return None
         self.met = request.operation
         for pid in self.world.stack.workers():
-            os.kill(pid, signal.SIGKILL)
+            signal_if_there(pid, signal.SIGKILL)
         return faults.LOST_ANSWER if self.done else faults.RESET_REQUEST
 
 

@@ -3,7 +3,6 @@ there afterwards, whole, and nothing names what is not there."""
 
 import hashlib
 import json
-import os
 import random
 import signal
 import threading
@@ -13,7 +12,7 @@ import pytest
 import requests
 
 from client import Client
-from support import wait_for
+from support import signal_if_there, wait_for
 
 
 pytestmark = pytest.mark.server(supervised=True)
@@ -129,10 +128,7 @@ def test_kill_at_random_moments_loses_nothing(make_stack, full):
             if number < 9:
                 victims = stack.workers()
                 if victims:
-                    try:
-                        os.kill(rng.choice(victims), signal.SIGKILL)
-                    except ProcessLookupError:
-                        pass
+                    signal_if_there(rng.choice(victims), signal.SIGKILL)
             else:
                 stack.kill_campaignd(workers_too=done // 10 % 2 == 0)
             done += 1
