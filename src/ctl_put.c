@@ -14,6 +14,7 @@
 #include "campaign/complete.h"
 #include "campaign/create.h"
 #include "campaign/lifecycle.h"
+#include "campaign/progress.h"
 #include "json/scan.h"
 #include "json/write.h"
 

@@ -24,6 +24,8 @@ static struct cs_campaign_limits limits_of(const struct cs_settings *settings)
         .part_bytes = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_PART),
         .interactions = (size_t)cs_settings_integer(settings, CS_SET_LIMIT_INTERACTIONS),
         .inline_brief_bytes = (size_t)cs_settings_integer(settings, CS_SET_INLINE_BRIEF),
+        .inline_progress_bytes =
+            (size_t)cs_settings_integer(settings, CS_SET_INLINE_PROGRESS),
         .inline_interaction_bytes =
             (size_t)cs_settings_integer(settings, CS_SET_INLINE_INTERACTION),
     };

@@ -4,6 +4,7 @@
 #include "api/view.h"
 #include "campaign/create.h"
 #include "campaign/listing.h"
+#include "campaign/progress.h"
 #include "campaign/remove.h"
 
 /* ---- GET /campaigns/{id}/aws ---- */
@@ -14,10 +15,11 @@
  * but the state, which is an artifact. */
 static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
                            const struct cs_record *record,
-                           const struct cs_view_urls *urls, struct cs_view brief)
+                           const struct cs_view_urls *urls, struct cs_view brief,
+                           struct cs_view progress)
 {
-    static const struct cs_view elsewhere[] = {CS_LIT_INIT("files"),
-                                               CS_LIT_INIT("campaign_brief")};
+    static const struct cs_view elsewhere[] = {
+        CS_LIT_INIT("files"), CS_LIT_INIT("campaign_brief"), CS_LIT_INIT("progress_log")};
     const struct cs_store_names *names = x->app->store->ops->names(x->app->store);
 
     cs_json_key(w, "aws_services");
@@ -37,6 +39,8 @@ static void write_services(struct cs_exchange *x, struct cs_json_writer *w,
     cs_view_summary(w, record);
     cs_view_url_members(w, urls);
     cs_json_member_raw(w, "campaign_brief", brief);
+    if (progress.len > 0)
+        cs_json_member_raw(w, "progress_log", progress);
     cs_view_detail(w, record, elsewhere, CS_COUNT(elsewhere));
     cs_json_object_end(w);
     cs_json_object_end(w);
@@ -48,9 +52,10 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
     struct cs_record *record = NULL;
     struct cs_view_urls urls = CS_VIEW_URLS_NONE;
     struct cs_buf brief = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
+    struct cs_progress progress = CS_PROGRESS_NONE;
     struct cs_json_writer w;
-    enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
-                                       CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
+    enum cs_code rc = cs_progress_load(&x->app->campaigns, &x->call, x->params[0],
+                                       CS_ACCESS_OWNER_OR_ADMIN, &record, &progress, err);
 
     if (rc != CS_OK || (rc = cs_view_make_urls(&urls, x, record, err)) != CS_OK ||
         (rc = cs_campaign_read_brief(&x->app->campaigns, record, &brief, x->call.deadline,
@@ -58,11 +63,11 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
         goto out;
     cs_buf_reserve(cs_response_body(x->response),
                    2 * urls.object.len + record->summary.len + record->detail.len +
-                       brief.len + AROUND);
+                       brief.len + progress.fetched.len + AROUND);
     cs_json_writer_init(&w, cs_response_body(x->response));
     cs_json_object(&w);
     cs_json_member_str(&w, "campaign_id", record->key);
-    write_services(x, &w, record, &urls, cs_buf_view(&brief));
+    write_services(x, &w, record, &urls, cs_buf_view(&brief), progress.json);
     if (urls.expires_us != 0)
         cs_json_member_time(&w, "urls_expire_at", urls.expires_us);
     cs_json_object_end(&w);
@@ -70,6 +75,7 @@ enum cs_code cs_api_aws_get(struct cs_exchange *x, struct cs_err *err)
 out:
     cs_record_free(record);
     cs_view_urls_clear(&urls);
+    cs_progress_clear(&progress);
     cs_buf_clear(&brief);
     return rc;
 }

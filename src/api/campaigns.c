@@ -10,6 +10,7 @@
 #include "campaign/create.h"
 #include "campaign/lifecycle.h"
 #include "campaign/listing.h"
+#include "campaign/progress.h"
 #include "json/scan.h"
 
 /* ---- POST /campaigns ---- */
@@ -268,13 +269,14 @@ enum cs_code cs_api_aws_list(struct cs_exchange *x, struct cs_err *err)
 enum cs_code cs_api_campaign_status(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_record *record = NULL;
+    struct cs_progress progress = CS_PROGRESS_NONE;
     struct cs_json_writer w;
     char etag[32];
-    enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
-                                       CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
+    enum cs_code rc = cs_progress_load(&x->app->campaigns, &x->call, x->params[0],
+                                       CS_ACCESS_OWNER_OR_ADMIN, &record, &progress, err);
 
     if (rc != CS_OK)
-        return rc;
+        goto out;
     (void)snprintf(etag, sizeof(etag), "\"%llu\"", (unsigned long long)record->revision);
     cs_response_header(x->response, "ETag", cs_view_cstr(etag));
     if (cs_exchange_not_modified(x, etag))
@@ -286,12 +288,13 @@ enum cs_code cs_api_campaign_status(struct cs_exchange *x, struct cs_err *err)
     cs_json_member_raw(&w, "updated_at", cs_campaign_updated_at(record));
     cs_json_member_raw(&w, "completed_at",
                        cs_json_slice(record->summary, "completed_at"));
-    cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
+    cs_json_member_raw(&w, "progress_log", progress.json);
     cs_json_member_raw(&w, "error", cs_json_slice(record->detail, "error"));
     cs_json_object_end(&w);
     rc = cs_exchange_answer(x, 200, err);
     cs_response_header(x->response, "Cache-Control", CS_LIT("private, no-cache"));
 out:
+    cs_progress_clear(&progress);
     cs_record_free(record);
     return rc;
 }
@@ -342,7 +345,8 @@ static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_wri
 }
 
 static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *record,
-                               struct whole_record *whole, struct cs_err *err)
+                               struct cs_view progress, struct whole_record *whole,
+                               struct cs_err *err)
 {
     static const struct cs_view elsewhere[] = {
         CS_LIT_INIT("files"), CS_LIT_INIT("campaign_brief"), CS_LIT_INIT("progress_log"),
@@ -366,7 +370,7 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_json_key(&w, "files");
     cs_view_files(&w, record);
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
-    cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
+    cs_json_member_raw(&w, "progress_log", progress);
     cs_view_detail(&w, record, elsewhere, CS_COUNT(elsewhere));
     if ((rc = write_interactions(x, &w, kept_by_others(record, "agent_interactions"),
                                  err)) != CS_OK)
@@ -413,8 +417,9 @@ enum cs_code cs_api_campaign_get(struct cs_exchange *x, struct cs_err *err)
     struct whole_record whole = {.head = CS_BUF_INIT(256u << 20),
                                  .tail = CS_BUF_INIT(16)};
     struct cs_record *record = NULL;
-    enum cs_code rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
-                                       CS_ACCESS_OWNER_OR_ADMIN, false, &record, err);
+    struct cs_progress progress = CS_PROGRESS_NONE;
+    enum cs_code rc = cs_progress_load(&x->app->campaigns, &x->call, x->params[0],
+                                       CS_ACCESS_OWNER_OR_ADMIN, &record, &progress, err);
 
     if (rc != CS_OK)
         goto out;
@@ -423,9 +428,10 @@ enum cs_code cs_api_campaign_get(struct cs_exchange *x, struct cs_err *err)
     whole.kept_state = kept_by_others(record, "final_state");
     cs_buf_add_byte(&whole.tail, '}');
     if ((rc = cs_buf_check(&whole.tail, err)) == CS_OK &&
-        (rc = write_head(x, record, &whole, err)) == CS_OK)
+        (rc = write_head(x, record, progress.json, &whole, err)) == CS_OK)
         rc = send_whole(x, &whole, err);
 out:
+    cs_progress_clear(&progress);
     cs_record_free(record);
     cs_buf_clear(&whole.head);
     cs_buf_clear(&whole.tail);

@@ -3,6 +3,7 @@
 #include "api/routes.h"
 #include "campaign/lifecycle.h"
 #include "campaign/long_entries.h"
+#include "campaign/progress.h"
 #include "json/write.h"
 
 #define INTERACTIONS_PER_PAGE 100u
@@ -18,7 +19,7 @@ static void start_answer(struct cs_exchange *x, struct cs_json_writer *w)
 enum cs_code cs_api_progress(struct cs_exchange *x, struct cs_err *err)
 {
     struct cs_buf body = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
-    struct cs_buf progress = CS_BUF_INIT(x->app->campaigns.limits.json_bytes);
+    struct cs_buf progress = CS_BUF_INIT(2 * CS_PROGRESS_BYTES_MAX);
     struct cs_json_writer w;
     enum cs_code rc =
         cs_exchange_json(x, &body, x->app->campaigns.limits.json_bytes, false, err);

@@ -6,6 +6,7 @@
 
 #include "base/file.h"
 #include "campaign/lifecycle.h"
+#include "campaign/progress.h"
 #include "json/scan.h"
 #include "json/write.h"
 

@@ -339,9 +339,9 @@ static enum cs_code stream_body(const struct cs_campaigns *campaigns,
     return rc;
 }
 
-static void discard_from(const struct cs_campaigns *campaigns, struct cs_view bucket,
-                         struct cs_view key, struct cs_view version,
-                         struct cs_deadline deadline)
+void cs_artifact_discard_from(const struct cs_campaigns *campaigns, struct cs_view bucket,
+                              struct cs_view key, struct cs_view version,
+                              struct cs_deadline deadline)
 {
     struct cs_err err = CS_ERR_NONE;
     struct cs_store *store = cs_store_in_bucket(campaigns->store, bucket, &err);
@@ -359,7 +359,7 @@ static void discard_from(const struct cs_campaigns *campaigns, struct cs_view bu
 void cs_artifact_discard(const struct cs_campaigns *campaigns, struct cs_view key,
                          struct cs_view version, struct cs_deadline deadline)
 {
-    discard_from(campaigns, cs_view_of("", 0), key, version, deadline);
+    cs_artifact_discard_from(campaigns, cs_view_of("", 0), key, version, deadline);
 }
 
 static enum cs_code store_upload(const struct cs_campaigns *campaigns,
@@ -543,8 +543,9 @@ enum cs_code cs_artifact_put(const struct cs_campaigns *campaigns,
      * its place, the new one when the commit failed for sure. A store that was busy at
      * last may have done it before. */
     if (rc == CS_OK && edit.old_version.len > 0)
-        discard_from(campaigns, cs_buf_view(&edit.old_bucket), cs_buf_view(&edit.old_key),
-                     cs_buf_view(&edit.old_version), call->deadline);
+        cs_artifact_discard_from(campaigns, cs_buf_view(&edit.old_bucket),
+                                 cs_buf_view(&edit.old_key),
+                                 cs_buf_view(&edit.old_version), call->deadline);
     else if (rc == CS_ENOTFOUND || rc == CS_ECONFLICT || rc == CS_ETOOBIG)
         cs_artifact_discard(campaigns, cs_view_cstr(out->key), cs_view_cstr(out->version),
                             call->deadline);

@@ -99,4 +99,9 @@ enum cs_code cs_artifact_read(const struct cs_campaigns *campaigns,
 void cs_artifact_discard(const struct cs_campaigns *campaigns, struct cs_view key,
                          struct cs_view version, struct cs_deadline deadline);
 
+/* The same of an object that may lie in a former bucket. */
+void cs_artifact_discard_from(const struct cs_campaigns *campaigns, struct cs_view bucket,
+                              struct cs_view key, struct cs_view version,
+                              struct cs_deadline deadline);
+
 #endif

@@ -162,6 +162,15 @@ enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
     return rc;
 }
 
+enum cs_code cs_campaign_must_run(const struct cs_record *record, struct cs_err *err)
+{
+    if (cs_campaign_is(record, "running"))
+        return CS_OK;
+    return cs_err_field(err, CS_ECONFLICT, "", "campaign_not_running",
+                        "the campaign is %.*s; only a running one takes this",
+                        CS_FMT(record->status));
+}
+
 /* ---- fields ---- */
 
 const char *const cs_campaign_reserved_fields[] = {

@@ -45,7 +45,8 @@ struct cs_campaign_limits {
     size_t part_bytes;               /* of an upload in parts */
     size_t interactions;             /* taken into the metadata of a completion */
     size_t inline_brief_bytes;       /* a longer brief is kept as an object */
-    size_t inline_interaction_bytes; /* and a longer interaction, too */
+    size_t inline_progress_bytes;    /* and a longer progress */
+    size_t inline_interaction_bytes; /* and a longer interaction */
 };
 
 /* What all functions of this room work on; made by a main, all borrowed. */
@@ -82,6 +83,10 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               const struct cs_call *call, struct cs_view id,
                               enum cs_access access, bool deleting_too,
                               struct cs_record **out, struct cs_err *err) CS_MUST_USE;
+
+/* CS_ECONFLICT with a reason unless it is running. */
+enum cs_code cs_campaign_must_run(const struct cs_record *record,
+                                  struct cs_err *err) CS_MUST_USE;
 
 /* What the store remembers of a campaign of the caller's, not expired nor
  * being deleted, good as the ground of a commit alone (see cs_store_ops.recall);

@@ -8,6 +8,7 @@
 #include "campaign/create.h"
 #include "campaign/lifecycle.h"
 #include "campaign/long_entries.h"
+#include "campaign/progress.h"
 #include "campaign/uploads.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -35,6 +36,7 @@ struct completion {
     struct cs_view quality_score;
     struct cs_buf measured_time; /* seconds, where the client gave none */
     struct cs_buf brief;
+    struct cs_progress progress;
     struct cs_record *record;   /* the ground of the attempt */
     struct cs_buf interactions; /* a JSON array */
     bool interactions_cut;
@@ -62,6 +64,7 @@ static void clear_completion(struct completion *c)
     cs_buf_clear(&c->upload_id);
     cs_buf_clear(&c->measured_time);
     cs_buf_clear(&c->brief);
+    cs_progress_clear(&c->progress);
     cs_buf_clear(&c->interactions);
     cs_buf_clear(&c->metadata);
     cs_buf_clear(&c->unknown);
@@ -216,7 +219,7 @@ static enum cs_code render(struct completion *c, const struct cs_record *record,
         .quality_score = c->quality_score,
         .brief = cs_buf_view(&c->brief),
         .state = c->state,
-        .progress = cs_json_slice(record->detail, "progress_log"),
+        .progress = c->progress.json,
         .want_website = !own_website,
         .want_pdf = !own_pdf,
     };
@@ -265,7 +268,7 @@ static enum cs_code write_metadata(struct completion *c, const struct cs_record 
     cs_json_member_raw(&w, "quality_score", c->quality_score);
     cs_json_member_raw(&w, "tags", cs_json_slice(record->detail, "tags"));
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&c->brief));
-    cs_json_member_raw(&w, "progress_log", cs_json_slice(record->detail, "progress_log"));
+    cs_json_member_raw(&w, "progress_log", c->progress.json);
     cs_json_member_raw(&w, "agent_interactions", cs_buf_view(&c->interactions));
     cs_json_key(&w, "agent_interactions_truncated");
     cs_json_boolean(&w, c->interactions_cut);
@@ -476,6 +479,8 @@ static enum cs_code attempt(struct completion *c, bool from_memory,
     cs_buf_reset(&c->brief);
     if ((rc = cs_campaign_read_brief(c->campaigns, c->record, &c->brief,
                                      c->call->deadline, err)) != CS_OK ||
+        (rc = cs_progress_read(c->campaigns, c->record, &c->progress, c->call->deadline,
+                               err)) != CS_OK ||
         (rc = render(c, c->record, err)) != CS_OK ||
         (rc = write_metadata(c, c->record, err)) != CS_OK ||
         (rc = store_objects(c, err)) != CS_OK)
@@ -523,6 +528,7 @@ enum cs_code cs_campaign_complete(const struct cs_campaigns *campaigns,
         .upload_id = CS_BUF_INIT(1024),
         .measured_time = CS_BUF_INIT(64),
         .brief = CS_BUF_INIT(campaigns->limits.json_bytes),
+        .progress = CS_PROGRESS_NONE,
         .interactions = CS_BUF_INIT(METADATA_BYTES_MAX),
         .metadata =
             CS_BUF_INIT(2 * (size_t)METADATA_BYTES_MAX + campaigns->limits.json_bytes),

@@ -12,93 +12,6 @@
 #define INTERACTIONS_PER_PAGE 500u
 #define ERROR_BYTES_MAX       (64u * 1024u)
 
-/* ---- progress ---- */
-
-static enum cs_code must_run(const struct cs_record *record, struct cs_err *err)
-{
-    if (cs_campaign_is(record, "running"))
-        return CS_OK;
-    return cs_err_field(err, CS_ECONFLICT, "", "campaign_not_running",
-                        "the campaign is %.*s; only a running one takes this",
-                        CS_FMT(record->status));
-}
-
-struct progress_edit {
-    struct cs_json_change change;
-};
-
-static enum cs_code edit_progress(void *payload, const struct cs_record *record,
-                                  struct cs_campaign_change *change_out,
-                                  struct cs_err *err)
-{
-    struct progress_edit *edit = payload;
-
-    change_out->detail = &edit->change;
-    change_out->detail_count = 1;
-    change_out->repeatable = true;
-    change_out->unlisted = true;
-    return must_run(record, err);
-}
-
-static enum cs_code check_progress(struct cs_view body, struct cs_faults *faults,
-                                   struct cs_err *err)
-{
-    static const struct {
-        const char *pointer, *name;
-        bool is_number;
-    } fields[] = {
-        {"/current_step", "current_step", true},
-        {"/completed_steps", "completed_steps", true},
-        {"/total_steps", "total_steps", true},
-        {"/step_name", "step_name", false},
-        {"/step_description", "step_description", false},
-    };
-    struct cs_buf text = CS_BUF_INIT(CS_PROGRESS_BYTES_MAX);
-    uint64_t number;
-
-    if (cs_json_kind(body) != '{')
-        return cs_err_field(err, CS_EINVAL, "", "validation_failed",
-                            "the body must be a JSON object");
-    if (body.len > CS_PROGRESS_BYTES_MAX)
-        return cs_err_field(err, CS_ETOOBIG, "", "progress_too_big",
-                            "a progress has at most %u KiB; log details as interactions",
-                            CS_PROGRESS_BYTES_MAX / 1024u);
-    for (size_t i = 0; i < CS_COUNT(fields); i++) {
-        const struct cs_field field = {fields[i].pointer,
-                                       cs_json_slice(body, fields[i].name), false};
-
-        cs_buf_reset(&text);
-        if (fields[i].is_number)
-            (void)cs_check_integer(faults, &field, 1000000, &number);
-        else
-            (void)cs_check_text(faults, &field, 0, 2000, &text);
-    }
-    cs_buf_clear(&text);
-    return cs_faults_check(faults, err);
-}
-
-enum cs_code cs_campaign_progress(const struct cs_campaigns *campaigns,
-                                  const struct cs_call *call, struct cs_view id,
-                                  struct cs_view body, struct cs_buf *progress_out,
-                                  struct cs_faults *faults, struct cs_err *err)
-{
-    struct cs_buf now = CS_BUF_INIT(64);
-    struct progress_edit edit;
-    struct cs_json_change stamp;
-    enum cs_code rc = check_progress(body, faults, err);
-
-    if (rc != CS_OK)
-        return rc;
-    cs_json_quote_time(&now, call->now_us);
-    stamp = (struct cs_json_change){"last_update", cs_buf_view(&now)};
-    cs_json_edit(progress_out, body, &stamp, 1);
-    edit.change = (struct cs_json_change){"progress_log", cs_buf_view(progress_out)};
-    if ((rc = cs_buf_check(progress_out, err)) == CS_OK)
-        rc = cs_campaign_edit(campaigns, call, id, edit_progress, &edit, err);
-    cs_buf_clear(&now);
-    return rc;
-}
-
 /* ---- interactions ---- */
 
 struct interaction_list {
@@ -237,7 +150,7 @@ enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
         (rc = check_together(&stamped, err)) != CS_OK ||
         (rc = cs_campaign_load(campaigns, call, id, CS_ACCESS_OWNER, false, &record,
                                err)) != CS_OK ||
-        (rc = must_run(record, err)) != CS_OK ||
+        (rc = cs_campaign_must_run(record, err)) != CS_OK ||
         (rc = cs_long_entries_store(campaigns, call, id, list->entries, list->count,
                                     &stored, err)) != CS_OK)
         goto out;
@@ -325,7 +238,7 @@ static enum cs_code edit_failure(void *payload, const struct cs_record *record,
                                               .detail_count = 1,
                                               .unknown = cs_buf_view(&failure->unknown),
                                               .status = "failed"};
-    return must_run(record, err);
+    return cs_campaign_must_run(record, err);
 }
 
 enum cs_code cs_campaign_fail(const struct cs_campaigns *campaigns,

@@ -1,27 +1,14 @@
-/* campaign/lifecycle.h: progress, interactions, failing. Creating,
- * completing and deleting have files of their own. */
+/* campaign/lifecycle.h: interactions, failing. Creating, progress, completing and
+ * deleting have files of their own. */
 #ifndef CS_CAMPAIGN_LIFECYCLE_H
 #define CS_CAMPAIGN_LIFECYCLE_H
 
 #include "campaign/campaign.h"
 
-/* What a progress tells stays in the record, which is read as a whole with each look at
- * the campaign; what grows belongs into the log of interactions. */
-#define CS_PROGRESS_BYTES_MAX (64u * 1024u)
-
 #define CS_INTERACTIONS_AT_ONCE       1000u
 #define CS_INTERACTION_BYTES_MAX      (1024u * 1024u)
 #define CS_INTERACTIONS_BYTES_AT_ONCE CS_LOG_APPEND_BYTES
 #define CS_INTERACTIONS_BYTES_MAX     (16u << 20) /* that are shown with a campaign */
-
-/* Sets progress_log from a body: current_step, step_name, step_description,
- * completed_steps, total_steps, any other field; last_update is added.
- * CS_ECONFLICT unless the campaign is running. */
-enum cs_code cs_campaign_progress(const struct cs_campaigns *campaigns,
-                                  const struct cs_call *call, struct cs_view id,
-                                  struct cs_view body, struct cs_buf *progress_out,
-                                  struct cs_faults *faults,
-                                  struct cs_err *err) CS_MUST_USE;
 
 /* Appends one interaction (an object) or many (an array, or {"interactions":
  * [...]}). Each has agent, action, message, status, timestamp, all optional but

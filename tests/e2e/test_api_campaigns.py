@@ -397,6 +397,7 @@ def test_progress_refuses(user, body, expected):
     assert faults(problem) == expected
 
 
+@pytest.mark.server(whole_bodies=True)
 def test_too_large_a_progress(user):
     campaign_id = user.create()
     path, limit = f"/campaigns/{campaign_id}/progress", user.get("/limits").json()["progress_bytes"]
@@ -406,7 +407,7 @@ def test_too_large_a_progress(user):
     assert answer.status_code == 200, answer.text
     told = assert_problem(user.post(path, data=f'{{"x":"{text}z"}}', headers=headers), 413,
                           "progress_too_big")
-    assert "64 KiB" in told["detail"] and "interactions" in told["detail"]
+    assert "1024 KiB" in told["detail"] and "interactions" in told["detail"]
     assert user.get(f"/campaigns/{campaign_id}").json()["progress_log"]["x"] == text
 
 

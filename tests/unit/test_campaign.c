@@ -9,6 +9,7 @@
 #include "campaign/create.h"
 #include "campaign/lifecycle.h"
 #include "campaign/listing.h"
+#include "campaign/progress.h"
 #include "campaign/remove.h"
 #include "campaign/uploads.h"
 #include "campaign/verify.h"
@@ -43,6 +44,7 @@ static int setup(void **state)
                    .part_bytes = 4096,
                    .interactions = 1000,
                    .inline_brief_bytes = 200,
+                   .inline_progress_bytes = 200,
                    .inline_interaction_bytes = 65536},
     };
     f->call = (struct cs_call){.user_id = CS_LIT("alice"),
@@ -809,6 +811,10 @@ static void test_upload_in_parts(void **state)
 
 /* ---- no memory ---- */
 
+/* 256 bytes: the progress is an object */
+#define TEXT_64   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define LONG_TEXT TEXT_64 TEXT_64 TEXT_64 TEXT_64
+
 static void whole_life(void *payload, const bool *failed)
 {
     struct fixture *f = payload;
@@ -825,7 +831,7 @@ static void whole_life(void *payload, const bool *failed)
                             &record, &replayed, &f->faults, NULL);
     if (rc == CS_OK)
         rc = cs_campaign_progress(&f->campaigns, &f->call, CS_LIT("m"),
-                                  CS_LIT("{\"current_step\":1,\"step_name\":\"s\"}"),
+                                  CS_LIT("{\"current_step\":1,\"x\":\"" LONG_TEXT "\"}"),
                                   &progress, &f->faults, NULL);
     if (rc == CS_OK)
         rc = cs_campaign_interact(&f->campaigns, &f->call, CS_LIT("m"),
