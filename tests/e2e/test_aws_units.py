@@ -85,4 +85,11 @@ def test_the_life_of_a_campaign(world, examples, user):
     assert client.get(f"/campaigns/{campaign_id}/artifacts").content == state
     told = client.get(f"/campaigns/{campaign_id}/interactions").json()["interactions"]
     assert told == json.loads(example("interactions"))
+    # and goes in two writes of the record: out of the lists, then with its log for good
+    calls.clear()
+    assert meter("delete", lambda: client.delete(f"/campaigns/{campaign_id}/aws")).ok
+    assert sum(spent["delete"].values()) == 19, spent["delete"]  # so says doc/architecture.md
+    assert spent["delete"][campaign_id] == 3 + 2 * 2, spent["delete"]
+    assert [spent["delete"][index] for index in INDEXES] == [1, 2 + 1], spent["delete"]
+    assert calls["UpdateItem"] == calls["TransactWriteItems"] == 1, calls
     client.close()

@@ -87,8 +87,10 @@ class Units:
         self.proxy = world.proxy
         settings = world.stack.settings
         self.table = settings["DYNAMODB_TABLE_NAME"]
+        # past the proxy, which waits while a request is noted
         self.client = boto3.client(
-            "dynamodb", region_name=REGION, endpoint_url=world.proxy.url,
+            "dynamodb", region_name=REGION,
+            endpoint_url="http://{}:{}".format(*world.proxy.upstream),
             aws_access_key_id="AKIDEXAMPLE", aws_secret_access_key="test-secret")
         table = self.client.describe_table(TableName=self.table)["Table"]
         self.indexes = [Index(index) for index in table["GlobalSecondaryIndexes"]]
@@ -97,29 +99,32 @@ class Units:
         pages = self.client.get_paginator("scan").paginate(TableName=self.table)
         return {item["campaign_id"]["S"]: item for page in pages for item in page["Items"]}
 
+    def note(self, request):
+        """Each request, with the items as they are before it, where it writes some."""
+        keys = written_keys(request)
+        self.noted.append((request.operation, keys, self.items() if keys else None))
+
     def __enter__(self):
         self.before = self.items()
-        self.proxy.requests.clear()
-        self.proxy.keep = True
+        self.noted = []
+        self.proxy.reset(self.note)
         return self
 
     def __exit__(self, *_failure):
-        self.proxy.keep = False
-        requests = list(self.proxy.requests)
+        self.proxy.reset()
         after = self.items()
-        self.calls = Counter(request.operation for request in requests)
+        self.calls = Counter(operation for operation, _keys, _before in self.noted)
         self.parts = Counter()
-        seen = set()
-        for request in requests:
-            factor = 2 if request.operation == "TransactWriteItems" else 1
-            for key, is_write in written_keys(request):
-                assert key not in seen, f"{key} is written twice, by several calls"
-                seen.add(key)
-                old, new = self.before.get(key), after.get(key)
+        items = dict(after)  # as the writes that follow found them: from the last one back
+        for operation, keys, before in reversed(self.noted):
+            factor = 2 if operation == "TransactWriteItems" else 1
+            for key, is_write in keys:
+                old, new = before.get(key), items.get(key)
                 self.parts[key] += factor * kilobytes(old, new)
                 for index in self.indexes if is_write else []:
                     self.parts[index.name] += index.units(old, new)
-        changed = {key for key in self.before.keys() | after.keys()
-                   if self.before.get(key) != after.get(key)}
-        assert changed <= seen, "items changed without a request that was seen"
+            items.update((key, before.get(key)) for key, _is_write in keys)
+        changed = {key for key in self.before.keys() | items.keys()
+                   if self.before.get(key) != items.get(key)}
+        assert not changed, "items changed without a request that was seen"
         self.total = sum(self.parts.values())
