@@ -48,6 +48,7 @@ struct pool {
     int exit_code;
     int failures; /* starts in a row that came to nothing */
     struct cs_deadline next_start;
+    bool held_back; /* the last step was, until next_start */
 };
 
 static const int handled[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
@@ -373,13 +374,13 @@ static bool step(struct pool *pool)
            ready = count_stage(pool, READY, true);
     size_t old = count_stage(pool, STARTING, false) + count_stage(pool, READY, false);
     size_t total = starting + ready + old;
-    bool may_start = cs_deadline_left_ms(pool->next_start) == 0;
 
     if (total > want && starting == 0) {
         retire(pool, pick_surplus(pool));
         return true;
     }
-    if ((total < want || (old > 0 && starting == 0)) && may_start) {
+    pool->held_back = total < want || (old > 0 && starting == 0);
+    if (pool->held_back && cs_deadline_left_ms(pool->next_start) == 0) {
         start_worker(pool);
         return true;
     }
@@ -402,11 +403,10 @@ static int next_timeout(const struct pool *pool)
         if (worker->stage == LEAVING && (timeout < 0 || left < timeout))
             timeout = left;
     }
-    if (!pool->stopping && pool->failures > 0) {
+    if (!pool->stopping && pool->held_back) {
         int left = cs_deadline_left_ms(pool->next_start);
 
-        /* Passed already: the step that it held back has been taken. */
-        if (left > 0 && (timeout < 0 || left < timeout))
+        if (timeout < 0 || left < timeout)
             timeout = left;
     }
     return timeout;
