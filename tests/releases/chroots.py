@@ -18,7 +18,7 @@ import time
 TOP = pathlib.Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(TOP / "tests/e2e"))
 
-from support import children_of, process_alive, wait_for  # noqa: E402
+from support import children_of, process_alive, signal_if_there, wait_for  # noqa: E402
 
 CACHE = TOP / "build/chroots"
 TOOLS = ("debootstrap", "unshare", "tar", "chroot")
@@ -184,7 +184,7 @@ class Chroot:
     def stop(process):
         """SIGTERM to the first process of the namespace; SIGKILL to all in the end."""
         for pid in children_of(process.pid):
-            os.kill(pid, signal.SIGTERM)
+            signal_if_there(pid, signal.SIGTERM)
         try:
             process.wait(60)
         except subprocess.TimeoutExpired:
