@@ -85,6 +85,7 @@ static void show_aws_settings(struct doctor *doctor)
         {"AWS_ENDPOINT_URL_S3", false},
         {"AWS_ENDPOINT_URL_DYNAMODB", false},
         {"AWS_ENDPOINT_URL_STS", false},
+        {"AWS_IGNORE_CONFIGURED_ENDPOINT_URLS", false},
         {"AWS_USE_DUALSTACK_ENDPOINT", false},
         {"AWS_USE_FIPS_ENDPOINT", false},
         {"AWS_CA_BUNDLE", false},

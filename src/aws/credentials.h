@@ -17,12 +17,9 @@
 #ifndef CS_AWS_CREDENTIALS_H
 #define CS_AWS_CREDENTIALS_H
 
+#include "aws/shared_files.h"
 #include "base/log.h"
 #include "net/client.h"
-
-/* Value of a setting (environment over .env, as the caller has it); NULL or ""
- * when it is not set. Asked for AWS_* names and HOME. */
-typedef const char *cs_aws_setting_fn(const void *payload, const char *name);
 
 struct cs_aws_credentials_options {
     struct cs_net_client *net; /* borrowed */

@@ -3,64 +3,14 @@
 #include <stdlib.h>
 
 #include "aws/credentials_internal.h"
-#include "aws/profile.h"
-#include "base/file.h"
+#include "aws/shared_files.h"
 
-#define FILE_MAX  (1u << 20)
 #define DEPTH_MAX 5u /* of roles assumed one by another */
-
-struct files {
-    struct cs_buf config;
-    struct cs_buf credentials;
-};
-
-/* A missing file is an empty one. */
-static enum cs_code read_shared(const struct cs_key_search *search, const char *variable,
-                                const char *below_home, struct cs_buf *out,
-                                struct cs_err *err)
-{
-    const char *named = cs_key_setting(search, variable);
-    const char *home = cs_key_setting(search, "HOME");
-    struct cs_buf path = CS_BUF_INIT(4096);
-    struct cs_err why = CS_ERR_NONE;
-    enum cs_code rc = CS_ENOTFOUND;
-
-    if (named != NULL)
-        cs_buf_add_cstr(&path, named);
-    else if (home != NULL)
-        cs_buf_add_fmt(&path, "%s/.aws/%s", home, below_home);
-    if (path.len > 0 && (rc = cs_buf_check(&path, &why)) == CS_OK)
-        rc = cs_file_read(out, cs_buf_cstr(&path), FILE_MAX, &why);
-    cs_buf_clear(&path);
-    if (rc == CS_OK || rc == CS_ENOTFOUND)
-        return CS_OK;
-    cs_err_hand_on(err, &why);
-    return rc;
-}
-
-/* The credentials file wins where both have a key. */
-static struct cs_view get(const struct files *files, struct cs_view profile,
-                          const char *key)
-{
-    struct cs_view value = cs_profile_get(cs_buf_view(&files->credentials),
-                                          CS_PROFILE_CREDENTIALS, profile, key);
-
-    if (value.ptr != NULL)
-        return value;
-    return cs_profile_get(cs_buf_view(&files->config), CS_PROFILE_CONFIG, profile, key);
-}
-
-static bool exists(const struct files *files, struct cs_view profile)
-{
-    return cs_profile_has(cs_buf_view(&files->credentials), CS_PROFILE_CREDENTIALS,
-                          profile) ||
-           cs_profile_has(cs_buf_view(&files->config), CS_PROFILE_CONFIG, profile);
-}
 
 /* Ways to credentials that AWS's own tools know, and that need a browser or programs
  * of the user's. Passing over them would end with other credentials, or with none and
  * no word of why. */
-static enum cs_code other_ways(const struct files *files, struct cs_view profile,
+static enum cs_code other_ways(const struct cs_aws_files *files, struct cs_view profile,
                                struct cs_err *err)
 {
     static const struct {
@@ -74,7 +24,7 @@ static enum cs_code other_ways(const struct files *files, struct cs_view profile
     };
 
     for (size_t i = 0; i < CS_COUNT(ways); i++)
-        if (get(files, profile, ways[i].key).len > 0)
+        if (cs_aws_files_get(files, profile, ways[i].key).len > 0)
             return cs_err_field(
                 err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_unsupported",
                 "profile \"%.*s\" %s, which is not done here: name a profile with keys "
@@ -83,11 +33,11 @@ static enum cs_code other_ways(const struct files *files, struct cs_view profile
     return CS_ENOTFOUND;
 }
 
-static enum cs_code static_keys(const struct files *files, struct cs_view profile,
+static enum cs_code static_keys(const struct cs_aws_files *files, struct cs_view profile,
                                 struct cs_keyset *out, struct cs_err *err)
 {
-    struct cs_view id = get(files, profile, "aws_access_key_id");
-    struct cs_view secret = get(files, profile, "aws_secret_access_key");
+    struct cs_view id = cs_aws_files_get(files, profile, "aws_access_key_id");
+    struct cs_view secret = cs_aws_files_get(files, profile, "aws_secret_access_key");
 
     if (id.len == 0 && secret.len == 0)
         return other_ways(files, profile, err);
@@ -95,11 +45,12 @@ static enum cs_code static_keys(const struct files *files, struct cs_view profil
         return cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_incomplete",
                             "profile \"%.*s\" has no %s: it takes both", CS_FMT(profile),
                             id.len == 0 ? "aws_access_key_id" : "aws_secret_access_key");
-    return cs_keyset_set(out, id, secret, get(files, profile, "aws_session_token"), err);
+    return cs_keyset_set(out, id, secret,
+                         cs_aws_files_get(files, profile, "aws_session_token"), err);
 }
 
 static enum cs_code from_profile(const struct cs_key_search *search,
-                                 const struct files *files, struct cs_view profile,
+                                 const struct cs_aws_files *files, struct cs_view profile,
                                  unsigned depth, struct cs_keyset *out,
                                  struct cs_err *err);
 
@@ -128,11 +79,11 @@ static enum cs_code from_credential_source(const struct cs_key_search *search,
 
 /* Who assumes the role: another profile, or this one's own keys when it names itself. */
 static enum cs_code source_keys(const struct cs_key_search *search,
-                                const struct files *files, struct cs_view profile,
+                                const struct cs_aws_files *files, struct cs_view profile,
                                 unsigned depth, struct cs_keyset *out, struct cs_err *err)
 {
-    struct cs_view source = get(files, profile, "source_profile");
-    struct cs_view kind = get(files, profile, "credential_source");
+    struct cs_view source = cs_aws_files_get(files, profile, "source_profile");
+    struct cs_view kind = cs_aws_files_get(files, profile, "credential_source");
     enum cs_code rc;
 
     if (kind.len > 0)
@@ -153,21 +104,21 @@ static enum cs_code source_keys(const struct cs_key_search *search,
 }
 
 static enum cs_code role_keys(const struct cs_key_search *search,
-                              const struct files *files, struct cs_view profile,
+                              const struct cs_aws_files *files, struct cs_view profile,
                               unsigned depth, struct cs_keyset *out, struct cs_err *err)
 {
     char *web_file = NULL;
     char *duration = NULL;
     struct cs_keyset source = {.access_key_id = NULL};
     struct cs_assume_role role = {
-        .role_arn = get(files, profile, "role_arn"),
-        .session_name = get(files, profile, "role_session_name"),
-        .external_id = get(files, profile, "external_id"),
-        .region = get(files, profile, "region"),
+        .role_arn = cs_aws_files_get(files, profile, "role_arn"),
+        .session_name = cs_aws_files_get(files, profile, "role_session_name"),
+        .external_id = cs_aws_files_get(files, profile, "external_id"),
+        .region = cs_aws_files_get(files, profile, "region"),
         .signer = &source,
     };
-    struct cs_view file = get(files, profile, "web_identity_token_file");
-    struct cs_view seconds = get(files, profile, "duration_seconds");
+    struct cs_view file = cs_aws_files_get(files, profile, "web_identity_token_file");
+    struct cs_view seconds = cs_aws_files_get(files, profile, "duration_seconds");
     enum cs_code rc = CS_OK;
 
     if ((file.len > 0 && (web_file = cs_view_dup(file)) == NULL) ||
@@ -192,14 +143,14 @@ out:
 }
 
 static enum cs_code from_profile(const struct cs_key_search *search,
-                                 const struct files *files, struct cs_view profile,
+                                 const struct cs_aws_files *files, struct cs_view profile,
                                  unsigned depth, struct cs_keyset *out,
                                  struct cs_err *err)
 {
     if (depth >= DEPTH_MAX)
         return cs_err_field(err, CS_EUNAUTH, "source_profile", "credentials_source_loop",
                             "the profiles name each other as source_profile in a circle");
-    if (!exists(files, profile)) {
+    if (!cs_aws_files_has(files, profile)) {
         if (depth == 0)
             return CS_ENOTFOUND;
         return cs_err_field(err, CS_EUNAUTH, "source_profile",
@@ -207,7 +158,7 @@ static enum cs_code from_profile(const struct cs_key_search *search,
                             "there is no profile \"%.*s\", which a source_profile names",
                             CS_FMT(profile));
     }
-    if (get(files, profile, "role_arn").len > 0)
+    if (cs_aws_files_get(files, profile, "role_arn").len > 0)
         return role_keys(search, files, profile, depth, out, err);
     return static_keys(files, profile, out, err);
 }
@@ -216,17 +167,16 @@ enum cs_code cs_keys_from_profile(const struct cs_key_search *search,
                                   struct cs_keyset *out, struct cs_err *err)
 {
     const char *named = cs_key_setting(search, "AWS_PROFILE");
-    struct files files = {CS_BUF_INIT(FILE_MAX), CS_BUF_INIT(FILE_MAX)};
-    struct cs_view profile = named != NULL ? cs_view_cstr(named) : CS_LIT("default");
+    const struct cs_aws_credentials_options *options = search->options;
+    struct cs_view profile = cs_aws_files_profile(options->setting, options->payload);
+    struct cs_aws_files files;
     enum cs_code rc;
 
-    if ((rc = read_shared(search, "AWS_CONFIG_FILE", "config", &files.config, err)) !=
-            CS_OK ||
-        (rc = read_shared(search, "AWS_SHARED_CREDENTIALS_FILE", "credentials",
-                          &files.credentials, err)) != CS_OK)
+    if ((rc = cs_aws_files_read(&files, options->setting, options->payload, err)) !=
+        CS_OK)
         goto out;
     rc = from_profile(search, &files, profile, 0, out, err);
-    if (rc == CS_ENOTFOUND && named != NULL && exists(&files, profile))
+    if (rc == CS_ENOTFOUND && named != NULL && cs_aws_files_has(&files, profile))
         rc = cs_err_field(err, CS_EUNAUTH, "AWS_PROFILE", "credentials_profile_empty",
                           "the profile \"%s\" that AWS_PROFILE names has no credentials: "
                           "give it keys or a role_arn",
@@ -237,7 +187,6 @@ enum cs_code cs_keys_from_profile(const struct cs_key_search *search,
                           "shared config and credentials files",
                           named);
 out:
-    cs_buf_wipe(&files.config);
-    cs_buf_wipe(&files.credentials);
+    cs_aws_files_wipe(&files);
     return rc;
 }

@@ -2,10 +2,29 @@
 
 #include "aws/profile.h"
 
-/* The name of the profile that "[...]" opens; .ptr NULL when it opens none. */
-static struct cs_view section_name(struct cs_view line, enum cs_profile_file kind)
+/* What a section's name begins with; sections without it are of another kind. */
+static const struct cs_view prefixes[] = {
+    [CS_PROFILE_CONFIG] = CS_LIT_INIT("profile"),
+    [CS_PROFILE_SERVICES] = CS_LIT_INIT("services"),
+    [CS_PROFILE_CREDENTIALS] = CS_LIT_INIT(""),
+};
+
+struct wanted {
+    enum cs_profile_kind kind;
+    struct cs_view name;
+    const char *parent; /* of a nested key; else NULL */
+    const char *key;    /* NULL: the section alone */
+};
+
+static bool is_blank(char c)
 {
-    static const struct cs_view prefix = CS_LIT_INIT("profile");
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+/* The name of the section that "[...]" opens; .ptr NULL when it is of another kind. */
+static struct cs_view section_name(struct cs_view line, enum cs_profile_kind kind)
+{
+    struct cs_view prefix = prefixes[kind];
     size_t end = cs_view_find_byte(line, ']');
     struct cs_view name;
     struct cs_view rest;
@@ -13,11 +32,11 @@ static struct cs_view section_name(struct cs_view line, enum cs_profile_file kin
     if (end == SIZE_MAX)
         return cs_view_of(NULL, 0);
     name = cs_view_trim(cs_view_sub(line, 1, end - 1));
-    if (kind == CS_PROFILE_CREDENTIALS || cs_view_eq(name, CS_LIT("default")))
+    if (prefix.len == 0 ||
+        (kind == CS_PROFILE_CONFIG && cs_view_eq(name, CS_LIT("default"))))
         return name;
     rest = cs_view_from(name, prefix.len);
-    if (!cs_view_starts(name, prefix) || rest.len == 0 ||
-        (rest.ptr[0] != ' ' && rest.ptr[0] != '\t'))
+    if (!cs_view_starts(name, prefix) || rest.len == 0 || !is_blank(rest.ptr[0]))
         return cs_view_of(NULL, 0);
     return cs_view_trim(rest);
 }
@@ -32,44 +51,78 @@ static struct cs_view without_comment(struct cs_view value)
     return cs_view_trim(value);
 }
 
-/* Walks the lines of one profile; key NULL asks for the section alone. */
-static bool find(struct cs_view text, enum cs_profile_file kind, struct cs_view profile,
-                 const char *key, struct cs_view *value_out)
+/* Whether the line is "key = value" of this key. */
+static bool read_pair(struct cs_view line, const char *key, struct cs_view *value_out)
+{
+    size_t equals = cs_view_find_byte(line, '=');
+
+    if (equals == SIZE_MAX ||
+        !cs_view_eq_nocase(cs_view_trim(cs_view_sub(line, 0, equals)), cs_view_cstr(key)))
+        return false;
+    *value_out = without_comment(cs_view_from(line, equals + 1));
+    return true;
+}
+
+/* A line of the section wanted. *nested: whether indented lines are below the parent. */
+static bool read_line(struct cs_view line, const struct wanted *wanted, bool *nested,
+                      struct cs_view *value_out)
+{
+    struct cs_view parents;
+
+    if (is_blank(line.ptr[0]))
+        return *nested && read_pair(line, wanted->key, value_out);
+    if (wanted->parent == NULL)
+        return read_pair(line, wanted->key, value_out);
+    *nested = read_pair(line, wanted->parent, &parents) && parents.len == 0;
+    return false;
+}
+
+static bool find(struct cs_view text, const struct wanted *wanted,
+                 struct cs_view *value_out)
 {
     struct cs_view line;
     bool inside = false;
+    bool nested = false;
     bool found = false;
 
     while (cs_view_split(&text, '\n', &line)) {
-        size_t equals = cs_view_find_byte(line, '=');
+        struct cs_view plain = cs_view_trim(line);
 
-        if (line.len == 0 || strchr("#; \t\r", line.ptr[0]) != NULL)
-            continue; /* comments, blank lines, nested settings */
+        if (plain.len == 0 || plain.ptr[0] == '#' || plain.ptr[0] == ';')
+            continue;
         if (line.ptr[0] == '[') {
-            struct cs_view name = section_name(line, kind);
+            struct cs_view name = section_name(line, wanted->kind);
 
-            inside = name.ptr != NULL && cs_view_eq(name, profile);
-            found = found || (inside && key == NULL);
-        } else if (inside && key != NULL && equals != SIZE_MAX &&
-                   cs_view_eq_nocase(cs_view_trim(cs_view_sub(line, 0, equals)),
-                                     cs_view_cstr(key))) {
-            *value_out = without_comment(cs_view_from(line, equals + 1));
-            found = true;
+            inside = name.ptr != NULL && cs_view_eq(name, wanted->name);
+            nested = false;
+            found = found || (inside && wanted->key == NULL);
+        } else if (inside && wanted->key != NULL) {
+            found = read_line(line, wanted, &nested, value_out) || found;
         }
     }
     return found;
 }
 
-bool cs_profile_has(struct cs_view text, enum cs_profile_file kind,
-                    struct cs_view profile)
+bool cs_profile_has(struct cs_view text, enum cs_profile_kind kind, struct cs_view name)
 {
-    return find(text, kind, profile, NULL, NULL);
+    const struct wanted wanted = {.kind = kind, .name = name};
+
+    return find(text, &wanted, NULL);
 }
 
-struct cs_view cs_profile_get(struct cs_view text, enum cs_profile_file kind,
-                              struct cs_view profile, const char *key)
+struct cs_view cs_profile_get(struct cs_view text, enum cs_profile_kind kind,
+                              struct cs_view name, const char *key)
 {
+    return cs_profile_get_nested(text, kind, name, NULL, key);
+}
+
+struct cs_view cs_profile_get_nested(struct cs_view text, enum cs_profile_kind kind,
+                                     struct cs_view name, const char *parent,
+                                     const char *key)
+{
+    const struct wanted wanted = {
+        .kind = kind, .name = name, .parent = parent, .key = key};
     struct cs_view value = {NULL, 0};
 
-    return find(text, kind, profile, key, &value) ? value : cs_view_of(NULL, 0);
+    return find(text, &wanted, &value) ? value : cs_view_of(NULL, 0);
 }

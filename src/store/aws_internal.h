@@ -5,6 +5,7 @@
 
 #include "aws/dynamodb.h"
 #include "aws/s3.h"
+#include "aws/settings.h"
 #include "store/aws_meter.h"
 #include "store/aws_packing.h"
 #include "store/aws_same.h"
@@ -47,6 +48,8 @@ struct cs_aws_store {
     struct cs_store_names names;
     char *bucket, *table, *bucket_region, *table_region;
     struct cs_store_aws_options options;
+    struct cs_aws_settings *settings; /* the options' and the profile's */
+    bool shares_settings;             /* they are somebody else's to free */
     size_t counter_shards;
     size_t status_shards;
     size_t attempts;        /* of a call, the first one included */

@@ -13,11 +13,10 @@
  * them, and a person waits for it. */
 #define ATTEMPTS      6
 #define FIRST_WAIT_US 100000
-#define ATTEMPTS_MAX  100u
 
 const char *cs_aws_store_setting(const struct cs_aws_store *store, const char *name)
 {
-    const char *value = store->options.setting(store->options.payload, name);
+    const char *value = cs_aws_settings_get(store->settings, name);
 
     return value != NULL && value[0] != '\0' ? value : NULL;
 }
@@ -33,13 +32,12 @@ static const char *first_of(const struct cs_aws_store *store, const char *const 
 
 bool cs_aws_store_flag(const struct cs_aws_store *store, const char *name, bool fallback)
 {
-    static const char *const yes[] = {"true", "1", "yes", "on"};
     const char *value = cs_aws_store_setting(store, name);
+    bool flag = fallback;
 
-    for (size_t i = 0; i < CS_COUNT(yes) && value != NULL; i++)
-        if (cs_view_eq_nocase(cs_view_cstr(value), cs_view_cstr(yes[i])))
-            return true;
-    return value == NULL && fallback;
+    if (value != NULL && !cs_aws_read_flag(cs_view_cstr(value), &flag))
+        return false;
+    return flag;
 }
 
 struct cs_aws_store *cs_aws_store_of(struct cs_store *store)
@@ -63,6 +61,8 @@ static void free_store(struct cs_store *base)
     cs_aws_free(store->aws);
     cs_aws_credentials_free(store->credentials);
     cs_net_client_free(store->net);
+    if (!store->shares_settings)
+        cs_aws_settings_free(store->settings);
     cs_buf_clear(&store->body);
     cs_aws_item_texts_clear(&store->texts);
     cs_aws_same_clear(&store->same);
@@ -84,8 +84,8 @@ static enum cs_code open_net(struct cs_aws_store *store, struct cs_err *err)
                                        .proxy = cs_aws_store_setting(store, "AWS_PROXY")};
     const struct cs_aws_credentials_options credentials = {
         .log = store->options.log,
-        .setting = store->options.setting,
-        .payload = store->options.payload,
+        .setting = cs_aws_settings_get,
+        .payload = store->settings,
         .region = cs_view_cstr(store->table_region),
         .dual_stack = cs_aws_store_flag(store, "AWS_USE_DUALSTACK_ENDPOINT", false),
         .fips = cs_aws_store_flag(store, "AWS_USE_FIPS_ENDPOINT", false)};
@@ -254,6 +254,10 @@ bool cs_aws_store_lost_race(const struct cs_aws_store *store)
            retry == CS_AWS_RETRY_TRANSACTION_THROTTLED;
 }
 
+/* With settings that are somebody else's to free, or NULL: its own. */
+static struct cs_store *make_store(const struct cs_store_aws_options *options,
+                                   struct cs_aws_settings *settings, struct cs_err *err);
+
 /* Nothing is made in a bucket that is not ours any more. */
 static struct cs_store *in_bucket(struct cs_store *base, struct cs_view bucket,
                                   struct cs_err *err)
@@ -273,7 +277,7 @@ static struct cs_store *in_bucket(struct cs_store *base, struct cs_view bucket,
     }
     name = cs_view_dup(bucket);
     options.bucket_name = name;
-    other = name != NULL ? cs_store_aws_new(&options, err) : NULL;
+    other = name != NULL ? make_store(&options, store->settings, err) : NULL;
     if (other != NULL) {
         cs_aws_store_of(other)->create_missing = false;
         cs_aws_store_of(other)->meter = store->meter;
@@ -355,31 +359,26 @@ static enum cs_code read_count(const struct cs_aws_store *store, const char *nam
     return CS_OK;
 }
 
-/* Endpoints and regions are looked at before the first request needs them. */
+/* What is not of the SDKs' own settings, before the first request needs it. */
 static enum cs_code check_places(const struct cs_aws_store *store,
                                  const char *bucket_region, const char *table_region,
                                  struct cs_err *err)
 {
-    static const char *const names[] = {"AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_S3",
-                                        "AWS_ENDPOINT_URL_DYNAMODB",
-                                        "AWS_ENDPOINT_URL_STS", "S3_PUBLIC_ENDPOINT_URL"};
-    struct cs_aws_endpoint_options options = {.service = CS_AWS_STS,
-                                              .region = CS_LIT("us-east-1")};
+    const char *links = cs_aws_store_setting(store, "S3_PUBLIC_ENDPOINT_URL");
+    struct cs_aws_endpoint_options options = {
+        .service = CS_AWS_STS, .region = CS_LIT("us-east-1"), .url = cs_view_cstr(links)};
     struct cs_aws_endpoint endpoint;
-    enum cs_code rc = CS_OK;
+    enum cs_code rc;
 
     cs_aws_endpoint_init(&endpoint);
-    for (size_t i = 0; i < CS_COUNT(names) && rc == CS_OK; i++) {
-        options.url = cs_view_cstr(cs_aws_store_setting(store, names[i]));
-        rc = cs_aws_endpoint_make(&endpoint, &options, NULL);
-        if (rc == CS_EINVAL)
-            rc = cs_err_field(err, CS_EINVAL, names[i], "endpoint_malformed",
-                              "%s: \"%.*s\" is no endpoint; one looks like "
-                              "https://host:port",
-                              names[i], CS_FMT(options.url));
-        else if (rc == CS_ENOMEM)
-            rc = cs_err_nomem(err);
-    }
+    rc = cs_aws_endpoint_make(&endpoint, &options, NULL);
+    if (rc == CS_ENOMEM)
+        rc = cs_err_nomem(err);
+    else if (rc != CS_OK)
+        rc = cs_err_field(err, CS_EINVAL, "S3_PUBLIC_ENDPOINT_URL", "endpoint_malformed",
+                          "S3_PUBLIC_ENDPOINT_URL is \"%.*s\": an endpoint looks like "
+                          "https://host:port",
+                          CS_FMT(options.url));
     options = (struct cs_aws_endpoint_options){
         .service = CS_AWS_S3,
         .region = cs_view_cstr(bucket_region),
@@ -433,7 +432,7 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
                          &store->counter_shards, err)) != CS_OK ||
         (rc = read_count(store, "DYNAMODB_STATUS_SHARDS", CS_AWS_STATUS_SHARDS_MAX,
                          &store->status_shards, err)) != CS_OK ||
-        (rc = read_count(store, "AWS_MAX_ATTEMPTS", ATTEMPTS_MAX, &store->attempts,
+        (rc = read_count(store, "AWS_MAX_ATTEMPTS", CS_AWS_ATTEMPTS_MAX, &store->attempts,
                          err)) != CS_OK ||
         (rc = check_places(store, bucket_region, table_region, err)) != CS_OK ||
         (rc = cs_aws_store_check_tags(store, err)) != CS_OK ||
@@ -456,8 +455,8 @@ static enum cs_code fill(struct cs_aws_store *store, struct cs_err *err)
     return CS_OK;
 }
 
-struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
-                                  struct cs_err *err)
+static struct cs_store *make_store(const struct cs_store_aws_options *options,
+                                   struct cs_aws_settings *settings, struct cs_err *err)
 {
     struct cs_aws_store *store = calloc(1, sizeof(*store));
 
@@ -472,11 +471,21 @@ struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
     cs_aws_same_init(&store->same);
     store->recent = cs_recent_new(); /* without it nothing is remembered */
     store->meter = &store->own_meter;
-    if (fill(store, err) != CS_OK) {
+    store->shares_settings = settings != NULL;
+    store->settings = settings != NULL
+                          ? settings
+                          : cs_aws_settings_new(options->setting, options->payload, err);
+    if (store->settings == NULL || fill(store, err) != CS_OK) {
         free_store(&store->base);
         return NULL;
     }
     return &store->base;
+}
+
+struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
+                                  struct cs_err *err)
+{
+    return make_store(options, NULL, err);
 }
 
 void cs_store_aws_share(struct cs_store *base, struct cs_recent *recent,

@@ -33,21 +33,19 @@ typedef const char *cs_store_aws_setting_fn(const void *payload, const char *nam
 struct cs_store_aws_options {
     const char *bucket_name; /* texts are copied */
     const char *table_name;
-    /* Asked for AWS_REGION, AWS_DEFAULT_REGION, S3_BUCKET_REGION, DYNAMODB_REGION,
-     * AWS_ENDPOINT_URL[_S3|_DYNAMODB|_STS], S3_PUBLIC_ENDPOINT_URL, S3_PATH_STYLE,
+    /* Asked for S3_BUCKET_REGION, DYNAMODB_REGION, S3_PUBLIC_ENDPOINT_URL, S3_PATH_STYLE,
      * S3_CHECKSUM (auto, sha256, md5, none), S3_PAYLOAD (signed, chunked, unsigned),
-     * S3_KMS_KEY_ID, AWS_CA_BUNDLE, AWS_PROXY, AWS_USE_DUALSTACK_ENDPOINT,
-     * AWS_USE_FIPS_ENDPOINT, AWS_MAX_ATTEMPTS, DYNAMODB_COUNTER_SHARDS,
-     * DYNAMODB_STATUS_SHARDS, AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not set:
-     * true), S3_BUCKET_TAGS, S3_GZIP, and whatever aws/credentials.h asks for. */
+     * S3_KMS_KEY_ID, AWS_PROXY, DYNAMODB_COUNTER_SHARDS, DYNAMODB_STATUS_SHARDS,
+     * AWS_CREATE_MISSING (not set: true), S3_VERSIONING (not set: true), S3_BUCKET_TAGS,
+     * S3_GZIP, and whatever aws/settings.h and aws/credentials.h ask for. */
     cs_store_aws_setting_fn *setting;
     const void *payload;
     struct cs_log *log; /* borrowed; may be NULL */
 };
 
 /* Connects nowhere yet: everything of the network is made at the first call, in the
- * process that makes it. NULL with err set for a missing region, a malformed name or
- * endpoint, and no memory. */
+ * process that makes it. The profile is read now. NULL with err set for a missing region,
+ * a malformed name or setting, and no memory. */
 struct cs_store *cs_store_aws_new(const struct cs_store_aws_options *options,
                                   struct cs_err *err);
 

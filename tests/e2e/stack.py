@@ -78,9 +78,10 @@ class Stack:
 
     def environment(self):
         """Nothing of the machine's own settings gets in."""
-        keep = {name: os.environ[name] for name in ("PATH", "HOME", "TZ") if name in os.environ}
+        keep = {name: os.environ[name] for name in ("PATH", "TZ") if name in os.environ}
         return {
             **keep,
+            "HOME": str(self.folder),  # not where the tester's profiles of AWS are
             "LC_ALL": "C.UTF-8",
             "ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:exitcode=99",
             "UBSAN_OPTIONS": "print_stacktrace=1:halt_on_error=1",

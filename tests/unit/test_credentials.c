@@ -60,6 +60,54 @@ static void test_profiles(void **state)
                 "not-a-profile");
 }
 
+/* Indented lines belong to the key above them, when that has no value of its own. */
+static void test_nested_settings(void **state)
+{
+    static const char services[] = "[services local]\n"
+                                   " endpoint_url = of-nothing\n"
+                                   "S3 = # the gateway\n"
+                                   "\r\n"
+                                   "; a comment\n"
+                                   "  Endpoint_URL = first\n"
+                                   "\tendpoint_url = last\r\n"
+                                   "sts = here\n"
+                                   "  endpoint_url = of-a-value\n"
+                                   "dynamodb =\n"
+                                   "endpoint_url = not-nested\n"
+                                   "[services other]\n"
+                                   "  endpoint_url = of-no-key\n"
+                                   "[profile local]\n"
+                                   "dynamodb =\n"
+                                   "  endpoint_url = of-a-profile\n";
+    static const struct {
+        const char *section, *parent, *value;
+    } cases[] = {
+        {"local", "s3", "last"},   {"local", "sts", NULL}, {"local", "dynamodb", NULL},
+        {"local", "lambda", NULL}, {"other", "s3", NULL},  {"none", "s3", NULL},
+    };
+    struct cs_view text = cs_view_cstr(services);
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_view value = cs_profile_get_nested(text, CS_PROFILE_SERVICES,
+                                                     cs_view_cstr(cases[i].section),
+                                                     cases[i].parent, "endpoint_url");
+
+        if (cases[i].value == NULL)
+            assert_null(value.ptr);
+        else
+            assert_view(value, cases[i].value);
+    }
+    assert_view(cs_profile_get_nested(text, CS_PROFILE_CONFIG, CS_LIT("local"),
+                                      "dynamodb", "endpoint_url"),
+                "of-a-profile");
+    assert_view(
+        cs_profile_get(text, CS_PROFILE_SERVICES, CS_LIT("local"), "endpoint_url"),
+        "not-nested");
+    assert_true(cs_profile_has(text, CS_PROFILE_SERVICES, CS_LIT("other")));
+    assert_false(cs_profile_has(text, CS_PROFILE_SERVICES, CS_LIT("default")));
+}
+
 /* ---- credentials ---- */
 
 #define SETTINGS_MAX 16
@@ -708,6 +756,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_profiles),
+        cmocka_unit_test(test_nested_settings),
         with_bench(test_what_is_refused),
         with_bench(test_profiles_without_keys),
         with_bench(test_environment_first),

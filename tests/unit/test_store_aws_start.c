@@ -63,6 +63,9 @@ static void test_settings(void **state)
         "AWS_ENDPOINT_URL_DYNAMODB=http://a b",
         "S3_PUBLIC_ENDPOINT_URL=ftp://host",
         "AWS_REGION=Canada Central",
+        "AWS_USE_FIPS_ENDPOINT=maybe",
+        "AWS_USE_DUALSTACK_ENDPOINT=2",
+        "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=never",
         "AWS_MAX_ATTEMPTS=0",
         "AWS_MAX_ATTEMPTS=many",
         "DYNAMODB_COUNTER_SHARDS=65",
@@ -101,6 +104,33 @@ static void test_names(void **state)
         assert_null(store_of(&table, &why));
         assert_string_equal(why.field, "DYNAMODB_TABLE_NAME");
     }
+}
+
+/* Links begin with the endpoint that counts. */
+static void link_begins(const struct settings *settings, const char *origin)
+{
+    const struct cs_object_info info = {.key = CS_LIT("a/x")};
+    struct cs_store *store = store_of(settings, NULL);
+    struct cs_buf url = CS_BUF_INIT(16384);
+    int64_t expires_us;
+
+    assert_non_null(store);
+    assert_ok(store->ops->url(store, &info, CS_LIT(""), 60, &url, &expires_us, err));
+    if (!cs_view_starts(cs_buf_view(&url), cs_view_cstr(origin)))
+        fail_msg("%s does not begin with %s", cs_buf_cstr(&url), origin);
+    cs_buf_clear(&url);
+    store->ops->free(store);
+}
+
+static void test_endpoints_ignored(void **state)
+{
+    struct settings settings = {.first = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=false",
+                                .s3 = "AWS_ENDPOINT_URL_S3=http://127.0.0.1:9000"};
+
+    (void)state;
+    link_begins(&settings, "http://127.0.0.1:9000/outputs/a/x?");
+    settings.first = "AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true";
+    link_begins(&settings, "https://outputs.s3.ca-central-1.amazonaws.com/a/x?");
 }
 
 static void hang(void *payload, const struct fake_request *request,
@@ -152,6 +182,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_settings),
         cmocka_unit_test(test_names),
+        cmocka_unit_test(test_endpoints_ignored),
         cmocka_unit_test(test_health_of_each),
     };
 
