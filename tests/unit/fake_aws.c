@@ -44,6 +44,8 @@ static void give(struct fake_reply *reply, const struct fake_answer *answer)
                         answer->headers != NULL ? answer->headers : "",
                         cs_view_cstr(answer->body));
     reply->then = answer->then;
+    if (answer->then == FAKE_CUT)
+        cs_buf_truncate(&reply->bytes, reply->bytes.len - 3);
     if (answer->status == FAKE_NO_ANSWER && answer->then == FAKE_KEEP)
         reply->then = FAKE_RESET;
 }

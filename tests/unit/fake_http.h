@@ -20,7 +20,8 @@ enum fake_then {
     FAKE_CLOSE,       /* close it after the answer */
     FAKE_RESET,       /* reset it after the answer */
     FAKE_DIE_ON_NEXT, /* keep it, and reset it when the next request comes */
-    FAKE_HANG         /* say no more until the client goes away */
+    FAKE_HANG,        /* say no more until the client goes away */
+    FAKE_CUT          /* of scripts: close it 3 bytes before the answer's end */
 };
 
 struct fake_reply {

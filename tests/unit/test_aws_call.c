@@ -245,6 +245,103 @@ static void test_skewed_clock(void **state)
     }
 }
 
+/* Whatever the service says: a refusal far from our clock is a matter of clocks. */
+static void test_hidden_skew(void **state)
+{
+    static const struct {
+        int status;
+        const char *body;
+        enum cs_code code;
+    } cases[] = {
+        {403, "<Error><Code>SignatureDoesNotMatch</Code></Error>", CS_OK},
+        {403, "<Error><Code>AccessDenied</Code></Error>", CS_OK},
+        {403, "", CS_OK},
+        {400, "{\"__type\":\"InvalidSignatureException\"}", CS_OK},
+        {400, "", CS_OK},
+        {403, "<Error><Code>InvalidAccessKeyId</Code></Error>", CS_EDENIED},
+        {409, "", CS_EUPSTREAM},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        char date[CS_HTTP_DATE_LEN + 1];
+        char headers[64];
+        const struct fake_answer script[] = {
+            {cases[i].status, headers, cases[i].body, FAKE_KEEP, 0}, {0}};
+        struct bench b;
+
+        start(&b, NULL);
+        b.fake.clock_offset_us = 3600 * CS_SECOND_US;
+        cs_time_http_date(date, cs_clock_now_us());
+        assert_true(snprintf(headers, sizeof(headers), "Date: %s\r\n", date) > 0);
+        assert_int_equal(perform(&b, script, NULL), cases[i].code);
+        assert_int_equal(b.call.attempts, cases[i].code == CS_OK ? 2 : 1);
+        stop(&b);
+    }
+}
+
+/* What an earlier attempt met is not said of the call. */
+static void test_an_error_that_was_overcome(void **state)
+{
+    static const struct fake_answer overcome[] = {{503, "", slow_down, FAKE_KEEP, 0},
+                                                  {0}};
+    static const struct fake_answer lost[] = {{503, "", slow_down, FAKE_CLOSE, 0},
+                                              {FAKE_NO_ANSWER, NULL, NULL, FAKE_RESET, 9},
+                                              {0}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    assert_ok(perform(b, overcome, err));
+    assert_int_equal(b->call.attempts, 2);
+    assert_null(cs_aws_error_text(b->call.error, CS_AWS_ERROR_CODE).ptr);
+    assert_int_equal(perform(b, lost, &why), CS_EUPSTREAM);
+    assert_null(cs_aws_error_text(b->call.error, CS_AWS_ERROR_CODE).ptr);
+    assert_null(strstr(why.text, "SlowDown"));
+}
+
+static bool is_sound(const struct cs_net_response *response)
+{
+    return !cs_view_eq(cs_buf_view(&response->body), CS_LIT("damaged"));
+}
+
+static void test_a_damaged_answer(void **state)
+{
+    static const struct fake_answer once[] = {{200, "", "damaged", FAKE_KEEP, 0}, {0}};
+    static const struct fake_answer always[] = {{200, "", "damaged", FAKE_KEEP, 9}, {0}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    b->call.is_sound = is_sound;
+    assert_ok(perform(b, once, err));
+    assert_int_equal(b->call.attempts, 2);
+    assert_int_equal(perform(b, always, &why), CS_EUPSTREAM);
+    assert_int_equal(b->call.attempts, 4);
+    assert_string_equal(why.reason, "answer_damaged");
+    assert_string_equal(why.text, "S3 PutObject: the answer was damaged on its way");
+}
+
+/* Waits are drawn from all of their range. */
+static void test_own_random_numbers(void **state)
+{
+    struct bench *b = *state;
+    const struct cs_aws_options options = {.net = b->fake.net,
+                                           .credentials = b->fake.credentials};
+    struct cs_aws *aws = cs_aws_new(&options);
+    double least = 1;
+    double most = 0;
+
+    assert_non_null(aws);
+    for (int i = 0; i < 1000; i++) { /* all in one half: once in 2^1000 */
+        double drawn = cs_aws_random(aws);
+
+        least = drawn < least ? drawn : least;
+        most = drawn > most ? drawn : most;
+    }
+    assert_true(least >= 0 && least < 0.5);
+    assert_true(most >= 0.5 && most < 1);
+    cs_aws_free(aws);
+}
+
 static bool move(struct cs_aws_call *call, struct cs_view region)
 {
     struct bench *b = call->owner;
@@ -356,14 +453,14 @@ static void test_presigned(void **state)
     struct cs_buf url = CS_BUF_INIT(4096);
     int64_t before_us = cs_clock_now_us();
     int64_t expires_at_us = 0;
-    const struct cs_aws_presign what = {.service = CS_AWS_S3,
-                                        .endpoint = &b->fake.endpoint,
-                                        .region = CS_LIT("eu-central-1"),
-                                        .method = "GET",
-                                        .path = CS_LIT("/outputs/a%20b"),
-                                        .query = CS_LIT("versionId=7"),
-                                        .ttl_s = 60,
-                                        .deadline = cs_deadline_in_ms(60000)};
+    struct cs_aws_presign what = {.service = CS_AWS_S3,
+                                  .endpoint = &b->fake.endpoint,
+                                  .region = CS_LIT("eu-central-1"),
+                                  .method = "GET",
+                                  .path = CS_LIT("/outputs/a%20b"),
+                                  .query = CS_LIT("versionId=7"),
+                                  .ttl_s = 60,
+                                  .deadline = cs_deadline_in_ms(60000)};
 
     assert_ok(cs_aws_presign(b->fake.aws, &what, &url, &expires_at_us, err));
     assert_memory_equal(url.ptr, b->fake.url, strlen(b->fake.url));
@@ -372,6 +469,11 @@ static void test_presigned(void **state)
     assert_non_null(strstr(url.ptr, "&versionId=7&X-Amz-Signature="));
     assert_in_range(expires_at_us, before_us + 59 * CS_SECOND_US,
                     cs_clock_now_us() + 60 * CS_SECOND_US);
+    for (what.ttl_s = 0; what.ttl_s <= 604801; what.ttl_s += 604801) {
+        assert_int_equal(cs_aws_presign(b->fake.aws, &what, &url, &expires_at_us, NULL),
+                         CS_EINVAL);
+        assert_int_equal(expires_at_us, 0);
+    }
     cs_buf_clear(&url);
 }
 
@@ -491,6 +593,10 @@ int main(void)
         cmocka_unit_test(test_attempts_of_the_vectors),
         with_bench(test_retry_after_is_heeded),
         with_bench(test_skewed_clock),
+        cmocka_unit_test(test_hidden_skew),
+        with_bench(test_an_error_that_was_overcome),
+        with_bench(test_a_damaged_answer),
+        with_bench(test_own_random_numbers),
         with_bench(test_wrong_region),
         with_bench(test_expired_credentials),
         with_bench(test_error_in_200),

@@ -533,6 +533,28 @@ static void test_web_identity(void **state)
     assert_null(strstr(cs_buf_cstr(&b->seen), "Authorization:"));
 }
 
+/* The same, told by a profile. */
+static void test_web_identity_of_a_profile(void **state)
+{
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+    char config[256];
+
+    write_file(b, "TOKEN", "token", "web.token\n"); /* a setting that nobody reads */
+    assert_true(snprintf(config, sizeof(config),
+                         "[default]\nrole_arn=arn:aws:iam::123456789012:role/web\n"
+                         "web_identity_token_file=%s/token\nduration_seconds=1234\n",
+                         b->folder) > 0);
+    write_file(b, "AWS_CONFIG_FILE", "config", config);
+    set_url(b, "AWS_ENDPOINT_URL", "/");
+    assert_ok(ask_at(b, T0, &keys, err));
+    assert_view(keys.access_key_id, "ASIAROLE");
+    assert_string_equal(keys.source, "profile");
+    assert_non_null(strstr(cs_buf_cstr(&b->seen), "WebIdentityToken=web.token"));
+    assert_non_null(strstr(cs_buf_cstr(&b->seen), "DurationSeconds=1234"));
+    assert_null(strstr(cs_buf_cstr(&b->seen), "Authorization:"));
+}
+
 static void test_container(void **state)
 {
     struct bench *b = *state;
@@ -763,6 +785,7 @@ int main(void)
         with_bench(test_shared_files),
         with_bench(test_assumed_role),
         with_bench(test_web_identity),
+        with_bench(test_web_identity_of_a_profile),
         with_bench(test_endpoint_of_sts),
         with_bench(test_container),
         with_bench(test_what_the_container_says),

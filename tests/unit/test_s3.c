@@ -303,10 +303,12 @@ static void test_delete(void **state)
          "<DeleteResult><Error><Key>a</Key><Code>AccessDenied</Code></Error></"
          "DeleteResult>",
          FAKE_KEEP, 0},
+        {403, "", "<Error><Code>AccessDenied</Code></Error>", FAKE_KEEP, 0},
         {0}};
     static const struct cs_s3_name names[] = {{CS_LIT_INIT("a&<"), CS_LIT_INIT("1")},
                                               {CS_LIT_INIT("b"), CS_LIT_INIT("")}};
     struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
 
     fake_aws_play(&b->fake, script);
     assert_ok(cs_s3_delete(b->s3, CS_LIT("k"), CS_LIT("1"), soon(), err));
@@ -320,6 +322,8 @@ static void test_delete(void **state)
                      "<Object><Key>b</Key></Object>"),
         1);
     assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), NULL), CS_EDENIED);
+    assert_int_equal(cs_s3_delete_many(b->s3, names, 2, soon(), &why), CS_EDENIED);
+    assert_non_null(strstr(why.text, "S3 DeleteObjects"));
 }
 
 #define SHAKEN(code)                                                         \
@@ -383,6 +387,17 @@ static void test_upload_in_parts(void **state)
          FAKE_KEEP, 0},
         {403, "", "<Error><Code>AccessDenied</Code></Error>", FAKE_KEEP, 0},
         {0}};
+    /* no upload's id, no part's ETag; an upload that is gone, and one that stays */
+    static const struct fake_answer odd[] = {
+        {200, "", "<InitiateMultipartUploadResult/>", FAKE_KEEP, 0},
+        {200, "",
+         "<InitiateMultipartUploadResult><UploadId>u</UploadId>"
+         "</InitiateMultipartUploadResult>",
+         FAKE_KEEP, 0},
+        {200, "", "", FAKE_KEEP, 0},
+        {404, "", "<Error><Code>NoSuchUpload</Code></Error>", FAKE_KEEP, 0},
+        {403, "", "<Error><Code>AccessDenied</Code></Error>", FAKE_KEEP, 0},
+        {0}};
     struct bench *b = *state;
     const struct cs_s3_info info = {.key = CS_LIT("big")};
     const struct cs_net_body parts[] = {
@@ -418,6 +433,17 @@ static void test_upload_in_parts(void **state)
     assert_int_equal(cs_s3_upload_parts(upload, parts, 1, soon(), NULL), CS_EDENIED);
     cs_s3_upload_abort(upload, soon());
     assert_int_equal(fake_aws_saw(&b->fake, "DELETE /outputs/big?uploadId=u2 "), 1);
+
+    fake_aws_play(&b->fake, odd);
+    assert_int_equal(cs_s3_upload_begin(b->s3, &info, &upload, soon(), NULL),
+                     CS_EUPSTREAM);
+    assert_null(upload);
+    assert_ok(cs_s3_upload_begin(b->s3, &info, &upload, soon(), err));
+    assert_int_equal(cs_s3_upload_parts(upload, parts, 1, soon(), NULL), CS_EUPSTREAM);
+    cs_s3_upload_free(upload);
+    assert_ok(cs_s3_upload_drop(b->s3, info.key, CS_LIT("u"), soon(), err));
+    assert_int_equal(cs_s3_upload_drop(b->s3, info.key, CS_LIT("u"), soon(), NULL),
+                     CS_EDENIED);
 }
 
 /* The answer to the completion is lost, and the repetition finds no upload any more. */

@@ -647,6 +647,88 @@ static void test_query_order(void **state)
     }
 }
 
+static void test_normal_paths(void **state)
+{
+    static const char *const cases[][2] = {
+        {"/", "/"},
+        {"/..", "/"},
+        {"/../..", "/"},
+        {"/../a", "/a"},
+        {"/a/..", "/"},
+        {"/a/../../b", "/b"},
+        {"/a/./b/", "/a/b/"},
+        {"//a//b", "/a/b"},
+        {"/a/b/..", "/a/"},
+        {"/.", "/"},
+        {"/a b/%", "/a%20b/%25"},
+    };
+    static const struct cs_net_header host = {CS_LIT_INIT("Host"), CS_LIT_INIT("h")};
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_sigv4_request request = {.method = CS_LIT("GET"),
+                                           .path = cs_view_cstr(cases[i][0]),
+                                           .headers = &host,
+                                           .header_count = 1,
+                                           .path_rule = CS_SIGV4_PATH_NORMALIZE};
+        struct cs_buf out = CS_BUF_INIT(4096);
+        struct cs_buf expected = CS_BUF_INIT(4096);
+        struct cs_view names;
+
+        assert_ok(cs_sigv4_canonical_request(&out, &request, &names, err));
+        cs_buf_add_fmt(&expected, "GET\n%s\n\nhost:h\n\nhost\n", cases[i][1]);
+        assert_string_equal(cs_buf_cstr(&out), cs_buf_cstr(&expected));
+        cs_buf_clear(&out);
+        cs_buf_clear(&expected);
+    }
+}
+
+/* What hops change on the way. */
+static void test_headers_that_are_not_signed(void **state)
+{
+    static const char *const names[] = {
+        "Authorization",       "Connection", "Expect",     "Keep-Alive",
+        "Transfer-Encoding",   "Upgrade",    "User-Agent", "X-Amzn-Trace-Id",
+        "Proxy-Authorization", "Host",       "Upgraded"};
+    struct cs_net_header headers[CS_COUNT(names)];
+    const struct cs_sigv4_request request = {.headers = headers,
+                                             .header_count = CS_COUNT(names)};
+    struct cs_buf out = CS_BUF_INIT(4096);
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(names); i++)
+        headers[i] = (struct cs_net_header){cs_view_cstr(names[i]), CS_LIT("x")};
+    assert_ok(cs_sigv4_signed_headers(&out, &request, err));
+    assert_view(cs_buf_view(&out), "host;upgraded");
+    cs_buf_clear(&out);
+}
+
+/* S3 and DynamoDB take turns: neither pushes the other's key out. */
+static void test_keys_are_kept_side_by_side(void **state)
+{
+    struct cs_signer *signer = cs_signer_new();
+    struct cs_signer_params params = {.secret = CS_LIT("old-test-secret"),
+                                      .region = CS_LIT("eu-central-1")};
+    static const struct cs_view services[] = {CS_LIT_INIT("s3"), CS_LIT_INIT("dynamodb"),
+                                              CS_LIT_INIT("sts")};
+    const struct cs_hmac_key *keys[CS_COUNT(services)];
+    const struct cs_hmac_key *again;
+
+    (void)state;
+    for (size_t i = 0; i < 2 * CS_COUNT(services); i++) {
+        size_t at = i % CS_COUNT(services);
+
+        params.service = services[at];
+        assert_ok(cs_signer_key(signer, &params, CS_LIT("20241201"), &again, err));
+        if (i == at)
+            keys[at] = again;
+        assert_ptr_equal(again, keys[at]);
+        for (size_t k = 0; k < at; k++)
+            assert_ptr_not_equal(again, keys[k]);
+    }
+    cs_signer_free(signer);
+}
+
 static void test_a_rotated_secret_gets_its_own_key(void **state)
 {
     static const struct cs_net_header host = {CS_LIT_INIT("Host"), CS_LIT_INIT("h")};
@@ -799,6 +881,9 @@ int main(void)
         cmocka_unit_test(test_refuses_bad_input),
         cmocka_unit_test(test_canonical_request_limits),
         cmocka_unit_test(test_query_order),
+        cmocka_unit_test(test_normal_paths),
+        cmocka_unit_test(test_headers_that_are_not_signed),
+        cmocka_unit_test(test_keys_are_kept_side_by_side),
         cmocka_unit_test(test_signing_key),
         cmocka_unit_test(test_public_suite),
         cmocka_unit_test(test_s3_and_dynamodb),
