@@ -16,11 +16,13 @@
 
 /* Above this, memory comes from the system in pieces of its own, and goes back
  * there at once. Fixed, since malloc would raise it by itself after the first
- * large buffer. */
-#define OWN_PIECE_BYTES (128 << 10)
+ * large buffer. The buffer of a page of a list with its links, 128 KiB, is below it:
+ * else each such answer paid for its pages anew, in page faults. */
+#define OWN_PIECE_BYTES (256 << 10)
 
-/* What may stay at the top of the heap, and what growth is worth a trim. */
-#define KEPT_BYTES        (256 << 10)
+/* What may stay at the top of the heap: what such an answer takes, and some more; and
+ * what growth is worth a trim. */
+#define KEPT_BYTES        (512 << 10)
 #define TRIM_GROWTH_BYTES (512u << 10)
 
 /* Of small requests one after the other, which leave nothing behind, after how many the
