@@ -286,11 +286,12 @@ static enum cs_aws_retry judge_good(struct cs_aws_call *call)
 {
     char what[96];
 
-    if (call->is_sound == NULL || call->is_sound(call->response))
+    if (call->is_sound == NULL || call->is_sound(call))
         return CS_AWS_RETRY_NONE;
     what_text(call, what, sizeof(what));
-    call->code = cs_err_field(&call->err, CS_EUPSTREAM, "", "answer_damaged",
-                              "%s: the answer was damaged on its way", what);
+    call->code = cs_err_field(
+        &call->err, CS_EUPSTREAM, "", "answer_damaged",
+        "%s: the answer is not the service's, or was damaged on its way", what);
     return CS_AWS_RETRY_TRANSIENT;
 }
 

@@ -20,6 +20,7 @@ struct cs_dynamodb {
     struct cs_aws_endpoint endpoint;
     struct cs_net_response response;
     struct cs_aws_error error;
+    bool repeated; /* the last call was sent more than once */
 };
 
 struct cs_dynamodb *cs_dynamodb_new(const struct cs_dynamodb_options *options,
@@ -69,6 +70,11 @@ const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db)
     return &db->error;
 }
 
+bool cs_dynamodb_was_repeated(const struct cs_dynamodb *db)
+{
+    return db->repeated;
+}
+
 /* Sums the "CapacityUnits" of the answer: one a table, as callers ask for TOTAL. */
 static double units_of(const struct cs_net_response *response)
 {
@@ -101,14 +107,19 @@ static struct cs_view target_of(char out[TARGET_MAX], const char *operation)
     return cs_view_of(out, prefix.len + length);
 }
 
-/* As the SDKs do: TLS may end before us. Stand-ins for the service may send none. */
-static bool is_sound(const struct cs_net_response *response)
+/* An object, and of the checksum that it was sent with, as TLS may end before us;
+ * stand-ins for the service may send none. Those who read an answer validate the whole of
+ * it. */
+static bool is_sound(const struct cs_aws_call *call)
 {
-    struct cs_view told = cs_net_response_header(response, "x-amz-crc32");
+    struct cs_view body = cs_view_trim(cs_buf_view(&call->response->body));
+    struct cs_view told = cs_net_response_header(call->response, "x-amz-crc32");
     uint64_t checksum;
 
+    if (body.len < 2 || body.ptr[0] != '{' || body.ptr[body.len - 1] != '}')
+        return false;
     return !cs_view_to_u64(told, &checksum) ||
-           checksum == cs_crc32(cs_buf_view(&response->body));
+           checksum == cs_crc32(cs_buf_view(&call->response->body));
 }
 
 /* What the reader of an answer found: no fault of whoever asked. */
@@ -152,11 +163,13 @@ enum cs_code cs_dynamodb_call(struct cs_dynamodb *db, const char *operation,
 
     if (out != NULL)
         *out = NULL;
+    db->repeated = false;
     if (headers[1].value.len == 0)
         return cs_err_set(err, CS_EINTERNAL, "an operation's name is too long");
     if ((rc = cs_sha256_hex_of(payload, body, err)) != CS_OK)
         return rc;
     rc = cs_aws_perform(db->aws, &call, err);
+    db->repeated = call.attempts > 1 || db->response.tries > 1;
     if (rc == CS_OK && out != NULL)
         rc = as_answer(cs_json_parse(out, cs_buf_view(&db->response.body), NULL, NULL),
                        err);

@@ -43,6 +43,10 @@ enum cs_code cs_dynamodb_answer(const struct cs_dynamodb *db, struct cs_view *ou
 /* Of the last call; valid until the next. */
 const struct cs_aws_error *cs_dynamodb_error(const struct cs_dynamodb *db);
 
+/* Whether the last call was sent more than once, so that a condition of its own may have
+ * failed on what it had done itself before its answer was lost. */
+bool cs_dynamodb_was_repeated(const struct cs_dynamodb *db);
+
 /* BatchWriteItem for any number of {"PutRequest":...} and {"DeleteRequest":...}
  * texts: in batches of 25, what was left unprocessed again, within the deadline. */
 enum cs_code cs_dynamodb_batch_write(struct cs_dynamodb *db, struct cs_view table,

@@ -167,6 +167,38 @@ static enum cs_code choose_payload(struct cs_s3_call *out,
     return CS_OK;
 }
 
+/* Whether an answer of 2xx is S3's: what is then taken for stored, or a list for all that
+ * there is, must not have been a page of a proxy on the way. */
+static bool is_sound(const struct cs_aws_call *call)
+{
+    static const struct {
+        const char *operation;
+        struct cs_view root; /* of its XML; empty: an ETag, or at least no body */
+    } answers[] = {
+        {"PutObject", CS_LIT_INIT("")},
+        {"UploadPart", CS_LIT_INIT("")},
+        {"CopyObject", CS_LIT_INIT("<CopyObjectResult")},
+        {"CreateMultipartUpload", CS_LIT_INIT("<InitiateMultipartUploadResult")},
+        /* ...Result; of some servers ...Response */
+        {"CompleteMultipartUpload", CS_LIT_INIT("<CompleteMultipartUpload")},
+        {"DeleteObjects", CS_LIT_INIT("<DeleteResult")},
+        {"ListObjectsV2", CS_LIT_INIT("<ListBucketResult")},
+        {"ListObjectVersions", CS_LIT_INIT("<ListVersionsResult")},
+        {"ListMultipartUploads", CS_LIT_INIT("<ListMultipartUploadsResult")},
+    };
+
+    struct cs_view body = cs_buf_view(&call->response->body);
+    size_t i = 0;
+
+    while (i < CS_COUNT(answers) && strcmp(call->operation, answers[i].operation) != 0)
+        i++;
+    if (i == CS_COUNT(answers))
+        return true;
+    if (answers[i].root.len > 0)
+        return cs_view_find(body, answers[i].root) != SIZE_MAX;
+    return body.len == 0 || cs_net_response_header(call->response, "etag").len > 0;
+}
+
 enum cs_code cs_s3_call_init(struct cs_s3_call *out, struct cs_s3 *s3,
                              const struct cs_s3_request *request,
                              struct cs_net_response *response, struct cs_aws_error *error,
@@ -190,6 +222,7 @@ enum cs_code cs_s3_call_init(struct cs_s3_call *out, struct cs_s3 *s3,
         .deadline = deadline,
         .error_in_200 = request->error_in_200,
         .relocate = relocate,
+        .is_sound = is_sound,
         .owner = s3,
         .response = response,
         .error = error,

@@ -361,9 +361,8 @@ static void test_answer_as_text(void **state)
 {
     static const struct fake_answer script[] = {
         {200, "", "{\"Item\":{\"id\":{\"S\":\"x\"}}}", FAKE_KEEP, 0},
-        {200, "", "{\"half", FAKE_KEEP, 0},
+        {200, "", "{\"half}", FAKE_KEEP, 0},
         {200, "", "{\"Item\":1,\"Item\":2}", FAKE_KEEP, 0},
-        {200, "", "", FAKE_KEEP, 0},
         {0}};
     struct bench *b = *state;
     struct cs_view answer;
@@ -404,6 +403,32 @@ static void test_damaged_answers(void **state)
                      CS_EUPSTREAM);
     assert_string_equal(why.reason, "answer_damaged");
     assert_int_equal(fake_aws_saw(&b->fake, "DynamoDB_20120810.GetItem"), 7);
+}
+
+/* A write is not done because something on the way says 200. */
+static void test_answers_of_others(void **state)
+{
+    static const struct fake_answer passing[] = {
+        {200, "", "", FAKE_KEEP, 0},
+        {200, "Content-Type: text/html\r\n", "<html>Welcome</html>", FAKE_KEEP, 0},
+        {200, "", "{\"half", FAKE_KEEP, 0},
+        {200, "", " {}\r\n", FAKE_KEEP, 0},
+        {0}};
+    static const struct fake_answer lasting[] = {
+        {200, "", "<html>Welcome</html>", FAKE_KEEP, 9}, {0}};
+    struct bench *b = *state;
+    struct cs_err why = CS_ERR_NONE;
+
+    fake_aws_play(&b->fake, passing);
+    assert_ok(cs_dynamodb_call(b->db, "PutItem", CS_LIT("t"), CS_LIT("{}"), NULL,
+                               cs_deadline_in_ms(60000), err));
+    assert_true(cs_dynamodb_was_repeated(b->db));
+    assert_int_equal(fake_aws_saw(&b->fake, "DynamoDB_20120810.PutItem"), 4);
+    fake_aws_play(&b->fake, lasting);
+    assert_int_equal(cs_dynamodb_call(b->db, "PutItem", CS_LIT("t"), CS_LIT("{}"), NULL,
+                                      cs_deadline_in_ms(60000), &why),
+                     CS_EUPSTREAM);
+    assert_string_equal(why.reason, "answer_damaged");
 }
 
 static void test_batch_write(void **state)
@@ -653,6 +678,7 @@ int main(void)
         with_bench(test_examples),
         with_bench(test_answer_as_text),
         with_bench(test_damaged_answers),
+        with_bench(test_answers_of_others),
         with_bench(test_batch_write),
         with_bench(test_batch_waits),
         with_bench(test_batch_get),

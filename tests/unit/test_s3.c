@@ -93,6 +93,9 @@ static void test_copy(void **state)
     /* S3 may fail after it has said 200 */
     static const struct fake_answer failing[] = {
         {200, "", "<Error><Code>InvalidArgument</Code></Error>", FAKE_KEEP, 9}, {0}};
+    /* and somebody on the way may say it */
+    static const struct fake_answer page[] = {
+        {200, "", "<html>Welcome</html>", FAKE_KEEP, 9}, {0}};
     struct bench *b = *state;
     const struct cs_s3_options options = {.aws = b->fake.aws,
                                           .url = b->fake.url,
@@ -127,6 +130,10 @@ static void test_copy(void **state)
         cs_s3_copy(b->s3, CS_LIT("a"), CS_LIT(""), CS_LIT("to"), &version, soon(), NULL),
         CS_EUPSTREAM);
     assert_null(version);
+    fake_aws_play(&b->fake, page);
+    assert_int_equal(
+        cs_s3_copy(b->s3, CS_LIT("a"), CS_LIT(""), CS_LIT("to"), &version, soon(), NULL),
+        CS_EUPSTREAM);
     cs_s3_free(encrypting);
 }
 
