@@ -240,6 +240,47 @@ static enum cs_code explain(struct cs_aws_store *store,
     return rc;
 }
 
+/* Whether the stored record is the one that was to be created: of the same microsecond,
+ * user and content. */
+static bool is_stored(struct cs_aws_store *store, const struct cs_record *record,
+                      struct cs_deadline deadline)
+{
+    struct cs_record *found;
+    bool same;
+
+    if (cs_aws_store_get(&store->base, record->key, &found, deadline, NULL) != CS_OK)
+        return false;
+    same = found->revision == 1 && cs_view_eq(found->user_id, record->user_id) &&
+           cs_view_eq(found->created_at, record->created_at) &&
+           cs_view_eq(found->summary, record->summary) &&
+           cs_view_eq(found->detail, record->detail);
+    cs_record_free(found);
+    return same;
+}
+
+/* A creation that was sent again after its answer was lost finds what it made itself.
+ * DynamoDB knows it by its token; not every server that speaks its language does. All
+ * that the transaction creates is looked at: it happened whole or not at all. */
+static bool happened_before(struct cs_aws_store *store,
+                            const struct cs_transaction *transaction,
+                            struct cs_deadline deadline)
+{
+    size_t created = 0;
+
+    if (!cs_dynamodb_was_repeated(store->db))
+        return false;
+    for (size_t i = 0; i < transaction->write_count; i++) {
+        const struct cs_write *write = &transaction->writes[i];
+
+        if (write->kind != CS_WRITE_CREATE)
+            continue;
+        if (!is_stored(store, write->record, deadline))
+            return false;
+        created++;
+    }
+    return created > 0;
+}
+
 /* What failed may have happened all the same, so nothing is remembered of it. */
 static void remember(struct cs_aws_store *store, const struct cs_transaction *transaction,
                      bool happened)
@@ -285,8 +326,17 @@ enum cs_code cs_aws_store_commit(struct cs_store *base,
     if ((rc = write_transaction(store, transaction, err)) != CS_OK)
         return rc;
     rc = cs_aws_store_write(store, "TransactWriteItems", deadline, &why);
+    if (rc != CS_OK) {
+        struct cs_err cause = CS_ERR_NONE;
+
+        rc = explain(store, transaction, rc, &why, &cause);
+        if (rc == CS_EEXISTS && happened_before(store, transaction, deadline))
+            rc = CS_OK;
+        else
+            cs_err_hand_on(err, &cause);
+    }
     remember(store, transaction, rc == CS_OK);
-    return rc == CS_OK ? CS_OK : explain(store, transaction, rc, &why, err);
+    return rc;
 }
 
 /* ---- erase ---- */

@@ -136,6 +136,8 @@ RESET_REQUEST = Fault("reset on request", reset_request=True)
 LOST_ANSWER = Fault("answer lost", lose=True)
 CUT_SHORT = Fault("body cut short", cut=0.5)
 CUT_BY_RESET = Fault("reset in body", cut=0.5, cut_by_reset=True)
+STRANGER = Fault("a page of a stranger's", Answer(200, [("Content-Type", "text/html")],
+                                                  b"<html><p>Please log in</p></html>"))
 HANG = Fault("no answer", hang=True)
 
 # ---- of DynamoDB ----
@@ -294,6 +296,7 @@ class Proxy:
         self.keep = False
         self.accepted = 0
         self.done = {}        # ClientRequestToken -> Answer
+        self.knows_tokens = True  # as DynamoDB does; not every server that speaks its language
         self.one_at_a_time = asyncio.Lock()
         self.loop = asyncio.new_event_loop()
         self.tasks = set()
@@ -416,7 +419,7 @@ class Proxy:
 
     async def _forward(self, request, link):
         token = None
-        if request.operation == "TransactWriteItems":
+        if request.operation == "TransactWriteItems" and self.knows_tokens:
             token = request.json.get("ClientRequestToken")
         if request.service != "dynamodb":
             return await link.exchange(request)

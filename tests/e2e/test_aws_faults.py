@@ -196,6 +196,8 @@ def faults_of(operation):
 
 
 CASES = [(operation, fault) for operation in ACTS for fault in faults_of(operation)]
+# whatever something on the way answers with 200; an object is known by its SHA-256 alone
+CASES += [(operation, faults.STRANGER) for operation in ACTS if operation != "GetObject"]
 
 
 @pytest.mark.parametrize("operation,fault", CASES, ids=lambda value: getattr(value, "name", value))
@@ -221,6 +223,10 @@ LASTING = [
     ("GetItem", faults.RESET_REQUEST, 502),
     ("GetItem", faults.CUT_SHORT, 502),
     ("GetItem", faults.EXPIRED_DB, 502),
+    ("GetItem", faults.STRANGER, 502),
+    ("PutItem", faults.STRANGER, 502),
+    ("TransactWriteItems", faults.STRANGER, 502),
+    ("PutObject", faults.STRANGER, 502),
     ("GetItem", faults.json_error("denied", 400, "AccessDeniedException"), 502),
     ("GetItem", faults.json_error("no table", 400, "ResourceNotFoundException"), 502),
     ("TransactWriteItems", faults.THROUGHPUT, 503),
@@ -370,6 +376,25 @@ def test_a_commit_whose_answer_is_lost_counts_once(world):
     assert fetched(client, campaign_id, "artifacts") == STATE
     after = world.admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"]
     assert after == before + 1
+
+
+@pytest.mark.parametrize("body", [{"campaign_id": "lost-and-found"}, {}], ids=["own id", "no id"])
+def test_a_creation_whose_answer_is_lost_is_made_once(world, body):
+    """Also on a server that knows no tokens: what it finds there is its own."""
+    user = Client(world.stack, world.stack.token(f"creator-{time.monotonic_ns()}"))
+    named = {"campaign_name": "Once", "campaign_brief": {"product": "Tea"}, **body}
+    world.proxy.knows_tokens = False
+    try:
+        world.proxy.reset(Script(faults.LOST_ANSWER, 1, "TransactWriteItems"))
+        answer = user.post("/campaigns", json=named)
+        world.proxy.reset()
+        again = user.post("/campaigns", json={**named, "campaign_id": answer.json()["campaign_id"]})
+    finally:
+        world.proxy.knows_tokens = True
+    assert answer.status_code == 201, answer.text
+    assert_problem(again, 409, "campaign_exists")
+    made = user.get("/campaigns").json()["campaigns"]
+    assert [campaign["campaign_id"] for campaign in made] == [answer.json()["campaign_id"]]
 
 
 def test_uploads_beside_each_other_keep_their_keys(make_world):
