@@ -292,6 +292,12 @@ void cs_recent_forget(struct cs_recent *recent, struct cs_view realm, struct cs_
 
 /* ---- recalling ---- */
 
+/* Known by the record, too, where the log itself has no room here. */
+static uint64_t end_of_log(const struct entry *entry)
+{
+    return entry->mark != 0 ? entry->mark : entry->noted;
+}
+
 uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
                         struct cs_view key, struct cs_buf *created_at_out)
 {
@@ -302,7 +308,7 @@ uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
         return 0;
     entry = find(recent, realm, key);
     if (entry != NULL) {
-        mark = entry->mark;
+        mark = end_of_log(entry);
         if (created_at_out != NULL)
             cs_buf_add(created_at_out, text_of(recent, entry, CREATED));
     }
@@ -350,7 +356,7 @@ enum cs_code cs_recent_recall(struct cs_recent *recent, struct cs_view realm,
             .expires_at_us = entry->expires_at_us,
             .summary = text_of(recent, entry, SUMMARY),
             .detail = text_of(recent, entry, DETAIL),
-            .log_mark = entry->mark != 0 ? entry->mark : entry->noted,
+            .log_mark = end_of_log(entry),
             .withdrawn_user_id = text_of(recent, entry, WITHDRAWN_USER),
             .withdrawn_status = text_of(recent, entry, WITHDRAWN_STATUS)};
 

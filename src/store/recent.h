@@ -47,8 +47,8 @@ void cs_recent_grow_log(struct cs_recent *recent, struct cs_view realm,
 
 void cs_recent_forget(struct cs_recent *recent, struct cs_view realm, struct cs_view key);
 
-/* End of the log, 0 when it is not known; adds the record's created_at to what may be
- * NULL. */
+/* End of the log, 0 when it is not known, whether or not the log itself is remembered;
+ * adds the record's created_at to what may be NULL. */
 uint64_t cs_recent_mark(struct cs_recent *recent, struct cs_view realm,
                         struct cs_view key, struct cs_buf *created_at_out);
 
