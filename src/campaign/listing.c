@@ -98,6 +98,15 @@ enum cs_code cs_campaign_list(const struct cs_campaigns *campaigns,
     return rc;
 }
 
+/* Not below 0, where campaigns were deleted that another program made and nobody had
+ * counted yet. */
+static int64_t sum_of(const struct cs_counters *counters, const char *name)
+{
+    int64_t sum = cs_counters_get(counters, name);
+
+    return sum > 0 ? sum : 0;
+}
+
 enum cs_code cs_campaign_totals(const struct cs_campaigns *campaigns,
                                 struct cs_view user_id, struct cs_campaign_totals *out,
                                 struct cs_deadline deadline, struct cs_err *err)
@@ -114,11 +123,11 @@ enum cs_code cs_campaign_totals(const struct cs_campaigns *campaigns,
                                              &counters, deadline, err);
     if (rc == CS_OK)
         *out = (struct cs_campaign_totals){
-            .total = cs_counters_get(&counters, "total"),
-            .running = cs_counters_get(&counters, "status/running"),
-            .completed = cs_counters_get(&counters, "status/completed"),
-            .failed = cs_counters_get(&counters, "status/failed"),
-            .execution_time_us = cs_counters_get(&counters, "execution_time_us"),
+            .total = sum_of(&counters, "total"),
+            .running = sum_of(&counters, "status/running"),
+            .completed = sum_of(&counters, "status/completed"),
+            .failed = sum_of(&counters, "status/failed"),
+            .execution_time_us = sum_of(&counters, "execution_time_us"),
         };
     cs_counters_clear(&counters);
     cs_buf_clear(&group);

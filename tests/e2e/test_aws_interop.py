@@ -385,6 +385,12 @@ def test_a_table_of_a_python_service(make_stack):
         OLD["campaign_id"], OLD_RUNNING["campaign_id"]}
     assert OLD["campaign_id"] in stack.campaignctl("list", "--status", "completed").stdout
     assert OLD["campaign_name"] in stack.campaignctl("show", OLD["campaign_id"]).stdout
+    # what was never counted leaves no number below zero behind
+    table.put_item(Item={**OLD, "campaign_id": "uncounted"})
+    assert dora.delete("/campaigns/uncounted/aws").status_code == 200
+    stats = admin.get("/campaigns/aws/stats").json()["aws_stats"]
+    assert stats["total_campaigns"] == stats["status_counts"]["completed"] == 0
+    assert stats["total_execution_time"] == 0
     stack.campaignctl("recount")
     assert admin.get("/campaigns/aws/stats").json()["aws_stats"]["total_campaigns"] == 2
 
