@@ -245,6 +245,21 @@ static void test_skewed_clock(void **state)
     }
 }
 
+static void test_a_clock_that_is_never_right(void **state)
+{
+    struct bench *b = *state;
+    char date[CS_HTTP_DATE_LEN + 1];
+    char headers[64];
+    const struct fake_answer always[] = {
+        {403, headers, "<Error><Code>RequestTimeTooSkewed</Code></Error>", FAKE_KEEP, 9},
+        {0}};
+
+    cs_time_http_date(date, cs_clock_now_us());
+    assert_true(snprintf(headers, sizeof(headers), "Date: %s\r\n", date) > 0);
+    assert_int_not_equal(perform(b, always, NULL), CS_OK);
+    assert_int_equal(b->call.attempts, 2);
+}
+
 /* Whatever the service says: a refusal far from our clock is a matter of clocks. */
 static void test_hidden_skew(void **state)
 {
@@ -595,6 +610,7 @@ int main(void)
         cmocka_unit_test(test_attempts_of_the_vectors),
         with_bench(test_retry_after_is_heeded),
         with_bench(test_skewed_clock),
+        with_bench(test_a_clock_that_is_never_right),
         cmocka_unit_test(test_hidden_skew),
         with_bench(test_an_error_that_was_overcome),
         with_bench(test_a_damaged_answer),

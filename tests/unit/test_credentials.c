@@ -555,6 +555,40 @@ static void test_web_identity_of_a_profile(void **state)
     assert_null(strstr(cs_buf_cstr(&b->seen), "Authorization:"));
 }
 
+/* Each source goes before those behind it, all of which have keys. */
+static void test_order_of_the_sources(void **state)
+{
+    static const struct {
+        const char *source;
+        const char *without; /* the setting that is taken from it */
+    } cases[] = {{"environment", "AWS_ACCESS_KEY_ID"},
+                 {"web identity", "AWS_WEB_IDENTITY_TOKEN_FILE"},
+                 {"profile", "AWS_SHARED_CREDENTIALS_FILE"},
+                 {"container", "AWS_CONTAINER_CREDENTIALS_FULL_URI"},
+                 {"instance", "AWS_EC2_METADATA_SERVICE_ENDPOINT"}};
+    struct bench *b = *state;
+    struct cs_aws_keys keys;
+
+    set(b, "AWS_ACCESS_KEY_ID", "AKIDEXAMPLE");
+    set(b, "AWS_SECRET_ACCESS_KEY", "test-secret");
+    set(b, "AWS_ROLE_ARN", "arn:aws:iam::123456789012:role/web");
+    set_url(b, "AWS_ENDPOINT_URL", "/");
+    write_file(b, "AWS_WEB_IDENTITY_TOKEN_FILE", "token", "web.token\n");
+    write_file(b, "AWS_SHARED_CREDENTIALS_FILE", "credentials",
+               "[default]\naws_access_key_id=AKIDFILE\naws_secret_access_key=s\n");
+    set_url(b, "AWS_CONTAINER_CREDENTIALS_FULL_URI", "/container");
+    set(b, "AWS_EC2_METADATA_DISABLED", "false");
+    set(b, "AWS_EC2_METADATA_SERVICE_ENDPOINT", b->base);
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        assert_ok(ask_at(b, T0, &keys, err));
+        assert_string_equal(keys.source, cases[i].source);
+        set(b, cases[i].without, "");
+        if (i == 0)
+            set(b, "AWS_SECRET_ACCESS_KEY", "");
+        cs_aws_credentials_expire(b->credentials);
+    }
+}
+
 static void test_container(void **state)
 {
     struct bench *b = *state;
@@ -786,6 +820,7 @@ int main(void)
         with_bench(test_assumed_role),
         with_bench(test_web_identity),
         with_bench(test_web_identity_of_a_profile),
+        with_bench(test_order_of_the_sources),
         with_bench(test_endpoint_of_sts),
         with_bench(test_container),
         with_bench(test_what_the_container_says),

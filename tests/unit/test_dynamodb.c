@@ -527,6 +527,8 @@ static void test_batch_get(void **state)
     assert_int_equal(count, 1 + 2 + 2);
     assert_int_equal(fake_aws_saw(&b->fake, "\"left\""), 1);
     assert_int_equal(fake_aws_saw(&b->fake, "\"k\""), 150);
+    assert_int_equal(fake_aws_saw(&b->fake, "{\"t\":{\"ConsistentRead\":true,\"Keys\":["),
+                     3);
 }
 
 /* ---- tables ---- */

@@ -133,7 +133,9 @@ static void test_what_is_not_remembered(void **state)
     cs_recent_keep_log(recent, table, CS_LIT("y"), CS_LIT(""), 0, 1);
     assert_string_equal(log_of(recent, "y", text), "-");
     keep(recent, "#idempotency/y", 1, "{}");
-    assert_int_equal(cs_recent_mark(recent, table, CS_LIT("#idempotency/y"), NULL), 0);
+    assert_int_equal(
+        cs_recent_recall(recent, table, CS_LIT("#idempotency/y"), &recall, NULL),
+        CS_ENOTFOUND);
 
     cs_recent_keep_log(recent, table, CS_LIT("x"), CS_LIT(""), 0, 1);
     cs_recent_forget(recent, table, CS_LIT("x"));
@@ -144,6 +146,42 @@ static void test_what_is_not_remembered(void **state)
     keep(NULL, "x", 1, "{}");
     cs_recent_forget(NULL, table, CS_LIT("x"));
     assert_string_equal(log_of(NULL, "x", text), "-");
+}
+
+/* What says that the log is another, or may be, is not passed over. */
+static void test_a_log_that_may_be_another(void **state)
+{
+    static const struct {
+        uint64_t revision;
+        uint64_t log_mark;
+        const char *extra;
+        const char *log;
+    } cases[] = {{5, 0, "", "1 [{}]"},
+                 {6, 2, "", "1 [{}]"},
+                 {4, 0, "", "-"},
+                 {6, 3, "", "-"},
+                 {6, 0, "{}", "-"}};
+    const struct cs_view entry = CS_LIT("{}");
+
+    (void)state;
+    for (size_t i = 0; i < CS_COUNT(cases); i++) {
+        struct cs_recent *recent = cs_recent_new();
+        struct cs_record record = make("x", cases[i].revision, "{}");
+        struct cs_recall recall;
+        char text[256];
+
+        assert_non_null(recent);
+        keep(recent, "x", 5, "{}");
+        cs_recent_keep_log(recent, table, CS_LIT("x"), entry, 1, 2);
+        record.log_mark = cases[i].log_mark;
+        record.extra = cs_view_cstr(cases[i].extra);
+        cs_recent_keep(recent, table, &record);
+        assert_string_equal(log_of(recent, "x", text), cases[i].log);
+        assert_int_equal(cs_recent_recall(recent, table, CS_LIT("x"), &recall, NULL),
+                         record.extra.len > 0 ? CS_ENOTFOUND : CS_OK);
+        cs_recall_clear(&recall);
+        cs_recent_free(recent);
+    }
 }
 
 static void test_what_is_too_large(void **state)
@@ -240,6 +278,7 @@ int main(void)
         cmocka_unit_test(test_a_record_and_its_log),
         cmocka_unit_test(test_a_record_alone),
         cmocka_unit_test(test_what_is_not_remembered),
+        cmocka_unit_test(test_a_log_that_may_be_another),
         cmocka_unit_test(test_what_is_too_large),
         cmocka_unit_test(test_the_least_used_makes_room),
         cmocka_unit_test(test_processes_are_killed),
