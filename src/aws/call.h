@@ -64,9 +64,9 @@ struct cs_aws_call {
     /* Points endpoint and region to the region that the service named; false when
      * that can't be. NULL: never tried. */
     bool (*relocate)(struct cs_aws_call *call, struct cs_view region);
-    /* Whether an answer of 2xx is the operation's own and arrived as it was sent; one that
-     * is not, such as a page of a proxy on the way, is asked for again. NULL: not looked
-     * at. */
+    /* Whether an answer of 2xx is the operation's own and arrived as it was sent; one
+     * that is not, such as a page of a proxy on the way, is asked for again. NULL: not
+     * looked at. */
     bool (*is_sound)(const struct cs_aws_call *call);
     /* Reads consumed capacity units out of a good answer, for log and metrics. */
     double (*units_of)(const struct cs_net_response *response);
