@@ -23,6 +23,9 @@ from faulty import Emulator, World, fetched
 SHARE = 0.3
 ATTEMPTS = 6
 TRIES = 12  # of a client whose request failed
+# A worker's attempts take tokens (aws/retry.h), which a call gives back when it succeeds. With
+# this share of faults they would run out in some thousands of calls, so it serves fewer.
+REQUESTS = 100
 
 
 class Life:
@@ -172,7 +175,8 @@ def test_lives_under_faults(request, tls, full):
     print(f"CS_TESTS_SEED={seed}")
     rng = random.Random(seed)
     with Emulator() as emulator:
-        world = World(request.config.getoption("--build-dir"), tls, emulator.url, "chaos")
+        world = World(request.config.getoption("--build-dir"), tls, emulator.url, "chaos",
+                      WORKER_MAX_REQUESTS=str(REQUESTS))
         try:
             # every call can succeed: none may fail
             bounded = Chance(rng, SHARE, in_a_row=ATTEMPTS - 1)
