@@ -311,34 +311,17 @@ struct whole_record {
     struct cs_view kept_state; /* in the record itself, as another program has it */
 };
 
-/* A member that another program keeps in the record, where ours is elsewhere. */
-static struct cs_view kept_by_others(const struct cs_record *record, const char *name)
-{
-    return record->extra.len > 0 ? cs_json_slice(record->detail, name)
-                                 : cs_view_of(NULL, 0);
-}
-
-/* Those that another program keeps in the record come first. GET .../interactions pages
- * through all others where this cuts. */
+/* GET .../interactions pages through all others where this cuts. */
 static enum cs_code write_interactions(struct cs_exchange *x, struct cs_json_writer *w,
-                                       struct cs_view kept, struct cs_err *err)
+                                       const struct cs_record *record, struct cs_err *err)
 {
-    struct cs_buf log = CS_BUF_INIT(w->out->max);
-    bool some_kept = cs_json_kind(kept) == '[' &&
-                     cs_view_trim(cs_view_sub(kept, 1, kept.len - 2)).len > 0;
     bool cut = false;
     enum cs_code rc;
 
     cs_json_key(w, "agent_interactions");
-    rc = cs_campaign_interactions(&x->app->campaigns, x->params[0],
-                                  x->app->campaigns.limits.interactions,
-                                  some_kept ? &log : w->out, &cut, x->call.deadline, err);
-    if (some_kept) {
-        cs_buf_add(w->out, cs_view_sub(kept, 0, kept.len - 1));
-        cs_buf_add(w->out, log.len > strlen("[]") ? CS_LIT(",") : CS_LIT(""));
-        cs_buf_add(w->out, cs_view_from(cs_buf_view(&log), 1));
-    }
-    cs_buf_clear(&log);
+    rc = cs_campaign_interactions(&x->app->campaigns, record,
+                                  x->app->campaigns.limits.interactions, w->out, &cut,
+                                  x->call.deadline, err);
     w->comma = true; /* the array went past the writer */
     cs_json_member_bool(w, "agent_interactions_truncated", cut);
     return rc;
@@ -372,8 +355,7 @@ static enum cs_code write_head(struct cs_exchange *x, const struct cs_record *re
     cs_json_member_raw(&w, "campaign_brief", cs_buf_view(&brief));
     cs_json_member_raw(&w, "progress_log", progress);
     cs_view_detail(&w, record, elsewhere, CS_COUNT(elsewhere));
-    if ((rc = write_interactions(x, &w, kept_by_others(record, "agent_interactions"),
-                                 err)) != CS_OK)
+    if ((rc = write_interactions(x, &w, record, err)) != CS_OK)
         goto out;
     cs_json_key(&w, "final_state");
     rc = cs_buf_check(&whole->head, err);
@@ -425,7 +407,7 @@ enum cs_code cs_api_campaign_get(struct cs_exchange *x, struct cs_err *err)
         goto out;
     whole.has_state =
         cs_artifact_find(record, CS_LIT("artifacts"), &whole.state, NULL) == CS_OK;
-    whole.kept_state = kept_by_others(record, "final_state");
+    whole.kept_state = cs_campaign_kept(record, "final_state");
     cs_buf_add_byte(&whole.tail, '}');
     if ((rc = cs_buf_check(&whole.tail, err)) == CS_OK &&
         (rc = write_head(x, record, progress.json, &whole, err)) == CS_OK)

@@ -2,7 +2,6 @@
 
 #include "api/routes.h"
 #include "campaign/lifecycle.h"
-#include "campaign/long_entries.h"
 #include "campaign/progress.h"
 #include "json/write.h"
 
@@ -77,8 +76,8 @@ enum cs_code cs_api_interactions_list(struct cs_exchange *x, struct cs_err *err)
         (rc = cs_campaign_load(&x->app->campaigns, &x->call, x->params[0],
                                CS_ACCESS_OWNER_OR_ADMIN, false, &record, err)) != CS_OK)
         goto out;
-    rc = cs_long_entries_page(&x->app->campaigns, x->params[0], cs_buf_view(&after),
-                              (size_t)limit, &page, x->call.deadline, &cause);
+    rc = cs_campaign_interaction_page(&x->app->campaigns, record, cs_buf_view(&after),
+                                      (size_t)limit, &page, x->call.deadline, &cause);
     if (rc != CS_OK) {
         rc = cs_exchange_query_refused(rc, &cause, err);
         goto out;

@@ -162,6 +162,12 @@ enum cs_code cs_campaign_recall(const struct cs_campaigns *campaigns,
     return rc;
 }
 
+struct cs_view cs_campaign_kept(const struct cs_record *record, const char *name)
+{
+    return record->extra.len > 0 ? cs_json_slice(record->detail, name)
+                                 : cs_view_of(NULL, 0);
+}
+
 enum cs_code cs_campaign_must_run(const struct cs_record *record, struct cs_err *err)
 {
     if (cs_campaign_is(record, "running"))

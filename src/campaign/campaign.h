@@ -84,6 +84,10 @@ enum cs_code cs_campaign_load(const struct cs_campaigns *campaigns,
                               enum cs_access access, bool deleting_too,
                               struct cs_record **out, struct cs_err *err) CS_MUST_USE;
 
+/* A member that another program keeps in the record, where ours is elsewhere; .ptr NULL
+ * in a record of our own. */
+struct cs_view cs_campaign_kept(const struct cs_record *record, const char *name);
+
 /* CS_ECONFLICT with a reason unless it is running. */
 enum cs_code cs_campaign_must_run(const struct cs_record *record,
                                   struct cs_err *err) CS_MUST_USE;

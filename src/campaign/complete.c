@@ -459,7 +459,7 @@ static enum cs_code load(struct completion *c, bool from_memory, struct cs_err *
         discard_objects(c, c->record);
     if (rc != CS_OK || (rc = check_status(c, c->record, err)) != CS_OK)
         return rc;
-    return cs_campaign_interactions(c->campaigns, c->id,
+    return cs_campaign_interactions(c->campaigns, c->record,
                                     c->campaigns->limits.interactions, &c->interactions,
                                     &c->interactions_cut, c->call->deadline, err);
 }

@@ -171,10 +171,81 @@ out:
     return rc;
 }
 
+/* ---- reading them ---- */
+
+#define KEPT "kept." /* before the number of those that were read */
+
+struct kept_page {
+    struct cs_log_page *page;
+    size_t from, limit, seen;
+};
+
+static bool add_kept(void *payload, struct cs_view entry)
+{
+    struct kept_page *kept = payload;
+
+    if (kept->seen++ < kept->from)
+        return true;
+    cs_buf_add_byte(&kept->page->json, kept->page->count++ > 0 ? ',' : '[');
+    cs_buf_add(&kept->page->json, entry);
+    return kept->page->count < kept->limit;
+}
+
+/* An empty page where all of them were read. */
+static enum cs_code read_kept(struct cs_view entries, size_t from, size_t limit,
+                              struct cs_log_page *out, struct cs_err *err)
+{
+    struct cs_buf position = CS_BUF_INIT(64);
+    struct kept_page kept = {out, from, limit, 0};
+    enum cs_code rc;
+
+    *out = (struct cs_log_page){.json = CS_BUF_INIT(CS_INTERACTIONS_BYTES_MAX)};
+    if (cs_json_kind(entries) == '[')
+        cs_json_each_element(entries, add_kept, &kept);
+    if (out->count == 0)
+        return CS_OK;
+    cs_buf_add_byte(&out->json, ']');
+    cs_buf_add_fmt(&position, KEPT "%zu", from + out->count);
+    if ((rc = cs_buf_check(&out->json, err)) == CS_OK &&
+        (rc = cs_buf_check(&position, err)) == CS_OK) {
+        out->last_position = cs_view_dup(cs_buf_view(&position));
+        rc = out->last_position != NULL ? CS_OK : cs_err_nomem(err);
+    }
+    out->more = true; /* the log, as far as is known here */
+    cs_buf_clear(&position);
+    return rc;
+}
+
+enum cs_code cs_campaign_interaction_page(const struct cs_campaigns *campaigns,
+                                          const struct cs_record *record,
+                                          struct cs_view after, size_t limit,
+                                          struct cs_log_page *out,
+                                          struct cs_deadline deadline, struct cs_err *err)
+{
+    bool is_kept = cs_view_starts(after, CS_LIT(KEPT));
+    uint64_t from = 0;
+    enum cs_code rc = CS_OK;
+
+    *out = (struct cs_log_page){.count = 0};
+    if ((is_kept && cs_view_to_u64(cs_view_from(after, strlen(KEPT)), &from)) ||
+        after.len == 0) {
+        rc = read_kept(cs_campaign_kept(record, "agent_interactions"), (size_t)from,
+                       limit, out, err);
+        after = CS_LIT("");
+    }
+    if (rc != CS_OK || out->count > 0) {
+        if (rc != CS_OK)
+            cs_log_page_clear(out);
+        return rc;
+    }
+    cs_log_page_clear(out);
+    return cs_long_entries_page(campaigns, record->key, after, limit, out, deadline, err);
+}
+
 enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
-                                      struct cs_view id, size_t max, struct cs_buf *out,
-                                      bool *cut_out, struct cs_deadline deadline,
-                                      struct cs_err *err)
+                                      const struct cs_record *record, size_t max,
+                                      struct cs_buf *out, bool *cut_out,
+                                      struct cs_deadline deadline, struct cs_err *err)
 {
     struct cs_buf position = CS_BUF_INIT(1024);
     size_t from = out->len;
@@ -187,8 +258,8 @@ enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
     while (more && !*cut_out && rc == CS_OK) {
         struct cs_log_page page = {.count = 0};
 
-        rc = cs_long_entries_page(campaigns, id, cs_buf_view(&position),
-                                  INTERACTIONS_PER_PAGE, &page, deadline, err);
+        rc = cs_campaign_interaction_page(campaigns, record, cs_buf_view(&position),
+                                          INTERACTIONS_PER_PAGE, &page, deadline, err);
         if (rc == CS_OK && page.count > 0) {
             struct cs_view entries = cs_buf_view(&page.json);
 

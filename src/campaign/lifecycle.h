@@ -19,12 +19,22 @@ enum cs_code cs_campaign_interact(const struct cs_campaigns *campaigns,
                                   size_t *appended_out, struct cs_faults *faults,
                                   struct cs_err *err) CS_MUST_USE;
 
-/* All interactions as a JSON array, oldest first, appended; at most about max
- * entries and 16 MiB, *cut_out tells whether some were left out. The caller has
- * checked that the campaign may be read. */
+/* A page of the interactions, oldest first: those that another program keeps in the
+ * record itself, then those of the log. `after` is last_position of the page before, or
+ * empty. The caller has checked that the campaign may be read. */
+enum cs_code cs_campaign_interaction_page(const struct cs_campaigns *campaigns,
+                                          const struct cs_record *record,
+                                          struct cs_view after, size_t limit,
+                                          struct cs_log_page *out,
+                                          struct cs_deadline deadline,
+                                          struct cs_err *err) CS_MUST_USE;
+
+/* All of them as a JSON array, appended; at most about max entries and 16 MiB, *cut_out
+ * tells whether some were left out. */
 enum cs_code cs_campaign_interactions(const struct cs_campaigns *campaigns,
-                                      struct cs_view id, size_t max, struct cs_buf *out,
-                                      bool *cut_out, struct cs_deadline deadline,
+                                      const struct cs_record *record, size_t max,
+                                      struct cs_buf *out, bool *cut_out,
+                                      struct cs_deadline deadline,
                                       struct cs_err *err) CS_MUST_USE;
 
 /* Status failed with the body's `error` (a text or an object); the rest is kept.

@@ -410,6 +410,14 @@ def test_a_table_of_a_python_service(make_stack):
     record = json.loads(dora.get(path).text, object_pairs_hook=no_name_twice)
     assert record["status"] == "completed" and "X-Amz-Signature=" in record["s3_pdf_url"]
     assert [entry["agent"] for entry in record["agent_interactions"]] == ["planner", "writer"]
+    metadata = dora.get(f"{path}/metadata").json()
+    assert metadata["agent_interactions"] == record["agent_interactions"]
+    paged, page = [], {"after": None, "more": True}
+    while page["more"]:
+        page = dora.get(f"{path}/interactions", params={"limit": 1, "after": page["after"]}).json()
+        paged += page["interactions"]
+    assert paged == record["agent_interactions"]
+    assert dora.get(f"{path}/interactions?after=kept.x").status_code == 400
     # the old one's objects are named by their addresses alone
     s3 = boto(stack, "client", "s3")
     old = [f"campaigns/{OLD['campaign_id']}/{path}" for path in NAMES.values()]
