@@ -1,90 +1,18 @@
 #include "config.h"
 
+#include "campaign_fixture.h"
 #include "failing_malloc.h"
-#include "faulty_store.h"
-#include "unit_folder.h"
 
 #include "campaign/artifacts.h"
 #include "campaign/complete.h"
-#include "campaign/create.h"
 #include "campaign/lifecycle.h"
 #include "campaign/listing.h"
 #include "campaign/progress.h"
 #include "campaign/remove.h"
 #include "campaign/uploads.h"
-#include "campaign/verify.h"
-#include "store/store_local.h"
 #include "json/scan.h"
 
-struct fixture {
-    char *folder;
-    struct faulty_store faulty;
-    struct cs_campaigns campaigns;
-    struct cs_call call;
-    struct cs_faults faults;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-
-    assert_non_null(f);
-    f->folder = unit_folder_make();
-    f->faulty.inner = cs_store_local_new(
-        &(struct cs_store_local_options){
-            .root = f->folder, .bucket_name = "outputs", .table_name = "campaigns"},
-        NULL);
-    assert_non_null(f->faulty.inner);
-    f->faulty.store.ops = &faulty_ops;
-    f->campaigns = (struct cs_campaigns){
-        .store = &f->faulty.store,
-        .limits = {.json_bytes = 1u << 20,
-                   .file_bytes = 1u << 20,
-                   .files = 3,
-                   .part_bytes = 4096,
-                   .interactions = 1000,
-                   .inline_brief_bytes = 200,
-                   .inline_progress_bytes = 200,
-                   .inline_interaction_bytes = 65536},
-    };
-    f->call = (struct cs_call){.user_id = CS_LIT("alice"),
-                               .now_us = 1733054400123000,
-                               .deadline = cs_deadline_in_ms(120000)};
-    cs_faults_init(&f->faults);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    f->faulty.inner->ops->free(f->faulty.inner);
-    unit_folder_remove(f->folder);
-    cs_faults_clear(&f->faults);
-    free(f);
-    return 0;
-}
-
 /* ---- what tests do often ---- */
-
-static enum cs_code create(struct fixture *f, const char *body, const char *key,
-                           struct cs_record **out, struct cs_err *err)
-{
-    bool replayed;
-
-    cs_faults_clear(&f->faults);
-    return cs_campaign_create(&f->campaigns, &f->call, cs_view_cstr(body),
-                              cs_view_cstr(key), out, &replayed, &f->faults, err);
-}
-
-static void create_ok(struct fixture *f, const char *body)
-{
-    struct cs_record *record = NULL;
-
-    assert_ok(create(f, body, "", &record, err));
-    cs_record_free(record);
-}
 
 struct memory_body {
     struct cs_view rest;
@@ -142,30 +70,13 @@ static void bring_pages(struct fixture *f, const char *id)
     assert_ok(put_file(f, id, "pdf", "%PDF-own", "", err));
 }
 
-static void count_finding(void *payload, const struct cs_finding *finding)
-{
-    size_t *kinds = payload;
-
-    kinds[finding->kind]++;
-}
-
 /* After any fault: no record names what is not there; orphans go away by repair. */
 static void assert_consistent(struct fixture *f)
 {
-    size_t kinds[8] = {0};
-    struct cs_verify_options options = {
-        .repair = true, .check_bytes = true, .finding = count_finding, .payload = kinds};
-    struct cs_call later = f->call;
-    struct cs_verify_report report;
+    struct findings findings = find_and_repair(f);
 
-    later.now_us = cs_clock_now_us() + CS_SECOND_US;
-    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
-    assert_int_equal(kinds[CS_FINDING_MISSING_OBJECT], 0);
-    assert_int_equal(kinds[CS_FINDING_WRONG_BYTES], 0);
-    assert_int_equal(report.findings, report.repaired);
-    memset(kinds, 0, sizeof(kinds));
-    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
-    assert_int_equal(report.findings, 0);
+    assert_int_equal(findings.count, findings.repaired);
+    assert_int_equal(find_and_repair(f).count, 0);
 }
 
 /* The counters as they stand, and as a recount would have them, are the same. */
@@ -184,10 +95,6 @@ static void assert_counted(struct fixture *f, int64_t total, int64_t completed)
         assert_ok(cs_campaign_recount(&f->campaigns, f->call.deadline, err));
     }
 }
-
-#define BODY(id)                                                                       \
-    "{\"campaign_id\":\"" id "\",\"campaign_name\":\"N\",\"campaign_brief\":{\"a\":1." \
-    "50}}"
 
 /* ---- the tests ---- */
 

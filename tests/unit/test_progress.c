@@ -1,68 +1,15 @@
 #include "config.h"
 
-#include "unit_folder.h"
+#include "campaign_fixture.h"
 
 #include <stdio.h>
 
-#include "campaign/create.h"
 #include "campaign/lifecycle.h"
 #include "campaign/progress.h"
-#include "campaign/verify.h"
-#include "faulty_store.h"
-#include "store/store_local.h"
 #include "json/scan.h"
 
 /* A long progress is an object; whatever fails, the record names one that is there, and
  * what it does not name is removed, or known to fsck. */
-
-struct fixture {
-    char *folder;
-    struct faulty_store faulty;
-    struct cs_campaigns campaigns;
-    struct cs_call call;
-    struct cs_faults faults;
-};
-
-static int setup(void **state)
-{
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct cs_record *record = NULL;
-    bool replayed;
-
-    assert_non_null(f);
-    f->folder = unit_folder_make();
-    f->faulty.inner = cs_store_local_new(
-        &(struct cs_store_local_options){
-            .root = f->folder, .bucket_name = "outputs", .table_name = "campaigns"},
-        NULL);
-    assert_non_null(f->faulty.inner);
-    f->faulty.store.ops = &faulty_ops;
-    f->campaigns = (struct cs_campaigns){
-        .store = &f->faulty.store,
-        .limits = {.json_bytes = 1u << 20, .inline_progress_bytes = 100}};
-    f->call = (struct cs_call){.user_id = CS_LIT("alice"),
-                               .now_us = 1733054400123000,
-                               .deadline = cs_deadline_in_ms(120000)};
-    cs_faults_init(&f->faults);
-    assert_ok(cs_campaign_create(
-        &f->campaigns, &f->call,
-        CS_LIT("{\"campaign_id\":\"c\",\"campaign_name\":\"C\",\"campaign_brief\":{}}"),
-        CS_LIT(""), &record, &replayed, &f->faults, err));
-    cs_record_free(record);
-    *state = f;
-    return 0;
-}
-
-static int teardown(void **state)
-{
-    struct fixture *f = *state;
-
-    f->faulty.inner->ops->free(f->faulty.inner);
-    unit_folder_remove(f->folder);
-    cs_faults_clear(&f->faults);
-    free(f);
-    return 0;
-}
 
 /* ---- what tests do often ---- */
 
@@ -73,7 +20,7 @@ static enum cs_code tell(struct fixture *f, int step, bool is_long, struct cs_er
     enum cs_code rc;
 
     (void)snprintf(body, sizeof(body), "{\"current_step\":%d,\"x\":\"%*s\"}", step,
-                   is_long ? 200 : 1, "");
+                   is_long ? 300 : 1, "");
     cs_faults_clear(&f->faults);
     f->call.now_us += CS_SECOND_US;
     rc = cs_campaign_progress(&f->campaigns, &f->call, CS_LIT("c"), cs_view_cstr(body),
@@ -105,26 +52,13 @@ static void assert_step(struct fixture *f, const char *step)
     cs_record_free(record);
 }
 
-static void count_finding(void *payload, const struct cs_finding *finding)
-{
-    size_t *kinds = payload;
-
-    kinds[finding->kind]++;
-}
-
 /* Nothing is missing, and as many objects are left over. */
 static void assert_left_over(struct fixture *f, size_t count)
 {
-    size_t kinds[8] = {0};
-    struct cs_verify_options options = {
-        .repair = true, .check_bytes = true, .finding = count_finding, .payload = kinds};
-    struct cs_call later = f->call;
-    struct cs_verify_report report;
+    struct findings findings = find_and_repair(f);
 
-    later.now_us = cs_clock_now_us() + CS_SECOND_US;
-    assert_ok(cs_campaigns_verify(&f->campaigns, &later, &options, &report, err));
-    assert_int_equal(kinds[CS_FINDING_ORPHAN_OBJECT], count);
-    assert_int_equal(report.findings, count);
+    assert_int_equal(findings.of_kind[CS_FINDING_ORPHAN_OBJECT], count);
+    assert_int_equal(findings.count, count);
 }
 
 /* ---- the tests ---- */
@@ -163,7 +97,7 @@ static void test_what_fails_leaves_what_was(void **state)
     for (size_t i = 0; i < CS_COUNT(cases); i++) {
         struct fixture *f;
 
-        assert_int_equal(setup((void **)&f), 0);
+        assert_int_equal(setup_campaign((void **)&f), 0);
         assert_ok(tell(f, 1, true, err));
         fail_at(f, cases[i].call, cases[i].answer, cases[i].done);
         assert_int_not_equal(tell(f, 2, true, NULL), CS_OK);
@@ -248,12 +182,14 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_each_takes_the_place_of_the_one_before,
-                                        setup, teardown),
+                                        setup_campaign, teardown),
         cmocka_unit_test(test_what_fails_leaves_what_was),
-        cmocka_unit_test_setup_teardown(test_a_conflict_is_settled, setup, teardown),
-        cmocka_unit_test_setup_teardown(test_of_another_or_ended_nothing_is_stored, setup,
+        cmocka_unit_test_setup_teardown(test_a_conflict_is_settled, setup_campaign,
                                         teardown),
-        cmocka_unit_test_setup_teardown(test_an_object_that_is_gone, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_of_another_or_ended_nothing_is_stored,
+                                        setup_campaign, teardown),
+        cmocka_unit_test_setup_teardown(test_an_object_that_is_gone, setup_campaign,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
