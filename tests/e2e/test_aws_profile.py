@@ -6,7 +6,8 @@ import emulators
 import pytest
 from client import Client
 
-pytestmark = pytest.mark.store(links_are_ours=False)
+# the files are the tests' own: a web server's user must not read them
+pytestmark = [pytest.mark.store(links_are_ours=False), pytest.mark.server(supervised=True)]
 
 
 class Profile:

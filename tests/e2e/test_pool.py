@@ -255,7 +255,7 @@ def test_workers_are_recycled_after_their_requests(make_stack):
 
 def test_usr1_opens_the_log_anew_however_often_it_comes(make_stack):
     """Twice in a row, as of two that rotate logs: no process goes on in a file moved away."""
-    stack = make_stack()
+    stack = make_stack(settings={"WORKER_MAX_REQUESTS": "0"})
     own = stack.folder / "own.log"
     stack.stop_campaignd()
     stack.write_settings(LOG_FILE=str(own))
