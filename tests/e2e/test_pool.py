@@ -253,6 +253,24 @@ def test_workers_are_recycled_after_their_requests(make_stack):
     assert load.failed() == {}
 
 
+def open_files(pid):
+    """What the process has open, by device and number; a descriptor may go meanwhile."""
+    found = set()
+    for entry in os.scandir(f"/proc/{pid}/fd"):
+        try:
+            about = os.stat(entry.path)
+        except FileNotFoundError:
+            continue
+        found.add((about.st_dev, about.st_ino))
+    return found
+
+
+def is_pending(pid, number):
+    with open(f"/proc/{pid}/status", encoding="ascii") as status:
+        return any(int(line.split()[1], 16) >> (number - 1) & 1 for line in status
+                   if line.startswith(("SigPnd:", "ShdPnd:")))
+
+
 def test_usr1_opens_the_log_anew_however_often_it_comes(make_stack):
     """Twice in a row, as of two that rotate logs: no process goes on in a file moved away."""
     stack = make_stack(settings={"WORKER_MAX_REQUESTS": "0"})
@@ -262,16 +280,45 @@ def test_usr1_opens_the_log_anew_however_often_it_comes(make_stack):
     stack.start_campaignd()
     stack.wait_ready()
     workers = stack.wait_workers()
-    with Load(stack, 8, get_outcome("/limits")) as load:
-        for number in range(20):
-            own.rename(stack.folder / f"own.log.{number}")
-            for pid in (stack.supervisor.pid, *workers):
+
+    def all_write_to_it(pids):
+        there = own.stat() if own.exists() else None
+        return there and all((there.st_dev, there.st_ino) in open_files(pid) for pid in pids)
+
+    def try_to_hold_all():
+        """By connections that bring no request, which a worker waits for for 2 seconds: only
+        then does it look at the log."""
+        before = {pid: len(open_files(pid)) for pid in workers}
+        held = [socket.socket(socket.AF_UNIX) for _ in workers]
+        for connection in held:
+            connection.connect(str(stack.socket))
+        for _ in range(100):
+            if all(len(open_files(pid)) > before[pid] for pid in workers):
+                return held
+            time.sleep(0.01)
+        for connection in held:
+            connection.close()
+        return None
+
+    client = Client(stack, stack.token())
+    for number in range(3):
+        wait_for(lambda: all_write_to_it([stack.supervisor.pid, *workers]), "the log's writers")
+        own.rename(stack.folder / f"own.log.{number}")
+        held = wait_for(try_to_hold_all, "a connection at every worker")
+        for _ in range(2):
+            for pid in workers:
                 os.kill(pid, signal.SIGUSR1)
-                os.kill(pid, signal.SIGUSR1)
-            wait_for(lambda: own.exists() and all(
-                f" {pid} request " in own.read_text() for pid in workers),
-                "lines of every worker in the new file")
-    assert load.failed() == {} and stack.wait_workers() == workers
+            # two that are pending together would be one
+            wait_for(lambda: not any(is_pending(pid, signal.SIGUSR1) for pid in workers),
+                     "the signal to be heard")
+        for connection in held:
+            connection.close()
+        wait_for(lambda: all_write_to_it(workers), "the workers in the new file")
+        os.kill(stack.supervisor.pid, signal.SIGUSR1)
+        wait_for(lambda: all_write_to_it([stack.supervisor.pid]), "the supervisor in it")
+        assert client.get("/limits").status_code == 200 and " request " in own.read_text()
+    assert stack.wait_workers() == workers
+    client.close()
 
 
 def test_the_supervisor_opens_nothing_that_a_fork_would_share(make_stack):
