@@ -4,6 +4,7 @@
 
 #include <stdlib.h>
 
+#include "base/digest.h"
 #include "json/scan.h"
 #include "json/write.h"
 
@@ -95,13 +96,34 @@ struct cs_view cs_artifact_content_type(struct cs_view name)
     return cs_view_cstr(kind->content_type);
 }
 
+static void add_folder(struct cs_buf *out, struct cs_view id)
+{
+    cs_buf_add_cstr(out, "campaigns/");
+    cs_buf_add(out, id);
+    cs_buf_add_byte(out, '/');
+}
+
+enum cs_code cs_artifact_content_key(struct cs_buf *out, struct cs_view id,
+                                     const char *folder, struct cs_view content,
+                                     struct cs_err *err)
+{
+    char hex[CS_SHA256_HEX_LEN + 1];
+    enum cs_code rc = cs_sha256_hex_of(hex, content, err);
+
+    if (rc != CS_OK)
+        return rc;
+    add_folder(out, id);
+    cs_buf_add_cstr(out, folder);
+    cs_buf_add_cstr(out, hex);
+    cs_buf_add_cstr(out, ".json");
+    return cs_buf_check(out, err);
+}
+
 void cs_artifact_key(struct cs_buf *out, struct cs_view id, struct cs_view name)
 {
     const struct cs_artifact_kind *kind = cs_artifact_kind(name);
 
-    cs_buf_add_cstr(out, "campaigns/");
-    cs_buf_add(out, id);
-    cs_buf_add_byte(out, '/');
+    add_folder(out, id);
     if (kind == NULL)
         return;
     cs_buf_add_cstr(out, kind->path);

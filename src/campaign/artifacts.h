@@ -24,6 +24,12 @@ const struct cs_artifact_kind *cs_artifact_kind(struct cs_view name);
 /* "campaigns/{id}/website/index.html"; appended. name is valid. */
 void cs_artifact_key(struct cs_buf *out, struct cs_view id, struct cs_view name);
 
+/* "campaigns/{id}/" + folder + "{sha256}.json", of what is named by its content and is no
+ * artifact of its own; appended. */
+enum cs_code cs_artifact_content_key(struct cs_buf *out, struct cs_view id,
+                                     const char *folder, struct cs_view content,
+                                     struct cs_err *err) CS_MUST_USE;
+
 /* Media type of an artifact; for a client's file by its ending, and
  * application/octet-stream where that is unknown. */
 struct cs_view cs_artifact_content_type(struct cs_view name);

@@ -18,25 +18,6 @@ static bool is_long(const struct cs_campaigns *campaigns, struct cs_view entry)
     return entry.len > campaigns->limits.inline_interaction_bytes;
 }
 
-/* "campaigns/{id}/interactions/{sha256}.json" */
-static enum cs_code make_key(struct cs_buf *out, struct cs_view id, struct cs_view entry,
-                             struct cs_err *err)
-{
-    uint8_t digest[CS_SHA256_LEN];
-    char hex[CS_SHA256_HEX_LEN + 1];
-    enum cs_code rc = cs_sha256_of(digest, entry, err);
-
-    if (rc != CS_OK)
-        return rc;
-    cs_sha256_hex(hex, digest);
-    cs_buf_add(out, CS_LIT("campaigns/"));
-    cs_buf_add(out, id);
-    cs_buf_add(out, CS_LIT("/" CS_LONG_ENTRIES_FOLDER));
-    cs_buf_add_cstr(out, hex);
-    cs_buf_add(out, CS_LIT(".json"));
-    return cs_buf_check(out, err);
-}
-
 /* The puts with their memory. */
 struct putting {
     struct cs_object_source *sources;
@@ -68,7 +49,7 @@ static enum cs_code prepare(struct putting *p, const struct cs_campaigns *campai
         if (!is_long(campaigns, entries[i]))
             continue;
         cs_buf_init(key, CS_STORE_KEY_MAX);
-        rc = make_key(key, id, entries[i], err);
+        rc = cs_artifact_content_key(key, id, CS_LONG_ENTRIES_FOLDER, entries[i], err);
         p->sources[p->count++] =
             (struct cs_object_source){.info = {.key = cs_buf_view(key),
                                                .content_type = CS_LIT("application/json"),

@@ -2,7 +2,6 @@
 
 #include "campaign/progress.h"
 
-#include "base/digest.h"
 #include "campaign/artifacts.h"
 #include "json/scan.h"
 #include "json/write.h"
@@ -50,26 +49,8 @@ static enum cs_code check_progress(struct cs_view body, struct cs_faults *faults
     return cs_faults_check(faults, err);
 }
 
-/* "campaigns/{id}/progress/{sha256}.json": what a record names stays until the next one
- * is committed, also where a bucket keeps no versions. */
-static enum cs_code make_key(struct cs_buf *out, struct cs_view id, struct cs_view json,
-                             struct cs_err *err)
-{
-    uint8_t digest[CS_SHA256_LEN];
-    char hex[CS_SHA256_HEX_LEN + 1];
-    enum cs_code rc = cs_sha256_of(digest, json, err);
-
-    if (rc != CS_OK)
-        return rc;
-    cs_sha256_hex(hex, digest);
-    cs_buf_add(out, CS_LIT("campaigns/"));
-    cs_buf_add(out, id);
-    cs_buf_add(out, CS_LIT("/" NAME "/"));
-    cs_buf_add_cstr(out, hex);
-    cs_buf_add(out, CS_LIT(".json"));
-    return cs_buf_check(out, err);
-}
-
+/* What a record names stays until the next one is committed, also where a bucket keeps no
+ * versions: the key is its content's. */
 static enum cs_code store_object(const struct cs_campaigns *campaigns,
                                  const struct cs_call *call, struct cs_view id,
                                  struct cs_view json, struct cs_object *out,
@@ -77,7 +58,7 @@ static enum cs_code store_object(const struct cs_campaigns *campaigns,
 {
     struct cs_buf key = CS_BUF_INIT(CS_STORE_KEY_MAX);
     struct cs_object_source source = {.bytes = json, .fd = -1};
-    enum cs_code rc = make_key(&key, id, json, err);
+    enum cs_code rc = cs_artifact_content_key(&key, id, NAME "/", json, err);
 
     source.info = (struct cs_object_info){.key = cs_buf_view(&key),
                                           .content_type = CS_LIT("application/json"),
