@@ -14,7 +14,7 @@ import pytest
 from client import Client
 from load import Load, get_outcome
 from process_limits import TRIES, in_time
-from support import children_of, process_alive, signal_if_there, wait_for
+from support import StackError, children_of, process_alive, signal_if_there, wait_for
 
 
 pytestmark = pytest.mark.server(supervised=True)
@@ -292,13 +292,14 @@ def test_usr1_opens_the_log_anew_however_often_it_comes(make_stack):
         held = [socket.socket(socket.AF_UNIX) for _ in workers]
         for connection in held:
             connection.connect(str(stack.socket))
-        for _ in range(100):
-            if all(len(open_files(pid)) > before[pid] for pid in workers):
-                return held
-            time.sleep(0.01)
-        for connection in held:
-            connection.close()
-        return None
+        try:
+            wait_for(lambda: all(len(open_files(pid)) > before[pid] for pid in workers),
+                     "a connection at every worker", 1)
+        except StackError:
+            for connection in held:
+                connection.close()
+            return None
+        return held
 
     client = Client(stack, stack.token())
     for number in range(3):
